@@ -1,0 +1,34 @@
+/* Allocation that never returns NULL: exhaustion ends the program through one door. */
+#ifndef LLMDECK_BASE_MEM_H
+#define LLMDECK_BASE_MEM_H
+
+#include <stddef.h>
+
+void *mem_alloc(size_t bytes);
+void *mem_zalloc(size_t bytes); /* zeroed */
+/* `count` times `size`; an overflowing product counts as exhaustion. */
+void *mem_array(void *old, size_t count, size_t size);
+char *mem_strdup(const char *text);
+char *mem_strndup(const char *text, size_t len);
+char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Called once before the program ends for want of memory (the screen restores the terminal
+ * with it). It must not allocate. */
+void mem_set_exhausted_hook(void (*hook)(void));
+
+/* Grows *array (of elements of `size` bytes) so that it holds at least `need` of them, doubling.
+ * *cap counts elements. */
+void *mem_grow(void *array, size_t *cap, size_t need, size_t size);
+
+/* A bump allocator: everything in it is freed at once. Not thread-safe; an arena may move from
+ * one thread to another with what points into it. */
+struct arena {
+	struct arena_chunk *chunk; /* newest first */
+	size_t used_bytes;         /* in all chunks */
+};
+void *arena_alloc(struct arena *a, size_t bytes); /* aligned for any type, not zeroed */
+char *arena_copy(struct arena *a, const char *bytes, size_t len); /* NUL-terminated copy */
+void arena_reset(struct arena *a); /* keeps the largest chunk */
+void arena_fini(struct arena *a);
+
+#endif

@@ -1,0 +1,51 @@
+/* A borrowed run of bytes: not NUL-terminated, never owned. */
+#ifndef LLMDECK_BASE_STR_H
+#define LLMDECK_BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct str {
+	const char *ptr; /* may be NULL when len is 0 */
+	size_t len;      /* bytes */
+};
+
+/* For printf("%.*s", STR_ARG(s)). */
+#define STR_ARG(s) (int)(s).len, (s).len ? (s).ptr : ""
+#define STR_LIT(literal) ((struct str){(literal), sizeof(literal) - 1})
+
+static inline struct str str_of(const char *text)
+{
+	return (struct str){text, text ? strlen(text) : 0};
+}
+
+static inline bool str_equal(struct str a, struct str b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool str_equal_c(struct str a, const char *text)
+{
+	return str_equal(a, str_of(text));
+}
+
+/* ASCII case only. */
+bool str_equal_nocase(struct str a, struct str b);
+bool str_starts_with(struct str s, struct str prefix);
+bool str_ends_with(struct str s, struct str suffix);
+/* Without leading and trailing ASCII white space. */
+struct str str_trim(struct str s);
+/* Cuts at the first `separator`: returns what is before it and leaves in *rest what is after
+ * (empty, with ptr NULL, when there was none). */
+struct str str_cut(struct str *rest, char separator);
+/* Whole decimal integer with optional sign and no white space; false on anything else or overflow. */
+bool str_to_int64(struct str s, int64_t *out);
+/* Finite decimal number, locale-independent; false on anything else. */
+bool str_to_double(struct str s, double *out);
+/* The decimal number `s` (sign, fraction and exponent allowed) times 10^scale as an integer,
+ * rounded half to even. Exact for any number of digits; false on syntax or overflow. */
+bool str_to_scaled_int64(struct str s, int scale, int64_t *out);
+
+#endif

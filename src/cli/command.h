@@ -1,0 +1,43 @@
+/* What a command is: one const table entry and one file, src/cli/cmd_NAME.c. */
+#ifndef LLMDECK_CLI_COMMAND_H
+#define LLMDECK_CLI_COMMAND_H
+
+#include "base/err.h"
+#include "core/config.h"
+
+/* Exit codes, for scripts. */
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,       /* usage or bad input */
+	EXIT_TIMED_OUT = 3,
+	EXIT_UNAVAILABLE = 4, /* source or store unavailable */
+	EXIT_NOT_ALLOWED = 5,
+};
+
+/* What stands before the command's name, resolved. */
+struct global {
+	char *store_path, *config_path, *socket_path; /* owned; config_path NULL when there is none */
+	struct config config;
+	bool store_given; /* by --store, LLMDECK_STORE or --context */
+	const char *program; /* argv[0], to start ourselves as the collector */
+};
+
+struct command_option {
+	const char *name;    /* "--since" */
+	const char *value;   /* "DURATION"; NULL for a switch */
+	const char *text;    /* one line */
+};
+
+struct command {
+	const char *name, *usage, *summary; /* "report", "[--since 1h] …", one line */
+	const char *help;                   /* paragraphs behind the option list; may be NULL */
+	const struct command_option *options; /* name NULL ends it: feeds parsing, --help, man page, completion */
+	const char *const *subcommands;       /* NULL-terminated names; NULL when there are none */
+	/* argv[0] is the command's name. Returns an enum exit_code. */
+	int (*run)(const struct global *g, int argc, char **argv);
+};
+
+extern const struct command *const commands[]; /* NULL-terminated */
+
+#endif

@@ -1,0 +1,32 @@
+/* Where events go: a writer in this process or a collector's control socket. */
+#ifndef LLMDECK_CORE_SINK_H
+#define LLMDECK_CORE_SINK_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/event.h"
+
+enum sink_result {
+	SINK_FAILED = 0, /* not stored; err says why */
+	SINK_OK,         /* durable (submit_wait) or queued (submit) */
+	SINK_BUSY,       /* queue full: try again, nothing was taken */
+};
+
+struct sink_ack {
+	uint64_t added, duplicates;
+};
+
+struct sink {
+	/* Stores the batch durably before it returns; waits while the queue is full. The batch stays the
+	 * caller's and may be reset and filled again. */
+	enum sink_result (*store)(struct sink *s, struct batch *b, struct sink_ack *ack, struct err *err);
+	/* Queues the batch without waiting for the commit: takes ownership on SINK_OK. `done` is called
+	 * on the writer's thread after the commit (ok) or its failure. */
+	enum sink_result (*submit)(struct sink *s, struct batch *b,
+	                           void (*done)(void *arg, bool ok, const struct sink_ack *ack, const char *error),
+	                           void *arg, struct err *err);
+	void (*close)(struct sink *s); /* waits for what is queued; frees */
+};
+
+#endif
