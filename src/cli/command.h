@@ -18,7 +18,8 @@ enum exit_code {
 /* What stands before the command's name, resolved. */
 struct global {
 	char *store_path, *config_path, *socket_path; /* owned; config_path NULL when there is none */
-	struct config config;
+	struct config config;    /* defaults where config_error says why it could not be read */
+	struct err config_error; /* "" when it was read; only `doctor` runs with an error here */
 	bool store_given; /* by --store, LLMDECK_STORE or --context */
 	const char *program; /* argv[0], to start ourselves as the collector */
 };

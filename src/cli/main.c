@@ -1,2 +1,98 @@
+/* Sets the locale, finds out which store and config the run is about, and hands over to the
+ * command. */
+#include <locale.h>
+#include <signal.h>
 #include <stdio.h>
-int main(void){ puts("llmdeck"); return 0; }
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/args.h"
+#include "cli/command.h"
+#include "cli/global.h"
+#include "cli/output.h"
+
+/* A missing or misspelt locale must not cost the characters; who asks for C by name gets ASCII.
+ * Numbers stay in the C locale, since JSON, CSV and SQL are written with them. */
+static void set_locale(void)
+{
+	static const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+	const char *asked = NULL;
+
+	for (size_t i = 0; i < 3 && asked == NULL; i++) {
+		const char *value = getenv(variables[i]);
+
+		asked = value && value[0] ? value : NULL;
+	}
+	if (asked == NULL || setlocale(LC_CTYPE, "") == NULL)
+		setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+static int unknown_command(const char *name)
+{
+	const char *names[64];
+	size_t n = 0;
+
+	for (; commands[n] && n < 64; n++)
+		names[n] = commands[n]->name;
+	const char *near = args_nearest(name, names, n);
+	if (near)
+		return cli_failf(EXIT_USAGE, "unknown command %s: did you mean %s?", name, near);
+	return cli_failf(EXIT_USAGE, "unknown command %s: see llmdeck --help", name);
+}
+
+static int print_help(void)
+{
+	struct buf text = {0};
+
+	global_help(&text);
+	int code = cli_print(&text);
+	buf_fini(&text);
+	return code;
+}
+
+static int run(const struct command *command, const struct global_words *words,
+               const char *program, int argc, char **argv)
+{
+	struct global g;
+	struct err err = {""};
+	int code;
+
+	if (global_resolve(&g, words, program, &err))
+		code = cli_fail(EXIT_USAGE, &err);
+	else if (g.config_error.text[0] && strcmp(command->name, "doctor") != 0)
+		code = cli_fail(EXIT_USAGE, &g.config_error);
+	else
+		code = command->run(&g, argc, argv);
+	global_fini(&g);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct global_words words;
+	struct err err = {""};
+	const char *program = argc > 0 ? argv[0] : "llmdeck";
+
+	set_locale();
+	signal(SIGPIPE, SIG_IGN);
+	if (global_take(&words, &argc, argv, &err))
+		return cli_fail(EXIT_USAGE, &err);
+	if (words.version) {
+		puts("llmdeck " LLMDECK_VERSION);
+		return EXIT_DONE;
+	}
+	if (words.help && argc == 0)
+		return print_help();
+	const char *name = argc > 0 ? argv[0] : "console";
+	const struct command *command = command_find(name);
+	if (command == NULL)
+		return unknown_command(name);
+	char help[] = "--help", word[32];
+	snprintf(word, sizeof word, "%s", name);
+	char *alone[] = {word, words.help ? help : NULL, NULL};
+	if (words.help)
+		return run(command, &words, program, 2, alone);
+	if (argc == 0)
+		return run(command, &words, program, 1, alone);
+	return run(command, &words, program, argc, argv);
+}
