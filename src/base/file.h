@@ -17,11 +17,14 @@ int file_write_atomic(const char *path, const void *bytes, size_t len, mode_t mo
 int file_make_dirs(const char *path, mode_t mode, struct err *err);
 bool file_exists(const char *path);
 
-/* Where things are by default; each returns an owned string. As root the system's places.
+/* Where things are by default; each returns an owned string. As root the system's places, unless
+ * the variable is set.
  *   state:   $XDG_STATE_HOME/llmdeck  (~/.local/state/llmdeck; root: /var/lib/llmdeck)
- *   config:  $XDG_CONFIG_HOME/llmdeck (~/.config/llmdeck)
- *   runtime: $XDG_RUNTIME_DIR/llmdeck (else /tmp/llmdeck-UID, 0700, owner checked; root: /run/llmdeck)
- *   data:    where `make install` put themes and prices, or the source tree's when run from it */
+ *   config:  $XDG_CONFIG_HOME/llmdeck (~/.config/llmdeck; root: /etc/llmdeck)
+ *   runtime: $XDG_RUNTIME_DIR/llmdeck (else /tmp/llmdeck-UID, 0700, made here, or the state folder's
+ *            run/ when that name is somebody else's; root: /run/llmdeck, also with /run/user/0)
+ *   data:    NAME ("prices.json", "themes/dark.conf") in $LLMDECK_DATA, in the source tree when the
+ *            program runs from its build folder (data/NAME or NAME), or where `make install` put it */
 char *path_state_dir(void);
 char *path_config_dir(void);
 char *path_runtime_dir(void);

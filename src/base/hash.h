@@ -33,6 +33,7 @@ void strmap_each(const struct strmap *m, void (*fn)(struct str key, uint32_t val
 struct intmap {
 	struct intmap_slot *slots;
 	size_t cap, count;
+	size_t used; /* slots that are or were taken */
 };
 void *intmap_get(const struct intmap *m, uint64_t key); /* NULL when absent */
 void intmap_put(struct intmap *m, uint64_t key, void *value); /* value not NULL; replaces */

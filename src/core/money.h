@@ -15,7 +15,8 @@ bool money_parse_nusd(struct str s, int64_t *out_nusd);
 /* Rate in USD per token, same notation, to pico-dollars. */
 bool money_parse_pusd(struct str s, int64_t *out_pusd);
 /* Pico- to nano-dollars, half to even. Saturates at the int64 range. */
-int64_t money_nusd_of_pusd(__int128 pusd);
+__extension__ typedef __int128 pusd128;
+int64_t money_nusd_of_pusd(pusd128 pusd);
 /* "47.608895000", always nine decimals, no currency sign. Returns `out`. */
 #define MONEY_TEXT_BYTES 32
 char *money_format_usd(int64_t nusd, char out[MONEY_TEXT_BYTES]);
