@@ -7,7 +7,10 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/timefmt.h"
 #include "core/view.h"
+#include "panels/rules.h"
+#include "panels/sheet.h"
 #include "store/query.h"
 #include "ui/action.h"
 #include "ui/surface.h"
@@ -18,43 +21,60 @@ enum panel_form {
 	PANEL_PAGE, /* alone on the screen, with its breakdowns */
 };
 
-/* What the screen knows beside the panel's own state when it draws. */
-struct panel_frame {
-	const struct view *view;
+/* What load() is asked for. Everything in it is immutable while load() runs. */
+struct panel_query {
+	struct store_reader *reader;
+	struct view view;   /* window, filters and step; by[] is empty */
+	enum dim by;        /* the page's grouping */
 	enum panel_form form;
-	int64_t now_us;
-	bool focused;
-	const struct panel_ui *ui; /* cursor, sort, time cursor, compare; see below */
+	int64_t now_us;     /* end of what is known: the clock when live, the data's end in a history */
+	bool compare;       /* also load the series of the window before */
+	const struct rule_set *rules;
 };
 
-/* The panel's user-interface state: the UI thread's, kept by the console per page. */
+/* The panel's user-interface state: the UI thread's, kept by the console per panel. */
 struct panel_ui {
 	int sort_column, top_row;
 	bool sort_ascending;
 	char cursor_key[256];    /* identity of the row under the cursor; "" = first */
-	int64_t time_cursor_us;  /* 0 = none */
-	char find[128];          /* live row filter, "" = none; a leading ! inverts */
 	uint64_t hidden_columns; /* bit per column */
 	enum dim by;             /* grouping of the page's breakdown */
-	int scroll;
+};
+
+/* What the screen knows beside the panel's own state when it draws. */
+struct panel_frame {
+	const struct view *view;
+	enum panel_form form;
+	int64_t now_us;          /* as in panel_query */
+	bool focused;
+	bool stale;              /* the state is older than it should be: figures are dimmed */
+	bool compare;
+	int64_t time_cursor_us;  /* 0 = none */
+	const char *find;        /* live row filter, "" = none; a leading ! inverts */
+	const struct tz *tz;     /* clock on the screen; NULL is UTC */
+	const struct panel_ui *ui;
 };
 
 struct panel {
 	const char *name;  /* "latency": what :latency and snapshot take */
-	const char *title; /* "Latency" */
+	const char *title; /* "latency": in the panel's head */
 	const char *help;  /* a few sentences: what it shows, from where, how to read it */
 	char page;         /* digit of the page it belongs to: '6' monitor, '7' feedback, … */
+	bool groups;       /* its page has a breakdown by a dimension */
 	size_t state_size;
-	/* Loader thread. Fills a zeroed state; -1 leaves the old one on screen, marked STALE. `by` is the
-	 * page's grouping. Under 20 ms for any window. */
-	int (*load)(struct store_reader *reader, const struct view *view, const struct panel_ui *ui,
-	            enum panel_form form, void *state, struct err *err);
+	/* Loader thread. Fills a zeroed state; on -1 what it made is freed with fini() and the old state
+	 * stays on screen, marked STALE. Under 20 ms for any window. */
+	int (*load)(const struct panel_query *query, void *state, struct err *err);
 	void (*fini)(void *state); /* frees what load() made */
-	/* UI thread, pure: same state, frame and size give the same cells. Never assumes a minimum size. */
+	/* UI thread, pure: same state, frame and size give the same cells. Never assumes a minimum size.
+	 * The first line of the surface is the panel's head. */
 	void (*draw)(const void *state, const struct panel_frame *frame, struct surface *surface);
-	/* UI thread; true when it used the action. Moves the cursor, sorts, opens. May be NULL. */
-	bool (*act)(const void *state, const struct panel_frame *frame, struct panel_ui *ui, int action);
-	const struct action *actions; /* beside the screen's own; NULL-name terminated; may be NULL */
+	/* The panel's rows as data: what the table shows, the cursor walks and an export writes. NULL for
+	 * a panel without rows. The sheet borrows strings from the state. */
+	void (*rows)(const void *state, const struct panel_frame *frame, struct sheet *out);
+	/* What Enter on a row narrows the view to: the dimension of the sheet's first column, or
+	 * DIM_COUNT when a row is not a value of a dimension. NULL means DIM_COUNT. */
+	enum dim (*row_dim)(const struct panel_frame *frame);
 };
 
 extern const struct panel *const panels[]; /* NULL-terminated, in order of the pages */

@@ -1,0 +1,97 @@
+/* The window's last step has usually just begun. Its rates are taken over the time that has
+ * passed, not over the whole step, so that the newest column never reads low. */
+#include "panels/fleet.h"
+
+#include <math.h>
+
+#include "base/clock.h"
+
+#define BEGUN_SHARE 4 /* a step is shown when a quarter of it has passed */
+
+static double covered_seconds(int64_t from_us, int64_t to_us, int64_t end_us)
+{
+	int64_t until = to_us < end_us ? to_us : end_us;
+
+	return until > from_us + US_PER_S ? (double)(until - from_us) / (double)US_PER_S : 1;
+}
+
+int fleet_load(struct fleet *f, const struct panel_query *query, unsigned needs,
+               unsigned series_needs, struct err *err)
+{
+	struct view view = query->view;
+	int64_t length = view.to_us - view.from_us;
+
+	f->end_us = query->now_us;
+	view.by_count = 0;
+	if (query_figures(query->reader, &view, needs, series_needs, &f->now, err) != 0)
+		return -1;
+	view.to_us = view.from_us;
+	view.from_us -= length;
+	if (!query->compare)
+		view.step_us = 0;
+	if (query_figures(query->reader, &view, needs, query->compare ? series_needs : 0, &f->before,
+	                  err) != 0)
+		return -1;
+	f->seconds = covered_seconds(f->now.from_us, f->now.to_us, f->end_us);
+	f->before_seconds = covered_seconds(f->before.from_us, f->before.to_us, f->before.to_us);
+	return 0;
+}
+
+void fleet_fini(struct fleet *f)
+{
+	figures_result_fini(&f->now);
+	figures_result_fini(&f->before);
+}
+
+struct value fleet_value(const struct fleet *f, enum metric m)
+{
+	return metric_value(m, &f->now.total.total, f->seconds);
+}
+
+struct value fleet_before(const struct fleet *f, enum metric m)
+{
+	return metric_value(m, &f->before.total.total, f->before_seconds);
+}
+
+static size_t series_of(const struct figures_result *res, int64_t end_us, enum metric m, double *out,
+                        size_t cap)
+{
+	size_t steps = res->total.series ? res->steps : 0;
+
+	if (steps > cap)
+		steps = cap;
+	for (size_t i = 0; i < steps; i++) {
+		int64_t from = res->from_us + (int64_t)i * res->step_us;
+		int64_t to = from + res->step_us;
+		struct value v;
+
+		out[i] = NAN;
+		if (from + res->step_us / BEGUN_SHARE > end_us)
+			continue;
+		v = metric_value(m, &res->total.series[i], covered_seconds(from, to, end_us));
+		if (value_known(v))
+			out[i] = v.number;
+	}
+	return steps;
+}
+
+size_t fleet_series(const struct fleet *f, enum metric m, double *out, size_t cap)
+{
+	return series_of(&f->now, f->end_us, m, out, cap);
+}
+
+size_t fleet_series_before(const struct fleet *f, enum metric m, double *out, size_t cap)
+{
+	return series_of(&f->before, f->before.to_us, m, out, cap);
+}
+
+int fleet_groups(struct figures_result *out, const struct panel_query *query, enum dim by,
+                 unsigned needs, struct err *err)
+{
+	struct view view = query->view;
+
+	view.step_us = 0;
+	view.by[0] = by;
+	view.by_count = 1;
+	return query_figures(query->reader, &view, needs, 0, out, err);
+}

@@ -1,0 +1,31 @@
+/* The figures of one window as most panels need them: totals, a series, and the window of the same
+ * length before it. */
+#ifndef LLMDECK_PANELS_FLEET_H
+#define LLMDECK_PANELS_FLEET_H
+
+#include "panels/panel.h"
+
+struct fleet {
+	struct figures_result now, before;
+	double seconds, before_seconds; /* what the totals cover */
+	int64_t end_us;                 /* end of what is known: the last step may be cut there */
+};
+
+/* Totals with the sketches of `needs`, series with those of `series_needs`, and the window before:
+ * its totals, and its series when the query compares. */
+int fleet_load(struct fleet *f, const struct panel_query *query, unsigned needs,
+               unsigned series_needs, struct err *err);
+void fleet_fini(struct fleet *f);
+
+struct value fleet_value(const struct fleet *f, enum metric m);
+struct value fleet_before(const struct fleet *f, enum metric m);
+/* One number a step, NaN where nothing is known; the step that has just begun is left out. `out` has
+ * room for `cap`; returns how many. */
+size_t fleet_series(const struct fleet *f, enum metric m, double *out, size_t cap);
+size_t fleet_series_before(const struct fleet *f, enum metric m, double *out, size_t cap);
+
+/* Totals by one dimension. */
+int fleet_groups(struct figures_result *out, const struct panel_query *query, enum dim by,
+                 unsigned needs, struct err *err);
+
+#endif

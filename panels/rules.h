@@ -1,0 +1,50 @@
+/* The config's alert rules as panels use them: limits and what is over them. A set is plain data,
+ * copied from the config, so that the loader thread keeps its own. */
+#ifndef LLMDECK_PANELS_RULES_H
+#define LLMDECK_PANELS_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/config.h"
+#include "core/figures.h"
+#include "core/value.h"
+#include "core/view.h"
+#include "store/query.h"
+
+#define RULES_MAX 64
+
+struct rule {
+	char name[80];
+	enum metric metric;
+	struct view where; /* filters only */
+	double limit;      /* in the metric's unit */
+	bool below;        /* bad when under the limit */
+	int64_t window_us;
+	enum severity severity;
+};
+struct rule_set {
+	size_t count;
+	struct rule rules[RULES_MAX];
+};
+
+/* Copies the config's rules, at most RULES_MAX of them. Owned by the caller (free). */
+struct rule_set *rule_set_new(const struct config *config);
+struct rule_set *rule_set_copy(const struct rule_set *from);
+
+/* The figures right now that a rule looks at: the metric over the rule's own window, ending now. */
+struct rule_reading {
+	const struct rule *rule;
+	struct value value;
+	int64_t requests; /* n behind the value */
+	bool over;        /* on the wrong side of its limit; never when the value is unknown */
+};
+int rule_read(struct store_reader *reader, const struct rule *rule, int64_t now_us,
+              struct rule_reading *out, struct err *err);
+
+/* The strictest rule on this metric whose filters are exactly the view's, of this severity or
+ * worse; NULL when there is none. */
+const struct rule *rule_for(const struct rule_set *set, enum metric metric, const struct view *view);
+
+#endif

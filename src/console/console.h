@@ -1,0 +1,46 @@
+/* The full screen over a store. */
+#ifndef LLMDECK_CONSOLE_CONSOLE_H
+#define LLMDECK_CONSOLE_CONSOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "core/config.h"
+#include "core/view.h"
+
+struct console_options {
+	const char *store_path;
+	const char *socket_path;      /* the collector's; NULL = none is asked */
+	const char *config_path;      /* re-read when it changes; NULL = none */
+	const struct config *config;
+	const char *context;          /* name in the header; NULL = none */
+	const char *context_colour;   /* "red", …; NULL = none */
+	const char *program;          /* argv[0]: starts ourselves as the collector; NULL = never */
+	bool demo;                    /* labelled DEMO whatever the store says */
+	bool read_only;
+	const char *theme;            /* NULL = the config's */
+	const char *page;             /* page or panel by name or digit; NULL = overview */
+	int64_t since_us;             /* length of the window; 0 = the config's */
+	int64_t from_us, to_us;       /* a fixed window when to_us > 0 */
+	struct view where;            /* filters only */
+	bool once;                    /* print one screen as text and leave */
+	bool a11y;                    /* append-only lines, no drawing */
+	int width, height;            /* of that one screen; 0 = the terminal's, else LINES × COLUMNS */
+	double run_seconds;           /* with once: waits for data at most this long before it prints */
+};
+
+/* Runs until the user leaves. Returns 0, or -1 with a sentence when it could not start. Never
+ * leaves the terminal changed. Main thread only. */
+int console_run(const struct console_options *o, struct err *err);
+
+/* Splits "1h", "13:00..13:20", "2026-11-23T13:00Z..2026-11-23T13:20Z" or "live" into a window:
+ * *length_us alone for one that follows the clock (*to_us 0), else from and to. `now_us` says
+ * which day a bare clock time means: the latest that is not in the future. */
+int console_parse_window(struct str text, int64_t now_us, const struct tz *tz, int64_t *length_us,
+                         int64_t *from_us, int64_t *to_us, struct err *err);
+
+#endif

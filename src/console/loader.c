@@ -1,0 +1,390 @@
+/* The thread sleeps on a condition until the job changes or the refresh interval has passed, asks
+ * the store for its data version (microseconds), and loads only when that, the job or the window's
+ * newest bucket has changed. A finished state waits in its panel's slot until the UI takes it; a
+ * newer one replaces one not taken. The mutex is held for pointer swaps and small copies only,
+ * never while the store is asked. */
+#include "console/loader.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define REOPEN_US US_PER_S
+
+struct loader {
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	char *path;
+	int wake_fd;
+	/* under the mutex */
+	bool stop, ended, job_changed, status_changed;
+	struct load_job job;
+	struct rule_set *new_rules;
+	struct panel_snapshot *ready[DECK_PANELS_MAX];
+	struct deck_status status;
+	struct store_reader *interruptible;
+	/* the thread's own */
+	struct store_reader *reader;
+	struct rule_set *rules;
+	int64_t version;
+	struct {
+		uint64_t generation;
+		int64_t version, to_us, mono_us, took_us;
+	} done[DECK_PANELS_MAX];
+};
+
+struct panel_snapshot *load_panel(struct store_reader *reader, const struct load_item *item,
+                                  const struct view *view, int64_t now_us, bool compare,
+                                  const struct rule_set *rules, struct err *err)
+{
+	const struct panel *panel = panels[item->panel];
+	struct panel_query query = {.reader = reader, .view = *view, .by = item->by,
+	                            .form = item->form, .now_us = now_us, .compare = compare,
+	                            .rules = rules};
+	struct panel_snapshot *s = mem_zalloc(sizeof *s);
+	int64_t started = clock_mono_us();
+
+	s->panel = panel;
+	s->form = item->form;
+	s->view = *view;
+	s->now_us = now_us;
+	s->compare = compare;
+	s->state = mem_zalloc(panel->state_size);
+	if (panel->load(&query, s->state, err) != 0) {
+		panel_snapshot_free(&s);
+		return NULL;
+	}
+	s->loaded_mono_us = clock_mono_us();
+	s->took_us = s->loaded_mono_us - started;
+	return s;
+}
+
+void load_job_for(const struct deck *d, const struct load_item *items, size_t count, int64_t wall_us,
+                  struct load_job *out)
+{
+	memset(out, 0, sizeof *out);
+	memcpy(out->items, items, count * sizeof *items);
+	out->item_count = count;
+	out->view = deck_view(d, wall_us);
+	out->window_us = d->window_us;
+	out->end_us = d->end_us ? d->end_us : d->paused ? d->paused_end_us : 0;
+	out->follows_data = d->history && !d->end_us && !d->paused;
+	out->follows_clock = !out->end_us && !d->history;
+	out->compare = d->compare;
+	out->frozen = d->paused;
+	out->columns_hint = d->columns_hint;
+	out->refresh_us = US_PER_S;
+}
+
+static void wake_ui(struct loader *l)
+{
+	char byte = 1;
+
+	if (write(l->wake_fd, &byte, 1) < 0)
+		return; /* a full pipe already says enough */
+}
+
+static void publish(struct loader *l, int panel, struct panel_snapshot *s)
+{
+	struct panel_snapshot *old;
+
+	pthread_mutex_lock(&l->mutex);
+	old = l->ready[panel];
+	l->ready[panel] = s;
+	pthread_mutex_unlock(&l->mutex);
+	panel_snapshot_free(&old);
+}
+
+static void publish_status(struct loader *l, const struct store_summary *summary, const char *error)
+{
+	pthread_mutex_lock(&l->mutex);
+	if (summary) {
+		l->status.summary = *summary;
+		l->status.opened = true;
+		l->status.seen_mono_us = clock_mono_us();
+	} else if (!l->status.seen_mono_us) {
+		l->status.seen_mono_us = clock_mono_us();
+	}
+	snprintf(l->status.error, sizeof l->status.error, "%s", error);
+	l->status_changed = true;
+	pthread_mutex_unlock(&l->mutex);
+}
+
+/* The window that this job means now. */
+static struct view job_view(const struct load_job *job, const struct store_summary *summary,
+                            int64_t wall_us, int64_t *now_us)
+{
+	struct deck d;
+	struct view v;
+
+	memset(&d, 0, sizeof d);
+	d.where = job->view;
+	d.window_us = job->window_us;
+	d.end_us = job->end_us;
+	d.history = job->follows_data;
+	d.columns_hint = job->columns_hint;
+	d.status.summary = *summary;
+	*now_us = deck_now_us(&d, wall_us);
+	v = deck_view(&d, wall_us);
+	return v;
+}
+
+/* Long windows change slowly: their panels are loaded at most every fifteenth of a step. */
+static bool is_due(const struct loader *l, const struct load_job *job, size_t i,
+                   const struct view *view, int64_t mono_us)
+{
+	int panel = job->items[i].panel;
+	int64_t pause = view->step_us / 15, since = mono_us - l->done[panel].mono_us;
+
+	if (l->done[panel].generation != job->generation)
+		return true;
+	if (job->frozen && strcmp(panels[panel]->name, "alerts") != 0)
+		return false;
+	pause = pause > 30 * US_PER_S ? 30 * US_PER_S : pause;
+	if (pause < 20 * l->done[panel].took_us)
+		pause = 20 * l->done[panel].took_us;
+	if (since < pause)
+		return false;
+	return l->done[panel].version != l->version || l->done[panel].to_us != view->to_us;
+}
+
+static void load_item(struct loader *l, const struct load_job *job, size_t i,
+                      const struct view *view, int64_t now_us, struct err *err)
+{
+	const struct load_item *item = &job->items[i];
+	struct panel_snapshot *s;
+
+	s = load_panel(l->reader, item, view, now_us, job->compare, l->rules, err);
+	l->done[item->panel].generation = job->generation;
+	l->done[item->panel].version = l->version;
+	l->done[item->panel].to_us = view->to_us;
+	l->done[item->panel].mono_us = clock_mono_us();
+	if (!s)
+		return;
+	l->done[item->panel].took_us = s->took_us;
+	s->generation = job->generation;
+	publish(l, item->panel, s);
+	wake_ui(l);
+}
+
+static int open_store(struct loader *l, struct err *err)
+{
+	if (l->reader)
+		return 0;
+	if (store_reader_open(&l->reader, l->path, err) != 0)
+		return -1;
+	pthread_mutex_lock(&l->mutex);
+	l->interruptible = l->reader;
+	pthread_mutex_unlock(&l->mutex);
+	return 0;
+}
+
+static void close_store(struct loader *l)
+{
+	pthread_mutex_lock(&l->mutex);
+	l->interruptible = NULL;
+	pthread_mutex_unlock(&l->mutex);
+	store_reader_close(&l->reader);
+}
+
+/* True when this round is pointless: the program leaves, or a newer job waits. */
+static bool must_break(struct loader *l)
+{
+	bool yes;
+
+	pthread_mutex_lock(&l->mutex);
+	yes = l->stop || l->job_changed;
+	pthread_mutex_unlock(&l->mutex);
+	return yes;
+}
+
+/* One round over the job. */
+static void run_job(struct loader *l, const struct load_job *job)
+{
+	struct store_summary summary;
+	struct err err = {""}, failed = {""};
+	struct view view;
+	int64_t now_us;
+
+	if (open_store(l, &err) != 0) {
+		publish_status(l, NULL, err.text);
+		wake_ui(l);
+		return;
+	}
+	l->version = store_reader_version(l->reader);
+	if (l->version < 0 || query_summary(l->reader, &summary, &err) != 0) {
+		publish_status(l, NULL, err.text[0] ? err.text : "store: cannot be read");
+		close_store(l);
+		wake_ui(l);
+		return;
+	}
+	publish_status(l, &summary, "");
+	view = job_view(job, &summary, clock_wall_us(), &now_us);
+	for (size_t i = 0; i < job->item_count && !must_break(l); i++) {
+		if (!is_due(l, job, i, &view, clock_mono_us()))
+			continue;
+		err.text[0] = '\0';
+		load_item(l, job, i, &view, now_us, &err);
+		if (err.text[0])
+			failed = err;
+	}
+	publish_status(l, &summary, failed.text);
+	wake_ui(l);
+}
+
+/* Waits for a new job or the next refresh; false when the thread shall end. */
+static bool next_job(struct loader *l, struct load_job *job)
+{
+	struct timespec until;
+	int64_t due = clock_mono_us();
+	bool stop;
+
+	pthread_mutex_lock(&l->mutex);
+	due += l->job.refresh_us > 0 ? l->job.refresh_us : REOPEN_US;
+	until.tv_sec = (time_t)(due / US_PER_S);
+	until.tv_nsec = (long)(due % US_PER_S * 1000);
+	while (!l->stop && !l->job_changed) {
+		if (pthread_cond_timedwait(&l->wake, &l->mutex, &until) != 0)
+			break;
+	}
+	*job = l->job;
+	l->job_changed = false;
+	if (l->new_rules) {
+		free(l->rules);
+		l->rules = l->new_rules;
+		l->new_rules = NULL;
+		memset(l->done, 0, sizeof l->done);
+	}
+	stop = l->stop;
+	pthread_mutex_unlock(&l->mutex);
+	return !stop;
+}
+
+static void *run_loader(void *arg)
+{
+	struct loader *l = arg;
+	struct load_job job;
+
+	while (next_job(l, &job))
+		run_job(l, &job);
+	if (l->reader)
+		close_store(l);
+	pthread_mutex_lock(&l->mutex);
+	l->ended = true;
+	pthread_cond_broadcast(&l->wake);
+	pthread_mutex_unlock(&l->mutex);
+	return NULL;
+}
+
+struct loader *loader_start(const char *store_path, const struct rule_set *rules, int wake_fd)
+{
+	struct loader *l = mem_zalloc(sizeof *l);
+	pthread_condattr_t monotonic;
+
+	l->path = mem_strdup(store_path);
+	l->wake_fd = wake_fd;
+	l->rules = rule_set_copy(rules);
+	l->job.refresh_us = US_PER_S;
+	pthread_mutex_init(&l->mutex, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&l->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	pthread_create(&l->thread, NULL, run_loader, l);
+	return l;
+}
+
+/* Asks the thread to end and waits; false when it hangs in the kernel. */
+static bool wait_for_end(struct loader *l, int64_t wait_us)
+{
+	int64_t due = clock_mono_us() + wait_us;
+	struct timespec until = {.tv_sec = (time_t)(due / US_PER_S),
+	                         .tv_nsec = (long)(due % US_PER_S * 1000)};
+	bool ended;
+
+	pthread_mutex_lock(&l->mutex);
+	l->stop = true;
+	if (l->interruptible)
+		store_reader_interrupt(l->interruptible);
+	pthread_cond_broadcast(&l->wake);
+	while (!l->ended) {
+		if (pthread_cond_timedwait(&l->wake, &l->mutex, &until) != 0)
+			break;
+	}
+	ended = l->ended;
+	pthread_mutex_unlock(&l->mutex);
+	return ended;
+}
+
+void loader_stop(struct loader **lp, int64_t wait_us)
+{
+	struct loader *l = *lp;
+
+	if (!l)
+		return;
+	*lp = NULL;
+	if (!wait_for_end(l, wait_us)) {
+		pthread_detach(l->thread);
+		return;
+	}
+	pthread_join(l->thread, NULL);
+	for (int i = 0; i < DECK_PANELS_MAX; i++)
+		panel_snapshot_free(&l->ready[i]);
+	pthread_cond_destroy(&l->wake);
+	pthread_mutex_destroy(&l->mutex);
+	free(l->rules);
+	free(l->new_rules);
+	free(l->path);
+	free(l);
+}
+
+void loader_set_job(struct loader *l, const struct load_job *job)
+{
+	pthread_mutex_lock(&l->mutex);
+	l->job = *job;
+	l->job_changed = true;
+	pthread_cond_signal(&l->wake);
+	pthread_mutex_unlock(&l->mutex);
+}
+
+void loader_set_rules(struct loader *l, const struct rule_set *rules)
+{
+	struct rule_set *copy = rule_set_copy(rules);
+
+	pthread_mutex_lock(&l->mutex);
+	free(l->new_rules);
+	l->new_rules = copy;
+	l->job_changed = true;
+	pthread_cond_signal(&l->wake);
+	pthread_mutex_unlock(&l->mutex);
+}
+
+struct panel_snapshot *loader_take(struct loader *l, int panel)
+{
+	struct panel_snapshot *s;
+
+	pthread_mutex_lock(&l->mutex);
+	s = l->ready[panel];
+	l->ready[panel] = NULL;
+	pthread_mutex_unlock(&l->mutex);
+	return s;
+}
+
+bool loader_status(struct loader *l, struct deck_status *out)
+{
+	bool changed;
+
+	pthread_mutex_lock(&l->mutex);
+	*out = l->status;
+	changed = l->status_changed;
+	l->status_changed = false;
+	pthread_mutex_unlock(&l->mutex);
+	return changed;
+}
