@@ -39,6 +39,11 @@ struct command {
 	int (*run)(const struct global *g, int argc, char **argv);
 };
 
-extern const struct command *const commands[]; /* NULL-terminated */
+extern const struct command *const commands[]; /* NULL-terminated; src/cli/commands.c */
+
+/* One each, in src/cli/cmd_NAME.c. */
+extern const struct command collect_command, completion_command, console_command, demo_command,
+	doctor_command, import_command, prices_command, report_command, requests_command,
+	snapshot_command, sources_command;
 
 #endif
