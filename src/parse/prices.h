@@ -6,12 +6,28 @@
 
 #include "base/err.h"
 #include "base/str.h"
-#include "judge/price.h"
+#include "core/config.h"
+#include "core/price_table.h"
+
+#define PRICES_FILE_MAX_BYTES (64u << 20)
 
 /* `origin` names the table when the text itself does not. A model with a bad entry is skipped and
- * named through `warn` (may be NULL); -1 only when nothing can be read. Owned by the caller. */
+ * named through `warn` (may be NULL); models that are not sold by the token (images, speech by the
+ * second) are passed over in silence. -1 only when nothing can be read. Owned by the caller, who
+ * ends it with price_table_free. */
 int prices_parse(struct price_table **out, struct str json, const char *origin,
                  void (*warn)(const char *text, void *arg), void *arg, struct err *err);
-void price_table_free(struct price_table **t);
+
+/* Reads and parses a file; its name without folders and ".json" is the origin. */
+int prices_load_file(struct price_table **out, const char *path,
+                     void (*warn)(const char *text, void *arg), void *arg, struct err *err);
+
+/* The table in force: the config's `prices:`, else what `llmdeck prices import` stored, else the
+ * shipped one. Everybody who prices (collect, import, demo) loads it with this. `path_out` (may be
+ * NULL) gets the file's path, owned by the caller. */
+int price_table_load(struct price_table **out, const struct config *config, char **path_out,
+                     struct err *err);
+/* Where `prices import` stores: prices.json in the state folder. Owned by the caller. */
+char *prices_imported_path(void);
 
 #endif
