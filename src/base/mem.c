@@ -133,26 +133,29 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t need)
 	return c;
 }
 
+/* `bytes` at an offset that is a multiple of `align`. */
+static void *arena_take(struct arena *a, size_t bytes, size_t align)
+{
+	struct arena_chunk *c = a->chunk;
+	size_t at = c != NULL ? (c->used + align - 1) & ~(align - 1) : 0;
+
+	if (c == NULL || at > c->cap || c->cap - at < bytes) {
+		c = chunk_new(a, bytes);
+		at = 0;
+	}
+	c->used = at + bytes;
+	a->used_bytes += bytes;
+	return c->data + at;
+}
+
 void *arena_alloc(struct arena *a, size_t bytes)
 {
-	const size_t align = _Alignof(max_align_t);
-	struct arena_chunk *c = a->chunk;
-	void *p;
-
-	if (bytes > SIZE_MAX - align)
-		exhausted();
-	bytes = (bytes + align - 1) & ~(align - 1);
-	if (c == NULL || c->cap - c->used < bytes)
-		c = chunk_new(a, bytes);
-	p = c->data + c->used;
-	c->used += bytes;
-	a->used_bytes += bytes;
-	return p;
+	return arena_take(a, bytes, _Alignof(max_align_t));
 }
 
 char *arena_copy(struct arena *a, const char *bytes, size_t len)
 {
-	char *copy = arena_alloc(a, len + 1);
+	char *copy = arena_take(a, len + 1, 1);
 
 	if (len > 0)
 		memcpy(copy, bytes, len);

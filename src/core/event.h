@@ -15,6 +15,7 @@
 /* Bounds on what is kept from outside; longer text is cut at a character and ends in "…". */
 #define EVENT_NAME_MAX_BYTES 200  /* dimensions, attributes, types */
 #define EVENT_TEXT_MAX_BYTES 8192 /* feedback text */
+#define EVENT_FLAGS_MAX 256        /* findings on one request */
 #define EVENT_TOKENS_MAX INT64_C(1000000000)
 #define EVENT_LATENCY_MAX_US (INT64_C(30) * 24 * 3600 * 1000000)
 
@@ -158,14 +159,15 @@ struct batch {
 struct batch *batch_new(void);
 void batch_free(struct batch **b);
 void batch_reset(struct batch *b); /* empty, memory kept */
-/* Each returns a zeroed slot with the unknowns set (tokens -1, NaN scores …), owned by the batch. */
+/* Each returns a zeroed slot with the unknowns set (tokens -1, NaN scores …), owned by the batch and
+ * in place until the next one of its kind is added. */
 struct request *batch_add_request(struct batch *b);
 struct feedback *batch_add_feedback(struct batch *b);
 struct late_flag *batch_add_late_flag(struct batch *b);
 struct billing *batch_add_billing(struct batch *b);
 struct gauge *batch_add_gauge(struct batch *b);
 struct rollout_state *batch_add_rollout(struct batch *b);
-/* A copy of `s` in the batch's arena, cut to max_bytes at a character (ending "…" when cut), with
+/* A copy of `s` in the batch's arena, at most max_bytes, cut at a character (ending "…" then), with
  * ill-formed UTF-8 replaced by U+FFFD. Nothing else is changed: making text harmless is the
  * screen's business. */
 struct str batch_text(struct batch *b, struct str s, size_t max_bytes);
@@ -175,7 +177,9 @@ size_t batch_rows(const struct batch *b);
 struct buf;
 struct err;
 void batch_encode(const struct batch *b, struct buf *out);
-/* Fills an empty batch; -1 with a sentence on anything malformed or out of range. */
+/* Fills an empty batch; -1 with a sentence on anything malformed or out of range (dimensions and
+ * attributes up to EVENT_NAME_MAX_BYTES, other text up to EVENT_TEXT_MAX_BYTES, times from 1970 to
+ * 2199): the batch then holds a part and is to be reset. */
 int batch_decode(struct batch *b, struct str bytes, struct err *err);
 
 #endif

@@ -3,8 +3,10 @@
 #ifndef LLMDECK_CORE_FIGURES_H
 #define LLMDECK_CORE_FIGURES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/str.h"
 #include "core/sketch.h"
 #include "core/value.h"
 
@@ -68,7 +70,11 @@ struct metric_info {
 	const char *help;
 };
 extern const struct metric_info metrics[METRIC_COUNT];
-/* UNKNOWN when there is nothing to say (no requests, empty sketch). */
+/* The row's name, as in config and --metric; false when there is none. */
+bool metric_from_name(struct str name, enum metric *out);
+/* Counts and rates of nothing are 0; shares, quantiles and per-1,000 figures of nothing are UNKNOWN.
+ * UNKNOWN also when not one request told (no cost, no tokens, no cache figures); LOWER_BOUND when
+ * some did not, or when a source sends nothing for failed calls (error rate). */
 struct value metric_value(enum metric m, const struct figures *f, double seconds);
 
 #endif

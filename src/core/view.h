@@ -36,8 +36,8 @@ int view_set_by(struct view *v, struct str text, struct err *err);
 char *view_format_filters(const struct view *v, char *out, size_t cap);
 bool view_equal(const struct view *a, const struct view *b);
 
-/* The smallest step of {10 s, 1 min, 10 min, 1 h, 1 d} times {1, 2, 3, 5, …} that gives at most
- * `columns` points over the window. */
+/* The smallest of 10, 20, 30 s, 1, 2, 3, 5, 10, 20, 30 min, 1, 2, 3, 6, 12 h, 1, 2, 3, 5 d and whole
+ * weeks with which at most `columns` steps, counted from multiples of the step, touch the window. */
 int64_t view_choose_step_us(int64_t from_us, int64_t to_us, int columns);
 
 #endif
