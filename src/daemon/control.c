@@ -1,0 +1,207 @@
+/* Each path is one row: method, role, bound, handler. admit() checks the role before the body is
+ * read, so that a stranger cannot even make us read. */
+#include "daemon/control.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "daemon/roles.h"
+#include "net/http_server.h"
+
+#define IN_FLIGHT_MAX_BYTES ((size_t)64 << 20)
+#define CONNECTIONS_MAX 256
+#define IDLE_TIMEOUT_S 60
+
+struct verb {
+	const char *method, *path, *what; /* what: "stop the collector" */
+	size_t body_max_bytes;
+	enum access access;
+	void (*handle)(struct control *c, struct http_exchange *x);
+};
+
+static void handle_status(struct control *c, struct http_exchange *x);
+static void handle_batch(struct control *c, struct http_exchange *x);
+static void handle_stop(struct control *c, struct http_exchange *x);
+
+static const struct verb verbs[] = {
+	{"GET", "/v1/status", "look", 0, ACCESS_VIEWER, handle_status},
+	{"POST", "/v1/batch", "store events", CONTROL_BATCH_MAX_BYTES, ACCESS_OPERATOR, handle_batch},
+	{"POST", "/v1/stop", "stop the collector", 4096, ACCESS_OPERATOR, handle_stop},
+};
+#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+/* What a route's callbacks get: the control and the verb. */
+struct binding {
+	struct control *control;
+	const struct verb *verb;
+};
+
+struct control {
+	struct control_options options;
+	struct http_server *server;
+	struct binding bindings[VERB_COUNT];
+	struct http_route routes[VERB_COUNT + 1];
+	char *path;
+	bool quiet;
+};
+
+static bool admit(void *arg, const struct peer *peer, struct http_reply *reply, struct err *err)
+{
+	const struct binding *binding = arg;
+	enum access has = access_of(peer, geteuid(), binding->control->options.config);
+
+	if (has >= binding->verb->access)
+		return true;
+	reply->status = 403;
+	if (has == ACCESS_NONE)
+		err_set(err, "uid %u has no role here, and to %s takes the role %s: ask for an entry under `roles:` in the collector's configuration",
+		        (unsigned)peer->uid, binding->verb->what, access_name(binding->verb->access));
+	else
+		err_set(err, "uid %u has the role %s, and to %s takes the role %s", (unsigned)peer->uid,
+		        access_name(has), binding->verb->what, access_name(binding->verb->access));
+	return false;
+}
+
+static void handle(void *arg, struct http_exchange *x)
+{
+	const struct binding *binding = arg;
+
+	binding->verb->handle(binding->control, x);
+}
+
+static void answer_json(struct http_exchange *x, struct buf *json)
+{
+	http_answer(x, &(struct http_reply){
+		.status = 200, .type = "application/json", .body = buf_str(json),
+	});
+	buf_fini(json);
+}
+
+static void handle_status(struct control *c, struct http_exchange *x)
+{
+	struct buf json = {0};
+	enum access access = access_of(http_peer(x), geteuid(), c->options.config);
+
+	buf_printf(&json, "{\"schema\":1,\"role\":\"%s\",", access_name(access));
+	c->options.status(c->options.arg, &json);
+	buf_puts(&json, "}\n");
+	answer_json(x, &json);
+}
+
+static void handle_stop(struct control *c, struct http_exchange *x)
+{
+	struct buf json = {0};
+
+	buf_printf(&json, "{\"stopping\":true,\"pid\":%ld}\n", (long)getpid());
+	answer_json(x, &json);
+	c->options.stop(c->options.arg);
+}
+
+/* On the writer's thread, after the commit or its failure. */
+static void batch_done(void *arg, bool ok, const struct sink_ack *ack, const char *error)
+{
+	struct http_exchange *x = arg;
+	struct buf json = {0};
+
+	if (!ok) {
+		http_answer_error(x, 503, error);
+		return;
+	}
+	buf_printf(&json, "{\"added\":%llu,\"duplicates\":%llu}\n", (unsigned long long)ack->added,
+	           (unsigned long long)ack->duplicates);
+	answer_json(x, &json);
+}
+
+static void handle_batch(struct control *c, struct http_exchange *x)
+{
+	struct batch *b = batch_new();
+	struct err err = {""};
+
+	if (batch_decode(b, http_body(x), &err)) {
+		batch_free(&b);
+		http_answer_error(x, 400, err.text);
+		return;
+	}
+	if (c->options.sink->submit(c->options.sink, b, batch_done, x, &err) == SINK_OK)
+		return;
+	batch_free(&b);
+	http_answer_error(x, 503, err.text);
+}
+
+/* Where the config gives roles, the kernel's word on who calls decides, not the file's mode. */
+static mode_t socket_mode(const struct config *config)
+{
+	return config->role_count ? 0666 : 0660;
+}
+
+static void bind_routes(struct control *c)
+{
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		c->bindings[i] = (struct binding){c, &verbs[i]};
+		c->routes[i] = (struct http_route){
+			verbs[i].method, verbs[i].path, verbs[i].body_max_bytes, admit, handle, &c->bindings[i],
+		};
+	}
+}
+
+int control_start(struct control **out, struct loop *loop, const struct control_options *o,
+                  struct err *err)
+{
+	struct control *c;
+	int fd = unix_listen(o->socket_path, socket_mode(o->config), err);
+
+	*out = NULL;
+	if (fd < 0)
+		return -1;
+	c = mem_zalloc(sizeof(*c));
+	c->options = *o;
+	c->path = mem_strdup(o->socket_path);
+	bind_routes(c);
+	struct http_server_options server_options = {
+		.routes = c->routes, .in_flight_max_bytes = IN_FLIGHT_MAX_BYTES,
+		.connections_max = CONNECTIONS_MAX, .idle_timeout_s = IDLE_TIMEOUT_S,
+	};
+
+	if (http_server_start(&c->server, loop, fd, &server_options, err)) {
+		unlink(c->path);
+		free(c->path);
+		free(c);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
+
+void control_set_config(struct control *c, const struct config *config)
+{
+	c->options.config = config;
+}
+
+void control_quiesce(struct control *c)
+{
+	if (c->quiet)
+		return;
+	c->quiet = true;
+	unlink(c->path);
+	http_server_quiesce(c->server);
+}
+
+size_t control_pending(const struct control *c)
+{
+	return http_server_pending(c->server);
+}
+
+void control_stop(struct control **out)
+{
+	struct control *c = *out;
+
+	if (!c)
+		return;
+	*out = NULL;
+	control_quiesce(c);
+	http_server_stop(&c->server);
+	free(c->path);
+	free(c);
+}

@@ -1,0 +1,43 @@
+/* The control socket: HTTP and JSON over a Unix socket. The kernel says who is calling; a role
+ * decides what they may do; every refusal is a sentence.
+ *
+ *   GET  /v1/status  viewer     the collector in one JSON object
+ *   POST /v1/batch   operator   batch_encode()'s form; 200 {"added","duplicates"} after the commit,
+ *                               503 with Retry-After when the queue is full
+ *   POST /v1/stop    operator   stores what is queued and ends */
+#ifndef LLMDECK_DAEMON_CONTROL_H
+#define LLMDECK_DAEMON_CONTROL_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "core/config.h"
+#include "core/sink.h"
+#include "net/loop.h"
+
+#define CONTROL_BATCH_MAX_BYTES ((size_t)16 << 20)
+
+struct control;
+
+struct control_options {
+	const char *socket_path;
+	const struct config *config; /* roles; see control_set_config() */
+	struct sink *sink;           /* where batches go; its done may come on any thread */
+	/* Appends the status object's members, without braces. */
+	void (*status)(void *arg, struct buf *out);
+	void (*stop)(void *arg); /* somebody who may asked for the end */
+	void *arg;
+};
+
+/* Listens; all callbacks come on the loop's thread. */
+int control_start(struct control **out, struct loop *loop, const struct control_options *o,
+                  struct err *err);
+/* Roles are read from this one from now on; it must outlive the control. */
+void control_set_config(struct control *c, const struct config *config);
+/* No new connections; the file is removed, so that a successor may listen. */
+void control_quiesce(struct control *c);
+/* Exchanges without an answer yet. */
+size_t control_pending(const struct control *c);
+/* After control_pending() has become 0. NULL is fine. */
+void control_stop(struct control **c);
+
+#endif

@@ -1,0 +1,305 @@
+/* Each source gets a sink of its own in front of the writer's: it counts rows and carries `done`
+ * from the writer's thread over to the loop. A submission remembers its source's slot by a pointer
+ * that source_host_stop() clears, so that a late acknowledgement finds nobody and goes nowhere; both
+ * happen on the loop's thread. */
+#include "daemon/source_host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "collect/source.h"
+
+struct running;
+
+struct submission {
+	struct submission *prev, *next; /* of the source's list */
+	struct running *running;        /* NULL: the source has been stopped */
+	struct loop *loop;
+	void (*done)(void *arg, bool ok, const struct sink_ack *ack, const char *error);
+	void *arg;
+	bool ok;
+	struct sink_ack ack;
+	char *error;
+};
+
+struct running {
+	struct sink sink; /* first: found from the source's sink pointer */
+	struct source_host *host;
+	const struct source *source; /* NULL: unknown kind */
+	const struct config_section *section;
+	struct source_env env;
+	struct source_report report;
+	union option_value *options;
+	void *state; /* NULL: not running */
+	struct loop_timer *timer;
+	struct submission *submissions;
+};
+
+struct source_host {
+	struct loop *loop;
+	struct sink *sink;
+	struct running **running;
+	size_t count;
+	bool paused;
+};
+
+struct source_host *source_host_new(struct loop *loop, struct sink *sink)
+{
+	struct source_host *h = mem_zalloc(sizeof(*h));
+
+	h->loop = loop;
+	h->sink = sink;
+	return h;
+}
+
+static const char *config_name(const struct config *config)
+{
+	return config->path ? config->path : "configuration";
+}
+
+static int check_section(const struct config *config, const struct config_section *section, bool demo,
+                         struct err *err)
+{
+	const struct source *source = source_find(section->kind);
+
+	if (!source)
+		return err_set(err, "%s:%d:%d: source %s: there is no kind `%s` in this version: see llmdeck(5)",
+		               config_name(config), section->line, section->column, section->name, section->kind);
+	if (source->invented && !demo)
+		return err_set(err, "%s:%d:%d: source %s: invented data may not go into a store of real data: give it a new store",
+		               config_name(config), section->line, section->column, section->name);
+	union option_value *values = source_options(source, section, config_name(config), err);
+
+	free(values);
+	return values ? 0 : -1;
+}
+
+int source_host_check(const struct config *config, bool demo, struct err *err)
+{
+	for (size_t i = 0; i < config->source_count; i++) {
+		if (check_section(config, &config->sources[i], demo, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* ── the sink in front ─────────────────────────────────────────────────────────────────────── */
+
+static void link_submission(struct running *r, struct submission *s)
+{
+	s->next = r->submissions;
+	if (s->next)
+		s->next->prev = s;
+	r->submissions = s;
+}
+
+static void unlink_submission(struct submission *s)
+{
+	if (s->prev)
+		s->prev->next = s->next;
+	else
+		s->running->submissions = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+}
+
+static void tell_source(void *arg)
+{
+	struct submission *s = arg;
+
+	if (s->running) {
+		unlink_submission(s);
+		if (s->done)
+			s->done(s->arg, s->ok, s->ok ? &s->ack : NULL, s->error);
+	}
+	free(s->error);
+	free(s);
+}
+
+/* On the writer's thread. */
+static void submission_done(void *arg, bool ok, const struct sink_ack *ack, const char *error)
+{
+	struct submission *s = arg;
+
+	s->ok = ok;
+	if (ok)
+		s->ack = *ack;
+	else
+		s->error = mem_strdup(error);
+	loop_post(s->loop, tell_source, s);
+}
+
+static enum sink_result source_submit(struct sink *sink, struct batch *b,
+                                      void (*done)(void *, bool, const struct sink_ack *, const char *),
+                                      void *arg, struct err *err)
+{
+	struct running *r = (struct running *)sink;
+	struct submission *s = mem_zalloc(sizeof(*s));
+	size_t rows = batch_rows(b);
+
+	*s = (struct submission){.running = r, .loop = r->host->loop, .done = done, .arg = arg};
+	/* Linked first: the writer may be done with it before submit() returns. */
+	link_submission(r, s);
+	enum sink_result result = r->host->sink->submit(r->host->sink, b, submission_done, s, err);
+
+	if (result == SINK_OK) {
+		r->report.rows += rows;
+		r->report.last_event_us = clock_wall_us();
+		return result;
+	}
+	unlink_submission(s);
+	free(s);
+	return result;
+}
+
+static enum sink_result source_store(struct sink *sink, struct batch *b, struct sink_ack *ack,
+                                     struct err *err)
+{
+	(void)sink;
+	(void)b;
+	(void)ack;
+	err_set(err, "store: a source may not wait for the store");
+	return SINK_FAILED;
+}
+
+static void source_sink_close(struct sink *sink)
+{
+	(void)sink; /* ends with the source */
+}
+
+/* ── running ───────────────────────────────────────────────────────────────────────────────── */
+
+static void poll_source(void *arg)
+{
+	struct running *r = arg;
+
+	if (r->state && !r->host->paused)
+		loop_timer_set(r->host->loop, r->timer, r->source->poll(r->state));
+}
+
+static void fail(struct running *r, const char *words)
+{
+	r->report.state = SOURCE_FAILING;
+	snprintf(r->report.words, sizeof(r->report.words), "%s", words);
+	log_error("source %s: %s", r->section->name, words);
+}
+
+static void start_source(struct running *r, const struct config *config, const struct price_table *prices)
+{
+	struct err err = {""};
+
+	r->source = source_find(r->section->kind);
+	if (!r->source) {
+		fail(r, "this version knows no source of its kind");
+		return;
+	}
+	r->options = source_options(r->source, r->section, config_name(config), &err);
+	if (!r->options) {
+		fail(r, err.text);
+		return;
+	}
+	r->env = (struct source_env){
+		.name = r->section->name, .loop = r->host->loop, .sink = &r->sink, .prices = prices,
+		.options = r->options, .section = r->section, .report = &r->report,
+	};
+	r->state = r->source->start(&r->env, &err);
+	if (!r->state)
+		fail(r, err.text);
+	else if (r->source->poll)
+		r->timer = loop_timer_new(r->host->loop, 0, poll_source, r);
+}
+
+void source_host_start(struct source_host *h, const struct config *config,
+                       const struct price_table *prices)
+{
+	h->running = mem_array(NULL, config->source_count + 1, sizeof(struct running *));
+	h->count = config->source_count;
+	for (size_t i = 0; i < h->count; i++) {
+		struct running *r = mem_zalloc(sizeof(*r));
+
+		r->sink = (struct sink){source_store, source_submit, source_sink_close};
+		r->host = h;
+		r->section = &config->sources[i];
+		h->running[i] = r;
+		start_source(r, config, prices);
+	}
+}
+
+static void stop_source(struct running *r)
+{
+	if (r->timer)
+		loop_timer_free(r->host->loop, &r->timer);
+	for (struct submission *s = r->submissions; s; s = s->next)
+		s->running = NULL;
+	if (r->state)
+		r->source->stop(r->state);
+	free(r->options);
+	free(r);
+}
+
+void source_host_stop(struct source_host *h)
+{
+	for (size_t i = 0; i < h->count; i++)
+		stop_source(h->running[i]);
+	free(h->running);
+	h->running = NULL;
+	h->count = 0;
+}
+
+void source_host_pause(struct source_host *h, bool paused)
+{
+	if (h->paused == paused)
+		return;
+	h->paused = paused;
+	for (size_t i = 0; i < h->count; i++) {
+		struct running *r = h->running[i];
+		void (*tell)(void *state) = !r->state ? NULL : paused ? r->source->pause : r->source->resume;
+
+		if (tell)
+			tell(r->state);
+		if (!paused && r->timer)
+			loop_timer_set(h->loop, r->timer, 0);
+	}
+}
+
+static void append_source(const struct source_host *h, const struct running *r, struct buf *out)
+{
+	bool paused = h->paused && r->state;
+	int64_t last_us = r->report.last_event_us;
+
+	buf_puts(out, "{\"name\":");
+	buf_append_json(out, str_of(r->section->name));
+	buf_puts(out, ",\"kind\":");
+	buf_append_json(out, str_of(r->section->kind));
+	buf_printf(out, ",\"state\":\"%s\",\"reason\":",
+	           source_state_name(paused ? SOURCE_PAUSED : r->report.state));
+	buf_append_json(out, str_of(paused ? "the store cannot keep up" : r->report.words));
+	buf_printf(out, ",\"rows\":%llu,\"age_s\":", (unsigned long long)r->report.rows);
+	if (last_us)
+		buf_printf(out, "%.3f}", (double)(clock_wall_us() - last_us) / (double)US_PER_S);
+	else
+		buf_puts(out, "null}");
+}
+
+void source_host_status(const struct source_host *h, struct buf *out)
+{
+	buf_append_c(out, '[');
+	for (size_t i = 0; i < h->count; i++) {
+		if (i)
+			buf_append_c(out, ',');
+		append_source(h, h->running[i], out);
+	}
+	buf_append_c(out, ']');
+}
+
+void source_host_free(struct source_host **h)
+{
+	if (!*h)
+		return;
+	source_host_stop(*h);
+	free(*h);
+	*h = NULL;
+}

@@ -1,0 +1,38 @@
+/* Runs the configured sources on the I/O thread: starts them, polls them, pauses them while the
+ * store cannot keep up, and knows what to say about each. */
+#ifndef LLMDECK_DAEMON_SOURCE_HOST_H
+#define LLMDECK_DAEMON_SOURCE_HOST_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "core/config.h"
+#include "core/sink.h"
+#include "core/price_table.h"
+#include "net/loop.h"
+
+struct source_host;
+
+/* `sink` must outlive the host's sources AND every batch they submitted; see source_host_free(). */
+struct source_host *source_host_new(struct loop *loop, struct sink *sink);
+
+/* Whether all sections can be started: their kinds exist and their keys are right. `demo`: the
+ * store holds invented data, so that sources of such are allowed. */
+int source_host_check(const struct config *config, bool demo, struct err *err);
+/* Starts every source of `config`, which must outlive them. One that cannot start is kept with the
+ * reason, and the others go on. */
+void source_host_start(struct source_host *h, const struct config *config,
+                       const struct price_table *prices);
+/* Stops them all; what they submitted is still stored, but nobody is told. */
+void source_host_stop(struct source_host *h);
+/* Tells the sources to hold back, or to go on. */
+void source_host_pause(struct source_host *h, bool paused);
+
+/* Appends a JSON array with a member for each source. */
+void source_host_status(const struct source_host *h, struct buf *out);
+
+/* After the sink has ended every batch, and on the loop's thread. NULL is fine. */
+void source_host_free(struct source_host **h);
+
+#endif

@@ -1,0 +1,203 @@
+/* Parent and child share a socket pair. The child writes one line into it ("ready", or why not);
+ * afterwards it only waits for the other end to close, which the kernel sees to however the parent
+ * ends. The child leaves the terminal's session, so that a Ctrl-C meant for the console does not
+ * reach it. */
+#include "daemon/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/unix_socket.h"
+#include "store/writer.h"
+
+struct collector_child {
+	pid_t pid;
+	int fd;
+};
+
+/* ── is one needed ─────────────────────────────────────────────────────────────────────────── */
+
+static bool has_actuators(const struct config *config)
+{
+	for (size_t i = 0; i < config->rollout_count; i++) {
+		if (config->rollouts[i].actuator_count)
+			return true;
+	}
+	return false;
+}
+
+static bool is_own(const char *store_path)
+{
+	struct stat st;
+
+	if (stat(store_path, &st) == 0)
+		return st.st_uid == geteuid();
+	return errno == ENOENT;
+}
+
+enum spawn_need spawn_needed(const char *store_path, const char *socket_path,
+                             const struct config *config, struct err *why)
+{
+	if ((socket_path && unix_answers(socket_path)) || store_writer_owner(store_path))
+		return SPAWN_NOT_NEEDED;
+	if (!is_own(store_path)) {
+		err_set(why, "collector: %s is another user's store and nobody collects into it: ask its owner to run `llmdeck collect`",
+		        store_path);
+		return SPAWN_NOT_OURS;
+	}
+	if (config->notifier_count || has_actuators(config)) {
+		err_set(why, "collector: notifiers or actuators are configured, which must not end with a console: run `llmdeck collect` as a service");
+		return SPAWN_NOT_OURS;
+	}
+	return SPAWN_POSSIBLE;
+}
+
+/* ── the child's side ──────────────────────────────────────────────────────────────────────── */
+
+static void leave_terminal(const char *log_path)
+{
+	sigset_t none;
+	int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int log = log_path ? open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+	if (nowhere >= 0) {
+		dup2(nowhere, STDIN_FILENO);
+		dup2(nowhere, STDOUT_FILENO);
+		dup2(log >= 0 ? log : nowhere, STDERR_FILENO);
+	}
+}
+
+static _Noreturn void child_main(const struct spawn_options *o, int fd)
+{
+	struct collector_options collector = o->collector;
+	struct err err = {""};
+
+	prctl(PR_SET_NAME, "llmdeck-collect");
+	leave_terminal(o->log_path);
+	collector.parent_fd = fd;
+	int result = collector_run(&collector, &err);
+
+	if (result)
+		fprintf(stderr, "llmdeck: %s\n", err.text);
+	if (o->after)
+		o->after(o->arg);
+	/* Not exit(): what the parent registered there is the parent's to run. */
+	_exit(result ? 1 : 0);
+}
+
+/* ── the parent's side ─────────────────────────────────────────────────────────────────────── */
+
+/* Reads the child's line. 0 when it is "ready". */
+static int read_line(int fd, int64_t until_us, struct err *err)
+{
+	char line[sizeof(err->text)];
+	size_t len = 0;
+
+	while (len + 1 < sizeof(line) && !memchr(line, '\n', len)) {
+		int64_t left_us = until_us - clock_mono_us();
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+
+		if (left_us <= 0)
+			return err_set(err, "collector: it is not ready in time: see its log");
+		if (poll(&p, 1, (int)(left_us / US_PER_MS) + 1) <= 0)
+			continue;
+		ssize_t got = recv(fd, line + len, sizeof(line) - 1 - len, 0);
+
+		if (got == 0 || (got < 0 && errno != EINTR))
+			return err_set(err, "collector: it ended before it was ready: see its log");
+		len += got > 0 ? (size_t)got : 0;
+	}
+	line[len] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	return strcmp(line, "ready") == 0 ? 0 : err_set(err, "%s", line);
+}
+
+int collector_child_start(struct collector_child **out, const struct spawn_options *o,
+                          int64_t timeout_us, struct err *err)
+{
+	int pair[2];
+
+	*out = NULL;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return err_set(err, "collector: %s", strerror(errno));
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		close(pair[0]);
+		child_main(o, pair[1]);
+	}
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return err_set(err, "collector: it cannot be started: %s", strerror(errno));
+	}
+	struct collector_child *c = mem_zalloc(sizeof(*c));
+
+	c->pid = pid;
+	c->fd = pair[0];
+	if (read_line(c->fd, clock_mono_us() + timeout_us, err)) {
+		collector_child_stop(&c, US_PER_S);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
+
+pid_t collector_child_pid(const struct collector_child *c)
+{
+	return c->pid;
+}
+
+/* True once the child has ended. Its exit shows on the socket too: no busy waiting. */
+static bool wait_for_end(struct collector_child *c, int64_t timeout_us)
+{
+	int64_t until_us = clock_mono_us() + timeout_us;
+	struct pollfd p = {.fd = c->fd, .events = POLLIN};
+	char rest[64];
+
+	while (clock_mono_us() < until_us) {
+		poll(&p, 1, (int)((until_us - clock_mono_us()) / US_PER_MS) + 1);
+		if (recv(c->fd, rest, sizeof(rest), MSG_DONTWAIT) == 0)
+			break;
+	}
+	while (waitpid(c->pid, NULL, WNOHANG) == 0) {
+		if (clock_mono_us() >= until_us)
+			return false;
+		poll(NULL, 0, 1);
+	}
+	return true;
+}
+
+void collector_child_stop(struct collector_child **out, int64_t timeout_us)
+{
+	struct collector_child *c = *out;
+
+	if (!c)
+		return;
+	*out = NULL;
+	shutdown(c->fd, SHUT_WR);
+	if (!wait_for_end(c, timeout_us)) {
+		kill(c->pid, SIGKILL);
+		waitpid(c->pid, NULL, 0);
+	}
+	close(c->fd);
+	free(c);
+}
