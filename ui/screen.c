@@ -25,6 +25,7 @@
 /* Last, for the many macros it makes. */
 #define NCURSES_WIDECHAR 1
 #include <curses.h>
+#include <term.h>
 
 #define FALLBACK_TERM "xterm-256color"
 #define COPY_BYTES_MAX 74994
@@ -191,6 +192,14 @@ static void prepare_restore(struct screen *s)
 	buf_fini(&bytes);
 }
 
+static void switch_modes_on(struct screen *s)
+{
+	if (s->modern)
+		buf_puts(&s->frame, modes_on);
+	if (s->modern && s->mouse)
+		buf_puts(&s->frame, mouse_on);
+}
+
 /* ---- start and end ---- */
 
 static void apply_theme(struct screen *s)
@@ -208,14 +217,21 @@ static void apply_theme(struct screen *s)
 
 static int start_curses(struct screen *s, const char *term, struct err *err)
 {
-	int fd = memfd_create("frame", MFD_CLOEXEC);
+	int fd = memfd_create("frame", MFD_CLOEXEC), found;
+	const char *usable = NULL;
 
 	s->memory = fd < 0 ? tmpfile() : fdopen(fd, "w+");
 	if (s->memory == NULL)
 		return err_set(err, "terminal: no memory file for frames: %s", strerror(errno));
-	s->curses = newterm(term, s->memory, s->memory);
-	if (s->curses == NULL && strcmp(term, FALLBACK_TERM) != 0)
-		s->curses = newterm(FALLBACK_TERM, s->memory, s->memory);
+	/* Asked first, because a newterm() that fails leaks. */
+	if (setupterm(term, fileno(s->memory), &found) == OK)
+		usable = term;
+	else if (setupterm(FALLBACK_TERM, fileno(s->memory), &found) == OK)
+		usable = FALLBACK_TERM;
+	if (usable) {
+		del_curterm(cur_term);
+		s->curses = newterm(usable, s->memory, s->memory);
+	}
 	if (s->curses == NULL)
 		return err_set(err, "terminal: no description of \"%s\" nor of " FALLBACK_TERM
 		               ": install ncurses-base, or set TERM", term);
@@ -277,8 +293,7 @@ int screen_init(struct screen **out, int fd_in, int fd_out, const struct screen_
 	prepare_surface(s, options, term);
 	resize_to_terminal(s);
 	prepare_restore(s);
-	screen_enter(s);
-	s->resumed = false;
+	switch_modes_on(s);
 	*out = s;
 	return 0;
 }
@@ -397,7 +412,7 @@ static void paint_row(struct screen *s, int y)
 	memcpy(shown, now, (size_t)s->surface->width * sizeof(*now));
 }
 
-static bool cursor_visible(const struct screen *s)
+static bool is_cursor_shown(const struct screen *s)
 {
 	return s->cursor_x >= 0 && s->cursor_y >= 0 && s->cursor_x < s->surface->width &&
 	       s->cursor_y < s->surface->height;
@@ -423,12 +438,12 @@ enum presented screen_present(struct screen *s)
 			paint_row(s, y);
 	}
 	s->repaint = false;
-	curs_set(cursor_visible(s) ? 1 : 0);
-	if (cursor_visible(s))
+	curs_set(is_cursor_shown(s) ? 1 : 0);
+	if (is_cursor_shown(s))
 		move(s->cursor_y, s->cursor_x);
 	else
 		move(0, 0);
-	leaveok(stdscr, !cursor_visible(s));
+	leaveok(stdscr, !is_cursor_shown(s));
 	wnoutrefresh(stdscr);
 	doupdate();
 	collect(s);
@@ -451,11 +466,8 @@ void screen_enter(struct screen *s)
 	collect(s);
 	buf_reset(&s->frame); /* what was written for a terminal that has been another's since */
 	append_capability(&s->frame, "smcup");
-	if (s->modern)
-		buf_puts(&s->frame, modes_on);
-	if (s->modern && s->mouse)
-		buf_puts(&s->frame, mouse_on);
-	append_capability(&s->frame, cursor_visible(s) ? "cnorm" : "civis");
+	switch_modes_on(s);
+	append_capability(&s->frame, is_cursor_shown(s) ? "cnorm" : "civis");
 	resize_to_terminal(s);
 	s->resumed = true;
 }

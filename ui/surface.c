@@ -40,8 +40,10 @@ void surface_resize(struct surface *s, int width, int height)
 	s->stride = s->width;
 	free(s->cells);
 	/* One spare cell, so that an empty surface has cells to point at. */
-	s->cells = mem_zalloc(((size_t)s->width * (size_t)s->height + 1) * sizeof(*s->cells));
-	surface_clear(s, ROLE_TEXT);
+	size_t count = (size_t)s->width * (size_t)s->height + 1;
+	s->cells = mem_array(NULL, count, sizeof(*s->cells));
+	for (size_t i = 0; i < count; i++)
+		s->cells[i] = (struct cell){{' ', 0, 0}, ROLE_TEXT};
 }
 
 struct surface surface_part(struct surface *s, struct rect r)
