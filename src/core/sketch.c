@@ -48,21 +48,36 @@ int64_t sketch_index_value(uint32_t index)
 	return low + (above - low - 1) / 2;
 }
 
-/* First cell at or after `from` whose index is not below. */
-static uint32_t lower_bound(const struct sketch *s, uint32_t from, uint32_t index)
+/* First of the cells [from, to) whose index is not below; to when there is none. */
+static uint32_t lower_bound(const struct sketch *s, uint32_t from, uint32_t to, uint32_t index)
 {
 	const struct sketch_cell *base = s->cells + from;
-	uint32_t len = s->len - from;
+	uint32_t len = to - from;
 
 	if (len == 0)
-		return from;
+		return to;
 	while (len > 1) { /* no branch on the comparison: it cannot be foretold */
 		uint32_t half = len / 2;
 
-		base += base[half - 1].index < index ? half : 0;
+		base += half & (0 - (uint32_t)(base[half - 1].index < index));
 		len -= half;
 	}
 	return (uint32_t)(base - s->cells) + (base->index < index);
+}
+
+/* The same from `at` to the end. Indexes rise by one at least, which bounds how far to look. */
+static uint32_t advance(const struct sketch *s, uint32_t at, uint32_t index)
+{
+	uint32_t to = s->len, here;
+
+	if (at == to)
+		return at;
+	here = s->cells[at].index;
+	if (here >= index)
+		return at;
+	if (index - here < to - at)
+		to = at + (index - here);
+	return lower_bound(s, at + 1, to, index);
 }
 
 static void reserve(struct sketch *s, size_t need)
@@ -94,7 +109,7 @@ void sketch_add(struct sketch *s, int64_t value, int64_t count)
 	if (count == 0)
 		return;
 	if (s->len > 0)
-		at = lower_bound(s, 0, index);
+		at = lower_bound(s, 0, s->len, index);
 	s->count = wrap_add(s->count, count);
 	if (at < s->len && s->cells[at].index == index) {
 		s->cells[at].count = wrap_add(s->cells[at].count, count);
@@ -103,7 +118,8 @@ void sketch_add(struct sketch *s, int64_t value, int64_t count)
 		return;
 	}
 	reserve(s, (size_t)s->len + 1);
-	memmove(&s->cells[at + 1], &s->cells[at], (s->len - at) * sizeof(*s->cells));
+	for (uint32_t i = s->len; i > at; i--) /* mostly few: a call would cost more */
+		s->cells[i] = s->cells[i - 1];
 	s->cells[at] = (struct sketch_cell){index, 0, count};
 	s->len++;
 }
@@ -144,8 +160,7 @@ static void merge_cells(struct sketch *into, const struct sketch_cell *cells, ui
 		const struct sketch_cell cell = cells[i];
 
 		into->count = wrap_add(into->count, cell.count);
-		if (at < into->len)
-			at = lower_bound(into, at, cell.index);
+		at = advance(into, at, cell.index);
 		if (at < into->len && into->cells[at].index == cell.index) {
 			into->cells[at].count = wrap_add(into->cells[at].count, cell.count);
 			zeros |= into->cells[at].count == 0;
@@ -200,7 +215,7 @@ int64_t sketch_count_at_least(const struct sketch *s, int64_t value)
 
 	if (s->len == 0)
 		return 0;
-	for (uint32_t i = lower_bound(s, 0, sketch_index(value)); i < s->len; i++)
+	for (uint32_t i = lower_bound(s, 0, s->len, sketch_index(value)); i < s->len; i++)
 		n = wrap_add(n, s->cells[i].count);
 	return n;
 }
