@@ -23,6 +23,7 @@ void batch_free(struct batch **b)
 	free((*b)->billing);
 	free((*b)->gauges);
 	free((*b)->rollouts);
+	free((*b)->spans);
 	free(*b);
 	*b = NULL;
 }
@@ -31,7 +32,7 @@ void batch_reset(struct batch *b)
 {
 	arena_reset(&b->arena);
 	b->request_count = b->feedback_count = b->late_flag_count = 0;
-	b->billing_count = b->gauge_count = b->rollout_count = 0;
+	b->billing_count = b->gauge_count = b->rollout_count = b->span_count = 0;
 	b->has_import = false;
 	memset(&b->import, 0, sizeof(b->import));
 }
@@ -105,6 +106,16 @@ struct rollout_state *batch_add_rollout(struct batch *b)
 	return r;
 }
 
+struct span *batch_add_span(struct batch *b)
+{
+	struct span *s;
+
+	b->spans = mem_grow(b->spans, &b->span_cap, b->span_count + 1, sizeof(*s));
+	s = &b->spans[b->span_count++];
+	memset(s, 0, sizeof(*s));
+	return s;
+}
+
 static bool is_ascii(struct str s)
 {
 	uint64_t word, high = 0;
@@ -162,5 +173,5 @@ struct str batch_text(struct batch *b, struct str s, size_t max_bytes)
 size_t batch_rows(const struct batch *b)
 {
 	return b->request_count + b->feedback_count + b->late_flag_count + b->billing_count +
-	       b->gauge_count + b->rollout_count;
+	       b->gauge_count + b->rollout_count + b->span_count;
 }

@@ -58,8 +58,9 @@ struct request {
 	uint8_t status;        /* enum request_status */
 	uint16_t http_status;  /* 0 unknown */
 	uint8_t attempt;       /* 0 unknown, 1 first */
-	bool has_trace, has_span;
+	bool has_trace, has_span, has_parent;
 	uint8_t trace_id[16], span_id[8]; /* W3C; a longer or other id is hashed into them */
+	uint8_t parent_id[8];             /* the span that made the call */
 	const struct flag *flags;
 	uint32_t flag_count;
 };
@@ -99,6 +100,19 @@ struct billing {
 	double quantity;      /* NaN unknown */
 	int64_t input_tokens, output_tokens, cached_tokens, requests; /* UNKNOWN_INT */
 	struct str source;
+};
+
+enum span_kind { SPAN_AGENT, SPAN_TOOL, SPAN_RETRIEVAL, SPAN_OTHER };
+
+/* A step of a trace around the model calls (those are requests): an agent's run, a tool call, a
+ * retrieval. */
+struct span {
+	int64_t start_us, end_us;
+	uint8_t trace_id[16], span_id[8], parent_id[8];
+	bool has_parent;
+	uint8_t kind;   /* enum span_kind */
+	uint8_t status; /* enum request_status */
+	struct str name, service, error_type, source;
 };
 
 /* A sample of a gauge series (queue length, KV cache, quota). */
@@ -150,6 +164,8 @@ struct batch {
 	size_t billing_count, billing_cap;
 	struct gauge *gauges;
 	size_t gauge_count, gauge_cap;
+	struct span *spans;
+	size_t span_count, span_cap;
 	struct rollout_state *rollouts;
 	size_t rollout_count, rollout_cap;
 	bool has_import;
@@ -167,6 +183,7 @@ struct late_flag *batch_add_late_flag(struct batch *b);
 struct billing *batch_add_billing(struct batch *b);
 struct gauge *batch_add_gauge(struct batch *b);
 struct rollout_state *batch_add_rollout(struct batch *b);
+struct span *batch_add_span(struct batch *b);
 /* A copy of `s` in the batch's arena, at most max_bytes, cut at a character (ending "…" then), with
  * ill-formed UTF-8 replaced by U+FFFD. Nothing else is changed: making text harmless is the
  * screen's business. */

@@ -273,6 +273,7 @@ static void code_request(struct coder *c, struct request *r)
 	code_u8(c, &r->attempt, UINT8_MAX, "attempt");
 	code_trace(c, &r->has_trace, r->trace_id, sizeof(r->trace_id), "trace_id");
 	code_trace(c, &r->has_span, r->span_id, sizeof(r->span_id), "span_id");
+	code_trace(c, &r->has_parent, r->parent_id, sizeof(r->parent_id), "parent_id");
 	code_flags(c, r);
 }
 
@@ -354,6 +355,23 @@ static void code_rollout(struct coder *c, struct rollout_state *r)
 	}
 }
 
+static void code_span(struct coder *c, struct span *s)
+{
+	code_time(c, &s->start_us, "start_us");
+	code_time(c, &s->end_us, "end_us");
+	code_bytes(c, s->trace_id, sizeof(s->trace_id), "trace_id");
+	code_bytes(c, s->span_id, sizeof(s->span_id), "span_id");
+	code_trace(c, &s->has_parent, s->parent_id, sizeof(s->parent_id), "parent_id");
+	code_u8(c, &s->kind, SPAN_OTHER, "kind");
+	code_u8(c, &s->status, REQUEST_ERROR, "status");
+	CODE_TEXT(c, s, name);
+	CODE_TEXT(c, s, service);
+	CODE_TEXT(c, s, error_type);
+	CODE_TEXT(c, s, source);
+	if (c->out == NULL && c->bad == NULL && s->end_us < s->start_us)
+		fail(c, "end_us");
+}
+
 static void code_import(struct coder *c, struct import_mark *m)
 {
 	code_u64(c, &m->key, "import key");
@@ -396,6 +414,7 @@ static void code_batch(struct coder *c, struct batch *b)
 	CODE_ROWS(c, b, billing, billing, billing_count);
 	CODE_ROWS(c, b, gauges, gauge, gauge_count);
 	CODE_ROWS(c, b, rollouts, rollout, rollout_count);
+	CODE_ROWS(c, b, spans, span, span_count);
 	code_bool(c, &b->has_import, "has_import");
 	if (b->has_import)
 		code_import(c, &b->import);
