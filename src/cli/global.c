@@ -130,7 +130,7 @@ int global_take(struct global_words *w, int *argc, char **argv, struct err *err)
 	}
 	if (kept == 0 && at < *argc) {
 		command = command_find("console");
-		if (command && row_of(command->options, argv[at], name_length(argv[at])) == NULL)
+		if (command == NULL || row_of(command->options, argv[at], name_length(argv[at])) == NULL)
 			return unknown_global(argv[at], err);
 		argv[kept++] = (char *)(uintptr_t)"console"; /* argv[at] is at least argv[1]: room for it */
 	}
