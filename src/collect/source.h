@@ -24,7 +24,7 @@ enum source_state {
 /* What a source says about itself; it may change it at any time on the I/O thread. */
 struct source_report {
 	enum source_state state;
-	char words[256];       /* one sentence why, "" when all is well */
+	struct err words;      /* one sentence why, "" when all is well */
 	int64_t last_event_us; /* wall time of the newest success; 0 = never */
 	uint64_t rows;         /* handed to the sink */
 };

@@ -4,7 +4,6 @@
  * happen on the loop's thread. */
 #include "daemon/source_host.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -183,7 +182,7 @@ static void poll_source(void *arg)
 static void fail(struct running *r, const char *words)
 {
 	r->report.state = SOURCE_FAILING;
-	snprintf(r->report.words, sizeof(r->report.words), "%s", words);
+	err_set(&r->report.words, "%s", words);
 	log_error("source %s: %s", r->section->name, words);
 }
 
@@ -276,7 +275,7 @@ static void append_source(const struct source_host *h, const struct running *r, 
 	buf_append_json(out, str_of(r->section->kind));
 	buf_printf(out, ",\"state\":\"%s\",\"reason\":",
 	           source_state_name(paused ? SOURCE_PAUSED : r->report.state));
-	buf_append_json(out, str_of(paused ? "the store cannot keep up" : r->report.words));
+	buf_append_json(out, str_of(paused ? "the store cannot keep up" : r->report.words.text));
 	buf_printf(out, ",\"rows\":%llu,\"age_s\":", (unsigned long long)r->report.rows);
 	if (last_us)
 		buf_printf(out, "%.3f}", (double)(clock_wall_us() - last_us) / (double)US_PER_S);

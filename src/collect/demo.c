@@ -1,0 +1,138 @@
+/* The source kind "demo": the fleet of demo_model.h, priced and handed to the sink like anybody's
+ * events. It first tells the last hour as fast as the store takes it, then goes on in real time,
+ * four small batches a second. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "collect/demo_model.h"
+#include "collect/source.h"
+#include "judge/price.h"
+
+#define HISTORY_US US_PER_HOUR
+#define HISTORY_ROWS_PER_BATCH 2000
+#define LIVE_EVERY_US (250 * US_PER_MS)
+#define BUSY_AGAIN_US (10 * US_PER_MS)
+
+enum { DEMO_SEED, DEMO_SPEED, DEMO_INCIDENT };
+enum { INCIDENT_NONE, INCIDENT_CANARY };
+
+static const char *const incidents[] = {"none", "canary", NULL};
+
+static const struct option_row demo_options[] = {
+	[DEMO_SEED] = {"seed", OPTION_INT, "1", 0, INT64_MAX, NULL, "number",
+		"the same seed invents the same fleet"},
+	[DEMO_SPEED] = {"speed", OPTION_INT, "100", 10, 10000, NULL, "percent",
+		"factor on all rates; the incident comes as much earlier"},
+	[DEMO_INCIDENT] = {"incident", OPTION_CHOICE, "canary", 0, 1, incidents, NULL,
+		"canary: a candidate goes bad after a minute; none: all stays well"},
+	{.name = NULL},
+};
+
+struct demo {
+	struct source_env env;
+	struct demo_model *model;
+	struct batch *batch; /* offered in the next poll; NULL: none */
+};
+
+static struct demo_settings settings_of(const union option_value *options)
+{
+	struct demo_settings s = {
+		.seed = (uint64_t)options[DEMO_SEED].number,
+		.speed = (double)options[DEMO_SPEED].number / 100,
+		.incident = options[DEMO_INCIDENT].number == INCIDENT_CANARY,
+		.live_from_us = clock_wall_us(),
+		.history_us = HISTORY_US,
+	};
+
+	/* A fast fleet gets a shorter past, so that the start stays quick. */
+	if (s.speed > 2)
+		s.history_us = (int64_t)((double)HISTORY_US * 2 / s.speed);
+	return s;
+}
+
+static void *demo_start(const struct source_env *env, struct err *err)
+{
+	struct demo *d = mem_zalloc(sizeof(*d));
+	struct demo_settings settings = settings_of(env->options);
+
+	(void)err;
+	d->env = *env;
+	d->model = demo_model_new(&settings);
+	return d;
+}
+
+static void told(void *arg, bool ok, const struct sink_ack *ack, const char *error)
+{
+	struct demo *d = arg;
+	struct source_report *report = d->env.report;
+
+	(void)ack;
+	report->state = ok ? SOURCE_OK : SOURCE_FAILING;
+	err_set(&report->words, "%s", ok ? "" : error);
+}
+
+/* Makes the next batch when there is something to tell. */
+static void fill_batch(struct demo *d, int64_t now_us)
+{
+	struct batch *b = batch_new();
+
+	demo_model_generate(d->model, now_us, HISTORY_ROWS_PER_BATCH, b);
+	if (!batch_rows(b)) {
+		batch_free(&b);
+		return;
+	}
+	for (size_t i = 0; i < b->request_count; i++) {
+		b->requests[i].source = str_of(d->env.name);
+		if (d->env.prices)
+			price_request(d->env.prices, PRICE_STANDARD, &b->requests[i]);
+	}
+	for (size_t i = 0; i < b->feedback_count; i++)
+		b->feedback[i].source = str_of(d->env.name);
+	for (size_t i = 0; i < b->late_flag_count; i++)
+		b->late_flags[i].source = str_of(d->env.name);
+	d->batch = b;
+}
+
+static int64_t demo_poll(void *state)
+{
+	struct demo *d = state;
+	struct err err;
+
+	if (!d->batch)
+		fill_batch(d, clock_wall_us());
+	if (!d->batch)
+		return LIVE_EVERY_US;
+	size_t rows = batch_rows(d->batch);
+
+	switch (d->env.sink->submit(d->env.sink, d->batch, told, d, &err)) {
+	case SINK_OK:
+		d->batch = NULL;
+		return rows >= HISTORY_ROWS_PER_BATCH ? 0 : LIVE_EVERY_US;
+	case SINK_BUSY:
+		return BUSY_AGAIN_US;
+	default:
+		told(d, false, NULL, err.text);
+		return US_PER_S;
+	}
+}
+
+static void demo_stop(void *state)
+{
+	struct demo *d = state;
+
+	batch_free(&d->batch);
+	demo_model_free(&d->model);
+	free(d);
+}
+
+extern const struct source demo_source;
+const struct source demo_source = {
+	.kind = "demo",
+	.summary = "an invented fleet, for trying things out",
+	.options = demo_options,
+	.invented = true,
+	.start = demo_start,
+	.poll = demo_poll,
+	.stop = demo_stop,
+};
