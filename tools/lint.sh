@@ -91,7 +91,7 @@ fi
 
 if command -v cppcheck >/dev/null 2>&1; then
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
-		--suppress=missingIncludeSystem --error-exitcode=0 -j2 -I src -I . \
+		--suppress=missingIncludeSystem --suppress=uninitvar --suppress=legacyUninitvar --error-exitcode=0 -j2 -I src -I . \
 		-DLLMDECK_VERSION='"0"' -DLLMDECK_DATADIR='"/"' src ui panels 2>>"$faults"
 else
 	echo "lint: cppcheck is not installed: skipped"

@@ -96,7 +96,7 @@ static int unknown_global(const char *word, struct err *err)
 	size_t n = 0;
 	char *name = mem_strndup(word, name_length(word));
 
-	for (; global_options[n].name && n < 16; n++)
+	for (; n < 16 && global_options[n].name; n++)
 		names[n] = global_options[n].name;
 	const char *near = args_nearest(name, names, n);
 	if (near)

@@ -32,7 +32,7 @@ static int unknown_command(const char *name)
 	const char *names[64];
 	size_t n = 0;
 
-	for (; commands[n] && n < 64; n++)
+	for (; n < 64 && commands[n]; n++)
 		names[n] = commands[n]->name;
 	const char *near = args_nearest(name, names, n);
 	if (near)
