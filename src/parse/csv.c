@@ -1,6 +1,6 @@
 /* Two passes. find_record() knows only quotes, delimiters and line ends: it finds where a record stops
  * and where its fields begin (for messages). A record without quotes is then cut with memchr; one with
- * quotes is given to libcsv, whose callbacks copy the unescaped fields into one buffer. After a bad
+ * quotes is given to libcsv (a quote inside an unquoted field is a character like any other), whose callbacks copy the unescaped fields into one buffer. After a bad
  * record reading goes on at its second line, so that a stray quote costs one row and not a megabyte. */
 #include "parse/csv.h"
 
@@ -24,7 +24,7 @@ struct csv_reader *csv_reader_new(char delimiter)
 	struct csv_reader *r = mem_zalloc(sizeof *r);
 
 	r->delimiter = delimiter;
-	csv_init(&r->parser, CSV_STRICT | CSV_STRICT_FINI);
+	csv_init(&r->parser, CSV_STRICT_FINI);
 	csv_set_delim(&r->parser, (unsigned char)delimiter);
 	return r;
 }
@@ -96,7 +96,7 @@ static bool cut_quoted(struct csv_reader *r, struct str record)
 	ok = csv_fini(&r->parser, on_field, on_row, r) == 0 && ok;
 	if (!ok || r->filled != r->count) {
 		csv_free(&r->parser);
-		csv_init(&r->parser, CSV_STRICT | CSV_STRICT_FINI);
+		csv_init(&r->parser, CSV_STRICT_FINI);
 		csv_set_delim(&r->parser, (unsigned char)r->delimiter);
 		return false;
 	}
@@ -159,8 +159,6 @@ static enum csv_result find_record(struct csv_reader *r, struct str window, bool
 		while (p < end && *p != r->delimiter && *p != '\n' && *p != '\r') {
 			if (quoted)
 				return bad(out, "text behind a closing quote", (size_t)(p - window.ptr));
-			if (*p == '"')
-				return bad(out, "a quote inside an unquoted field", (size_t)(p - window.ptr));
 			p++;
 		}
 		if (p == end && !last)

@@ -1,5 +1,5 @@
 /* Rows of CSV (RFC 4180; delimiter , ; or tab) out of a window of bytes. Lines without a quote are cut
- * here; a record with quotes goes through libcsv in strict mode. Fields of unquoted text are trimmed.
+ * here; a record with quotes goes through libcsv. Fields of unquoted text are trimmed.
  * One thread at a time. */
 #ifndef LLMDECK_PARSE_CSV_H
 #define LLMDECK_PARSE_CSV_H
