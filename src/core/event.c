@@ -24,6 +24,7 @@ void batch_free(struct batch **b)
 	free((*b)->gauges);
 	free((*b)->rollouts);
 	free((*b)->spans);
+	free((*b)->evaluations);
 	free(*b);
 	*b = NULL;
 }
@@ -32,7 +33,8 @@ void batch_reset(struct batch *b)
 {
 	arena_reset(&b->arena);
 	b->request_count = b->feedback_count = b->late_flag_count = 0;
-	b->billing_count = b->gauge_count = b->rollout_count = b->span_count = 0;
+	b->billing_count = b->gauge_count = b->rollout_count = 0;
+	b->span_count = b->evaluation_count = 0;
 	b->has_import = false;
 	memset(&b->import, 0, sizeof(b->import));
 }
@@ -116,6 +118,17 @@ struct span *batch_add_span(struct batch *b)
 	return s;
 }
 
+struct evaluation *batch_add_evaluation(struct batch *b)
+{
+	struct evaluation *e;
+
+	b->evaluations = mem_grow(b->evaluations, &b->evaluation_cap, b->evaluation_count + 1, sizeof(*e));
+	e = &b->evaluations[b->evaluation_count++];
+	memset(e, 0, sizeof(*e));
+	e->score = NAN;
+	return e;
+}
+
 static bool is_ascii(struct str s)
 {
 	uint64_t word, high = 0;
@@ -173,5 +186,5 @@ struct str batch_text(struct batch *b, struct str s, size_t max_bytes)
 size_t batch_rows(const struct batch *b)
 {
 	return b->request_count + b->feedback_count + b->late_flag_count + b->billing_count +
-	       b->gauge_count + b->rollout_count + b->span_count;
+	       b->gauge_count + b->rollout_count + b->span_count + b->evaluation_count;
 }

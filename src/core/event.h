@@ -115,6 +115,16 @@ struct span {
 	struct str name, service, error_type, source;
 };
 
+/* The result of an evaluation (gen_ai.evaluation.result). */
+struct evaluation {
+	int64_t time_us;
+	struct str name, label, response_id, source;
+	struct str dims[DIM_COUNT];
+	double score; /* NaN when there is only a label */
+	bool has_trace;
+	uint8_t trace_id[16];
+};
+
 /* A sample of a gauge series (queue length, KV cache, quota). */
 struct gauge {
 	int64_t time_us;
@@ -166,6 +176,8 @@ struct batch {
 	size_t gauge_count, gauge_cap;
 	struct span *spans;
 	size_t span_count, span_cap;
+	struct evaluation *evaluations;
+	size_t evaluation_count, evaluation_cap;
 	struct rollout_state *rollouts;
 	size_t rollout_count, rollout_cap;
 	bool has_import;
@@ -184,6 +196,7 @@ struct billing *batch_add_billing(struct batch *b);
 struct gauge *batch_add_gauge(struct batch *b);
 struct rollout_state *batch_add_rollout(struct batch *b);
 struct span *batch_add_span(struct batch *b);
+struct evaluation *batch_add_evaluation(struct batch *b);
 /* A copy of `s` in the batch's arena, at most max_bytes, cut at a character (ending "…" then), with
  * ill-formed UTF-8 replaced by U+FFFD. Nothing else is changed: making text harmless is the
  * screen's business. */

@@ -372,6 +372,18 @@ static void code_span(struct coder *c, struct span *s)
 		fail(c, "end_us");
 }
 
+static void code_evaluation(struct coder *c, struct evaluation *e)
+{
+	code_time(c, &e->time_us, "time_us");
+	CODE_TEXT(c, e, name);
+	CODE_TEXT(c, e, label);
+	CODE_TEXT(c, e, response_id);
+	CODE_TEXT(c, e, source);
+	code_dims(c, e->dims);
+	code_double(c, &e->score, -HUGE_VAL, HUGE_VAL, true, "score");
+	code_trace(c, &e->has_trace, e->trace_id, sizeof(e->trace_id), "trace_id");
+}
+
 static void code_import(struct coder *c, struct import_mark *m)
 {
 	code_u64(c, &m->key, "import key");
@@ -415,6 +427,7 @@ static void code_batch(struct coder *c, struct batch *b)
 	CODE_ROWS(c, b, gauges, gauge, gauge_count);
 	CODE_ROWS(c, b, rollouts, rollout, rollout_count);
 	CODE_ROWS(c, b, spans, span, span_count);
+	CODE_ROWS(c, b, evaluations, evaluation, evaluation_count);
 	code_bool(c, &b->has_import, "has_import");
 	if (b->has_import)
 		code_import(c, &b->import);

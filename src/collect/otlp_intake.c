@@ -1,0 +1,390 @@
+/* Traces are taken in two steps: while the body is decoded, every span leaves a note (ids, and what it
+ * says that its children may inherit); when it has ended, each model call looks up its line of
+ * ancestors among the notes. Notes are bounded: a body with more spans than NOTES_MAX still gives its
+ * requests, only without inheritance. Metrics are renamed as OpenTelemetry's Prometheus rules have it
+ * and go through the same table as scraped ones. */
+#include "collect/otlp_intake.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "collect/otlp_metrics.h"
+#include "judge/mood.h"
+#include "parse/genai.h"
+
+#define NOTES_MAX 65536u
+#define LINE_MAX_SPANS 32 /* how far up an ancestor is looked for */
+#define AHEAD_MAX_US US_PER_HOUR
+#define BEHIND_MAX_US (365 * US_PER_DAY)
+
+struct note {
+	uint64_t span_id, parent_id;
+	struct str environment, user, session, tenant, key, prompt_version, team;
+	bool has_parent, model_call;
+};
+
+struct otlp_intake {
+	char *source;
+	const struct price_table *prices;
+	struct otlp_metrics *metrics;
+	/* of the body in hand */
+	struct batch *out;
+	struct otlp_tally *tally;
+	int64_t now_us;
+	struct note *notes;
+	size_t note_count, note_cap;
+	struct intmap by_span; /* span id -> index of its note + 1 */
+};
+
+struct otlp_intake *otlp_intake_new(const char *source, const struct price_table *prices)
+{
+	struct otlp_intake *in = mem_zalloc(sizeof *in);
+
+	in->source = mem_strdup(source);
+	in->prices = prices;
+	in->metrics = otlp_metrics_new(source);
+	return in;
+}
+
+void otlp_intake_free(struct otlp_intake **in)
+{
+	struct otlp_intake *old = *in;
+
+	if (!old)
+		return;
+	otlp_metrics_free(&old->metrics);
+	intmap_fini(&old->by_span);
+	free(old->notes);
+	free(old->source);
+	free(old);
+	*in = NULL;
+}
+
+static void reject(struct otlp_intake *in, const char *why)
+{
+	if (in->tally->rejected++ == 0)
+		snprintf(in->tally->words, sizeof in->tally->words, "%s", why);
+}
+
+static bool believable(struct otlp_intake *in, int64_t time_us)
+{
+	if (time_us > in->now_us + AHEAD_MAX_US) {
+		reject(in, "ends more than an hour ahead: check the sender's clock");
+		return false;
+	}
+	if (time_us < in->now_us - BEHIND_MAX_US) {
+		reject(in, "ends more than a year ago: check the sender's clock, or use llmdeck import");
+		return false;
+	}
+	return true;
+}
+
+static uint64_t id64(const uint8_t id[8])
+{
+	uint64_t value;
+
+	memcpy(&value, id, sizeof value);
+	return value;
+}
+
+static struct str source_text(struct otlp_intake *in)
+{
+	return batch_text(in->out, str_of(in->source), EVENT_NAME_MAX_BYTES);
+}
+
+/* Leaves the span's note. The fields are read as a request's are: by the one table of names. */
+static void leave_note(struct otlp_intake *in, const struct otlp_origin *from, const struct otlp_span *span,
+                       const struct request *r)
+{
+	struct note *note;
+	struct request own = {0};
+
+	if (!span->has_ids || in->note_count >= NOTES_MAX)
+		return;
+	in->notes = mem_grow(in->notes, &in->note_cap, in->note_count + 1, sizeof *in->notes);
+	note = &in->notes[in->note_count++];
+	if (!r) {
+		genai_fill_context(in->out, &own, from, span);
+		r = &own;
+	}
+	*note = (struct note){
+		.span_id = id64(span->span_id), .parent_id = id64(span->parent_id),
+		.has_parent = span->has_parent, .model_call = r != &own,
+		.environment = r->dims[DIM_ENVIRONMENT], .team = r->dims[DIM_TEAM],
+		.user = r->attrs[ATTR_USER], .session = r->attrs[ATTR_SESSION],
+		.tenant = r->attrs[ATTR_TENANT], .key = r->attrs[ATTR_KEY],
+		.prompt_version = r->attrs[ATTR_PROMPT_VERSION],
+	};
+	intmap_put(&in->by_span, note->span_id, (void *)(uintptr_t)in->note_count);
+}
+
+static const struct note *find_note(const struct otlp_intake *in, uint64_t span_id)
+{
+	uintptr_t at = (uintptr_t)intmap_get(&in->by_span, span_id);
+
+	return at ? &in->notes[at - 1] : NULL;
+}
+
+static void keep_step(struct otlp_intake *in, const struct otlp_origin *from, const struct otlp_span *span,
+                      enum genai_kind kind)
+{
+	static const uint8_t kinds[] = {
+		[GENAI_AGENT] = SPAN_AGENT, [GENAI_TOOL] = SPAN_TOOL, [GENAI_RETRIEVAL] = SPAN_RETRIEVAL,
+	};
+	struct str dims[DIM_COUNT] = {{0}};
+	struct span *step;
+
+	if (!span->has_ids || span->start_ns <= 0 || span->end_ns < span->start_ns) {
+		reject(in, "span without ids or times");
+		return;
+	}
+	if (!believable(in, span->end_ns / 1000))
+		return;
+	genai_fill_dims(in->out, dims, from, span->attrs);
+	step = batch_add_span(in->out);
+	step->start_us = span->start_ns / 1000;
+	step->end_us = span->end_ns / 1000;
+	memcpy(step->trace_id, span->trace_id, sizeof step->trace_id);
+	memcpy(step->span_id, span->span_id, sizeof step->span_id);
+	memcpy(step->parent_id, span->parent_id, sizeof step->parent_id);
+	step->has_parent = span->has_parent;
+	step->kind = kinds[kind];
+	step->status = span->status == 2 ? REQUEST_ERROR : REQUEST_OK;
+	step->name = batch_text(in->out, span->name, EVENT_NAME_MAX_BYTES);
+	step->service = dims[DIM_SERVICE];
+	step->source = source_text(in);
+	in->tally->spans++;
+}
+
+static int on_span(void *arg, const struct otlp_origin *from, const struct otlp_span *span)
+{
+	struct otlp_intake *in = arg;
+	enum genai_dialect dialect;
+	enum genai_kind kind = genai_classify(span, &dialect);
+	struct request *r;
+
+	in->tally->records++;
+	if (kind != GENAI_MODEL) {
+		leave_note(in, from, span, NULL);
+		if (kind == GENAI_OTHER)
+			in->tally->ignored++;
+		else
+			keep_step(in, from, span, kind);
+		return 0;
+	}
+	r = batch_add_request(in->out);
+	if (!genai_fill_request(in->out, r, from, span, dialect)) {
+		in->out->request_count--;
+		reject(in, "model call without usable times");
+		return 0;
+	}
+	if (!believable(in, r->end_us)) {
+		in->out->request_count--;
+		return 0;
+	}
+	r->source = source_text(in);
+	leave_note(in, from, span, r);
+	return 0;
+}
+
+static void inherit(struct str *own, struct str from)
+{
+	if (own->len == 0)
+		*own = from;
+}
+
+/* Fills in what the request does not say from the spans above it; true when one of those is a model
+ * call itself. */
+static bool climb(const struct otlp_intake *in, struct request *r)
+{
+	const struct note *note = r->has_span ? find_note(in, id64(r->span_id)) : NULL;
+	bool repeated = false;
+
+	for (int steps = 0; note && note->has_parent && steps < LINE_MAX_SPANS; steps++) {
+		note = find_note(in, note->parent_id);
+		if (!note)
+			break;
+		repeated |= note->model_call;
+		inherit(&r->dims[DIM_ENVIRONMENT], note->environment);
+		inherit(&r->dims[DIM_TEAM], note->team);
+		inherit(&r->attrs[ATTR_USER], note->user);
+		inherit(&r->attrs[ATTR_SESSION], note->session);
+		inherit(&r->attrs[ATTR_TENANT], note->tenant);
+		inherit(&r->attrs[ATTR_KEY], note->key);
+		inherit(&r->attrs[ATTR_PROMPT_VERSION], note->prompt_version);
+	}
+	return repeated;
+}
+
+static void finish_requests(struct otlp_intake *in)
+{
+	struct batch *out = in->out;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < out->request_count; i++) {
+		struct request *r = &out->requests[i];
+		if (climb(in, r)) {
+			in->tally->repeated++;
+			continue;
+		}
+		if (in->prices)
+			price_request(in->prices, PRICE_STANDARD, r);
+		out->requests[kept++] = *r;
+	}
+	out->request_count = kept;
+	in->tally->requests = kept;
+}
+
+static struct str log_text(const struct otlp_log *log, const char *key)
+{
+	const struct otlp_value *v = otlp_find(log->attrs, key);
+
+	return v && v->kind == OTLP_STRING ? v->text : (struct str){0};
+}
+
+static double log_number(const struct otlp_log *log, const char *key)
+{
+	const struct otlp_value *v = otlp_find(log->attrs, key);
+	double number = NAN;
+
+	if (v && v->kind == OTLP_INT)
+		return (double)v->integer;
+	if (v && v->kind == OTLP_DOUBLE && isfinite(v->number))
+		return v->number;
+	if (v && v->kind == OTLP_STRING && str_to_double(v->text, &number))
+		return number;
+	return NAN;
+}
+
+/* event llmdeck.feedback: .id .text .score .rating .language, user.id */
+static void take_feedback(struct otlp_intake *in, const struct otlp_origin *from, const struct otlp_log *log)
+{
+	struct feedback *f = batch_add_feedback(in->out);
+
+	f->time_us = log->time_ns / 1000;
+	f->id = batch_text(in->out, log_text(log, "llmdeck.feedback.id"), EVENT_NAME_MAX_BYTES);
+	f->text = batch_text(in->out, log_text(log, "llmdeck.feedback.text"), EVENT_TEXT_MAX_BYTES);
+	f->language = batch_text(in->out, log_text(log, "llmdeck.feedback.language"), EVENT_NAME_MAX_BYTES);
+	f->user = batch_text(in->out, log_text(log, "user.id"), EVENT_NAME_MAX_BYTES);
+	f->score = log_number(log, "llmdeck.feedback.score");
+	f->rating = log_number(log, "llmdeck.feedback.rating");
+	if (f->rating < 1 || f->rating > 5)
+		f->rating = NAN;
+	genai_fill_dims(in->out, f->dims, from, log->attrs);
+	f->has_trace = log->has_trace;
+	memcpy(f->trace_id, log->trace_id, sizeof f->trace_id);
+	f->source = source_text(in);
+	mood_of_feedback(f, false);
+	in->tally->feedback++;
+}
+
+/* event llmdeck.flag: .category .severity .action of the trace it is sent in */
+static void take_flag(struct otlp_intake *in, const struct otlp_log *log)
+{
+	double severity = log_number(log, "llmdeck.flag.severity");
+	struct late_flag *l;
+
+	if (!log->has_trace || log_text(log, "llmdeck.flag.category").len == 0) {
+		reject(in, "llmdeck.flag event without a trace id or llmdeck.flag.category");
+		return;
+	}
+	l = batch_add_late_flag(in->out);
+	l->time_us = log->time_ns / 1000;
+	memcpy(l->trace_id, log->trace_id, sizeof l->trace_id);
+	l->flag.category = batch_text(in->out, log_text(log, "llmdeck.flag.category"), EVENT_NAME_MAX_BYTES);
+	l->flag.severity = severity >= 0 && severity <= 7 ? (int8_t)severity : -1;
+	l->flag.action = str_equal_c(log_text(log, "llmdeck.flag.action"), "blocked") ? FLAG_BLOCKED : FLAG_NOTED;
+	l->source = source_text(in);
+	in->tally->flags++;
+}
+
+static void take_evaluation(struct otlp_intake *in, const struct otlp_origin *from, const struct otlp_log *log)
+{
+	struct str name = log_text(log, "gen_ai.evaluation.name");
+	struct evaluation *e;
+
+	if (name.len == 0) {
+		reject(in, "gen_ai.evaluation.result event without gen_ai.evaluation.name");
+		return;
+	}
+	e = batch_add_evaluation(in->out);
+	e->time_us = log->time_ns / 1000;
+	e->name = batch_text(in->out, name, EVENT_NAME_MAX_BYTES);
+	e->label = batch_text(in->out, log_text(log, "gen_ai.evaluation.score.label"), EVENT_NAME_MAX_BYTES);
+	e->score = log_number(log, "gen_ai.evaluation.score.value");
+	e->response_id = batch_text(in->out, log_text(log, "gen_ai.response.id"), EVENT_NAME_MAX_BYTES);
+	e->has_trace = log->has_trace;
+	memcpy(e->trace_id, log->trace_id, sizeof e->trace_id);
+	genai_fill_dims(in->out, e->dims, from, log->attrs);
+	e->source = source_text(in);
+	in->tally->evaluations++;
+}
+
+static int on_log(void *arg, const struct otlp_origin *from, const struct otlp_log *log)
+{
+	struct otlp_intake *in = arg;
+	struct str event = log->event_name.len ? log->event_name : log_text(log, "event.name");
+
+	in->tally->records++;
+	if (log->time_ns <= 0)
+		reject(in, "log record without a time");
+	else if (!believable(in, log->time_ns / 1000))
+		return 0;
+	else if (str_equal_c(event, "llmdeck.feedback"))
+		take_feedback(in, from, log);
+	else if (str_equal_c(event, "llmdeck.flag"))
+		take_flag(in, log);
+	else if (str_equal_c(event, "gen_ai.evaluation.result"))
+		take_evaluation(in, from, log);
+	else
+		in->tally->ignored++;
+	return 0;
+}
+
+static int on_point(void *arg, const struct otlp_origin *from, const struct otlp_point *point)
+{
+	struct otlp_intake *in = arg;
+
+	in->tally->records++;
+	if (!believable(in, point->time_ns / 1000))
+		return 0;
+	otlp_metrics_point(in->metrics, from, point);
+	in->tally->points++;
+	return 0;
+}
+
+static void begin_body(struct otlp_intake *in, struct batch *out, struct otlp_tally *tally, int64_t now_us)
+{
+	memset(tally, 0, sizeof *tally);
+	in->out = out;
+	in->tally = tally;
+	in->now_us = now_us;
+	in->note_count = 0;
+	intmap_clear(&in->by_span);
+}
+
+int otlp_intake_body(struct otlp_intake *in, enum otlp_signal signal, bool json, struct str body,
+                     int64_t now_us, struct batch *out, struct otlp_tally *tally, struct err *err)
+{
+	const struct otlp_visitor visitor = {on_span, on_log, on_point, in};
+	int result;
+
+	begin_body(in, out, tally, now_us);
+	if (signal == OTLP_METRICS)
+		otlp_metrics_begin(in->metrics, now_us);
+	result = json ? otlp_decode_json(signal, body, &visitor, err)
+	              : otlp_decode_protobuf(signal, body, &visitor, err);
+	if (signal == OTLP_METRICS)
+		otlp_metrics_end(in->metrics, out);
+	if (result) {
+		batch_reset(out);
+		return -1;
+	}
+	finish_requests(in);
+	return 0;
+}

@@ -1,0 +1,496 @@
+/* OTLP protobuf bodies. Each message is read in one pass over its fields; repeated fields are
+ * counted first, so that their arrays are allocated once. Two arenas: one for the resource and scope
+ * in hand, one for the record in hand. Unknown fields are stepped over. */
+#include <math.h>
+
+#include "base/mem.h"
+#include "parse/otlp.h"
+#include "parse/wire.h"
+
+struct decoder {
+	const struct otlp_visitor *visitor;
+	struct arena origin_arena, record_arena;
+	struct otlp_origin origin;
+	bool bad, stopped;
+};
+
+static size_t count_fields(struct str message, uint32_t number)
+{
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+	size_t count = 0;
+
+	while (wire_next(&r, &f))
+		if (f.number == number && f.type == WIRE_BYTES)
+			count++;
+	return count < OTLP_ITEMS_MAX ? count : OTLP_ITEMS_MAX;
+}
+
+static void read_value(struct decoder *d, struct arena *a, struct str message, int depth,
+                       struct otlp_value *out);
+
+/* KeyValue { string key = 1; AnyValue value = 2; } */
+static void read_attr(struct decoder *d, struct arena *a, struct str message, int depth,
+                      struct otlp_attr *out)
+{
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+
+	memset(out, 0, sizeof *out);
+	while (wire_next(&r, &f)) {
+		if (f.type != WIRE_BYTES)
+			continue;
+		if (f.number == 1)
+			out->key = f.bytes;
+		else if (f.number == 2)
+			read_value(d, a, f.bytes, depth, &out->value);
+	}
+	d->bad |= r.bad;
+}
+
+/* The KeyValues that are field `number` of a message. */
+static struct otlp_attrs read_attrs(struct decoder *d, struct arena *a, struct str message,
+                                    uint32_t number, int depth)
+{
+	size_t count = count_fields(message, number), n = 0;
+	struct otlp_attr *list = count ? arena_alloc(a, count * sizeof *list) : NULL;
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+
+	while (n < count && wire_next(&r, &f))
+		if (f.number == number && f.type == WIRE_BYTES)
+			read_attr(d, a, f.bytes, depth, &list[n++]);
+	d->bad |= r.bad;
+	return (struct otlp_attrs){list, n};
+}
+
+static void read_array(struct decoder *d, struct arena *a, struct str message, int depth,
+                       struct otlp_value *out)
+{
+	size_t count = count_fields(message, 1), n = 0;
+	struct otlp_value *items = count ? arena_alloc(a, count * sizeof *items) : NULL;
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+
+	while (n < count && wire_next(&r, &f))
+		if (f.number == 1 && f.type == WIRE_BYTES)
+			read_value(d, a, f.bytes, depth, &items[n++]);
+	d->bad |= r.bad;
+	out->kind = OTLP_ARRAY;
+	out->items = items;
+	out->count = n;
+}
+
+/* AnyValue { oneof: string 1, bool 2, int64 3, double 4, ArrayValue 5, KeyValueList 6, bytes 7 } */
+static void read_value(struct decoder *d, struct arena *a, struct str message, int depth,
+                       struct otlp_value *out)
+{
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+
+	memset(out, 0, sizeof *out);
+	if (depth >= OTLP_DEPTH_MAX) {
+		d->bad = true;
+		return;
+	}
+	while (wire_next(&r, &f)) {
+		if (f.type == WIRE_BYTES && (f.number == 1 || f.number == 7)) {
+			out->kind = f.number == 1 ? OTLP_STRING : OTLP_BYTES;
+			out->text = f.bytes;
+		} else if (f.type == WIRE_VARINT && (f.number == 2 || f.number == 3)) {
+			out->kind = f.number == 2 ? OTLP_BOOL : OTLP_INT;
+			out->integer = (int64_t)f.integer;
+		} else if (f.type == WIRE_FIXED64 && f.number == 4) {
+			out->kind = OTLP_DOUBLE;
+			out->number = wire_double(&f);
+		} else if (f.type == WIRE_BYTES && f.number == 5) {
+			read_array(d, a, f.bytes, depth + 1, out);
+		} else if (f.type == WIRE_BYTES && f.number == 6) {
+			struct otlp_attrs map = read_attrs(d, a, f.bytes, 1, depth + 1);
+			out->kind = OTLP_MAP;
+			out->attrs = map.list;
+			out->count = map.count;
+		}
+	}
+	d->bad |= r.bad;
+}
+
+/* Copies an id of exactly `size` bytes that is not all zero. */
+static bool read_id(struct str bytes, uint8_t *out, size_t size)
+{
+	uint8_t any = 0;
+
+	if (bytes.len != size)
+		return false;
+	memcpy(out, bytes.ptr, size);
+	for (size_t i = 0; i < size; i++)
+		any |= out[i];
+	return any != 0;
+}
+
+/* Span.Event { fixed64 time 1; string name 2; KeyValue attributes 3 } */
+static void read_events(struct decoder *d, struct str message, struct otlp_span *span)
+{
+	size_t count = count_fields(message, 11), n = 0;
+	struct otlp_span_event *events =
+		count ? arena_alloc(&d->record_arena, count * sizeof *events) : NULL;
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+
+	while (n < count && wire_next(&r, &f)) {
+		struct wire_reader e;
+		struct wire_field g;
+		if (f.number != 11 || f.type != WIRE_BYTES)
+			continue;
+		memset(&events[n], 0, sizeof events[n]);
+		e = wire_open(f.bytes);
+		while (wire_next(&e, &g)) {
+			if (g.number == 1 && g.type == WIRE_FIXED64)
+				events[n].time_ns = (int64_t)g.integer;
+			else if (g.number == 2 && g.type == WIRE_BYTES)
+				events[n].name = g.bytes;
+		}
+		d->bad |= e.bad;
+		events[n].attrs = read_attrs(d, &d->record_arena, f.bytes, 3, 0);
+		n++;
+	}
+	span->events = events;
+	span->event_count = n;
+}
+
+/* Status { string message 2; enum code 3 } */
+static void read_status(struct decoder *d, struct str message, struct otlp_span *span)
+{
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+
+	while (wire_next(&r, &f)) {
+		if (f.number == 2 && f.type == WIRE_BYTES)
+			span->status_message = f.bytes;
+		else if (f.number == 3 && f.type == WIRE_VARINT)
+			span->status = f.integer <= 2 ? (int)f.integer : 0;
+	}
+	d->bad |= r.bad;
+}
+
+/* Span: trace_id 1, span_id 2, parent_span_id 4, name 5, kind 6, start 7, end 8, attributes 9,
+ * events 11, status 15 */
+static void read_span(struct decoder *d, struct str message)
+{
+	struct otlp_span span = {0};
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+	bool has_trace = false, has_span = false;
+
+	while (wire_next(&r, &f)) {
+		if (f.type == WIRE_FIXED64 && f.number == 7)
+			span.start_ns = (int64_t)f.integer;
+		else if (f.type == WIRE_FIXED64 && f.number == 8)
+			span.end_ns = (int64_t)f.integer;
+		else if (f.type == WIRE_VARINT && f.number == 6)
+			span.kind = f.integer <= 5 ? (int)f.integer : 0;
+		else if (f.type != WIRE_BYTES)
+			continue;
+		else if (f.number == 1)
+			has_trace = read_id(f.bytes, span.trace_id, 16);
+		else if (f.number == 2)
+			has_span = read_id(f.bytes, span.span_id, 8);
+		else if (f.number == 4)
+			span.has_parent = read_id(f.bytes, span.parent_id, 8);
+		else if (f.number == 5)
+			span.name = f.bytes;
+		else if (f.number == 15)
+			read_status(d, f.bytes, &span);
+	}
+	d->bad |= r.bad;
+	span.has_ids = has_trace && has_span;
+	span.attrs = read_attrs(d, &d->record_arena, message, 9, 0);
+	read_events(d, message, &span);
+	if (!d->bad && d->visitor->span)
+		d->stopped = d->visitor->span(d->visitor->arg, &d->origin, &span) != 0;
+}
+
+/* LogRecord: time 1, body 5, attributes 6, trace_id 9, span_id 10, observed 11, event_name 12 */
+static void read_log(struct decoder *d, struct str message)
+{
+	struct otlp_log log = {0};
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+	int64_t observed_ns = 0;
+
+	while (wire_next(&r, &f)) {
+		if (f.type == WIRE_FIXED64 && f.number == 1)
+			log.time_ns = (int64_t)f.integer;
+		else if (f.type == WIRE_FIXED64 && f.number == 11)
+			observed_ns = (int64_t)f.integer;
+		else if (f.type != WIRE_BYTES)
+			continue;
+		else if (f.number == 5)
+			read_value(d, &d->record_arena, f.bytes, 0, &log.body);
+		else if (f.number == 9)
+			log.has_trace = read_id(f.bytes, log.trace_id, 16);
+		else if (f.number == 10)
+			log.has_span = read_id(f.bytes, log.span_id, 8);
+		else if (f.number == 12)
+			log.event_name = f.bytes;
+	}
+	d->bad |= r.bad;
+	if (log.time_ns == 0)
+		log.time_ns = observed_ns;
+	log.attrs = read_attrs(d, &d->record_arena, message, 6, 0);
+	if (!d->bad && d->visitor->log)
+		d->stopped = d->visitor->log(d->visitor->arg, &d->origin, &log) != 0;
+}
+
+/* Packed or single fixed64 numbers that are field `number`; returns how many there are. */
+static size_t read_fixed64s(struct decoder *d, struct str message, uint32_t number, uint64_t **out)
+{
+	size_t count = 0, n = 0;
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+
+	while (wire_next(&r, &f))
+		if (f.number == number)
+			count += f.type == WIRE_FIXED64 ? 1 : f.type == WIRE_BYTES ? f.bytes.len / 8 : 0;
+	*out = arena_alloc(&d->record_arena, (count + 1) * sizeof **out);
+	r = wire_open(message);
+	while (wire_next(&r, &f)) {
+		if (f.number != number)
+			continue;
+		if (f.type == WIRE_FIXED64)
+			(*out)[n++] = f.integer;
+		for (size_t i = 0; f.type == WIRE_BYTES && i + 8 <= f.bytes.len; i += 8, n++) {
+			(*out)[n] = 0;
+			for (unsigned b = 0; b < 8; b++)
+				(*out)[n] |= (uint64_t)(uint8_t)f.bytes.ptr[i + b] << (8 * b);
+		}
+	}
+	return n;
+}
+
+static int32_t zigzag32(uint64_t v)
+{
+	return (int32_t)(uint32_t)((v >> 1) ^ (0 - (v & 1)));
+}
+
+/* Buckets { sint32 offset 1; repeated uint64 bucket_counts 2 (packed varints) } */
+static void read_exponential_buckets(struct decoder *d, struct str message, struct otlp_point *point)
+{
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+	uint64_t *counts = arena_alloc(&d->record_arena, (message.len + 1) * sizeof *counts);
+	size_t n = 0;
+
+	while (wire_next(&r, &f)) {
+		if (f.number == 1 && f.type == WIRE_VARINT)
+			point->offset = zigzag32(f.integer);
+		else if (f.number == 2 && f.type == WIRE_VARINT)
+			counts[n++] = f.integer;
+		else if (f.number == 2 && f.type == WIRE_BYTES) {
+			struct wire_reader packed = wire_open(f.bytes);
+			while (packed.at < packed.end && wire_varint(&packed, &counts[n]))
+				n++;
+			d->bad |= packed.bad;
+		}
+	}
+	d->bad |= r.bad;
+	point->buckets = counts;
+	point->bucket_count = n;
+}
+
+/* NumberDataPoint: start 2, time 3, double 4, int 6 (sfixed64), attributes 7 */
+static uint32_t read_number_field(struct otlp_point *p, const struct wire_field *f)
+{
+	if (f->type == WIRE_FIXED64 && f->number == 4)
+		p->value = wire_double(f);
+	else if (f->type == WIRE_FIXED64 && f->number == 6)
+		p->value = (double)(int64_t)f->integer;
+	return 7;
+}
+
+/* HistogramDataPoint: start 2, time 3, count 4, sum 5, bucket_counts 6, bounds 7, attributes 9.
+ * ExponentialHistogramDataPoint: attributes 1, start 2, time 3, count 4, sum 5, scale 6, zero 7,
+ * positive 8 */
+static uint32_t read_histogram_field(struct decoder *d, struct otlp_point *p, const struct wire_field *f)
+{
+	bool exponential = p->kind == OTLP_EXPONENTIAL;
+
+	if (f->type == WIRE_FIXED64 && f->number == 4)
+		p->count = f->integer;
+	else if (f->type == WIRE_FIXED64 && f->number == 5)
+		p->sum = wire_double(f);
+	else if (exponential && f->type == WIRE_VARINT && f->number == 6)
+		p->scale = zigzag32(f->integer);
+	else if (exponential && f->type == WIRE_FIXED64 && f->number == 7)
+		p->zero_count = f->integer;
+	else if (exponential && f->type == WIRE_BYTES && f->number == 8)
+		read_exponential_buckets(d, f->bytes, p);
+	return exponential ? 1 : 9;
+}
+
+static void read_explicit_buckets(struct decoder *d, struct str message, struct otlp_point *p)
+{
+	uint64_t *counts, *bits;
+	size_t bounds = read_fixed64s(d, message, 7, &bits);
+	double *numbers = arena_alloc(&d->record_arena, (bounds + 1) * sizeof *numbers);
+
+	for (size_t i = 0; i < bounds; i++)
+		memcpy(&numbers[i], &bits[i], sizeof numbers[i]);
+	p->bucket_count = read_fixed64s(d, message, 6, &counts);
+	p->buckets = counts;
+	p->bounds = numbers;
+	if (p->bucket_count != 0 && p->bucket_count != bounds + 1)
+		d->bad = true;
+}
+
+static void read_point(struct decoder *d, struct str message, const struct otlp_point *metric)
+{
+	struct otlp_point point = *metric;
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+	bool number = point.kind == OTLP_GAUGE || point.kind == OTLP_SUM;
+	uint32_t attributes = 7;
+
+	point.sum = NAN;
+	while (wire_next(&r, &f)) {
+		if (f.type == WIRE_FIXED64 && f.number == 2)
+			point.start_ns = (int64_t)f.integer;
+		else if (f.type == WIRE_FIXED64 && f.number == 3)
+			point.time_ns = (int64_t)f.integer;
+		else
+			attributes = number ? read_number_field(&point, &f) : read_histogram_field(d, &point, &f);
+	}
+	d->bad |= r.bad;
+	if (point.kind == OTLP_HISTOGRAM)
+		read_explicit_buckets(d, message, &point);
+	point.attrs = read_attrs(d, &d->record_arena, message, attributes, 0);
+	if (!d->bad && d->visitor->point)
+		d->stopped = d->visitor->point(d->visitor->arg, &d->origin, &point) != 0;
+}
+
+/* Gauge, Sum, Histogram, ExponentialHistogram: data_points 1, temporality 2, monotonic 3 */
+static void read_points(struct decoder *d, struct str message, struct otlp_point *metric)
+{
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+
+	while (wire_next(&r, &f)) {
+		if (f.type == WIRE_VARINT && f.number == 2)
+			metric->temporality = f.integer <= 2 ? (enum otlp_temporality)f.integer : OTLP_UNSPECIFIED;
+		else if (f.type == WIRE_VARINT && f.number == 3)
+			metric->monotonic = f.integer != 0;
+	}
+	r = wire_open(message);
+	while (!d->stopped && !d->bad && wire_next(&r, &f)) {
+		if (f.type != WIRE_BYTES || f.number != 1)
+			continue;
+		arena_reset(&d->record_arena);
+		read_point(d, f.bytes, metric);
+	}
+	d->bad |= r.bad;
+}
+
+/* Metric: name 1, unit 3, gauge 5, sum 7, histogram 9, exponential_histogram 10 */
+static void read_metric(struct decoder *d, struct str message)
+{
+	static const struct { uint32_t number; enum otlp_point_kind kind; } kinds[] = {
+		{5, OTLP_GAUGE}, {7, OTLP_SUM}, {9, OTLP_HISTOGRAM}, {10, OTLP_EXPONENTIAL},
+	};
+	struct otlp_point metric = {0};
+	struct str data = {0};
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+
+	while (wire_next(&r, &f)) {
+		if (f.type != WIRE_BYTES)
+			continue;
+		if (f.number == 1)
+			metric.name = f.bytes;
+		else if (f.number == 3)
+			metric.unit = f.bytes;
+		for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+			if (f.number == kinds[i].number) {
+				metric.kind = kinds[i].kind;
+				data = f.bytes;
+			}
+	}
+	d->bad |= r.bad;
+	read_points(d, data, &metric);
+}
+
+/* InstrumentationScope: name 1, version 2 */
+static void read_scope(struct decoder *d, struct str message)
+{
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+
+	while (wire_next(&r, &f)) {
+		if (f.type == WIRE_BYTES && f.number == 1)
+			d->origin.scope_name = f.bytes;
+		else if (f.type == WIRE_BYTES && f.number == 2)
+			d->origin.scope_version = f.bytes;
+	}
+	d->bad |= r.bad;
+}
+
+/* ScopeSpans, ScopeLogs, ScopeMetrics: scope 1, records 2. The scope may come after its records. */
+static void read_records(struct decoder *d, struct str message, void (*record)(struct decoder *, struct str))
+{
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+
+	d->origin.scope_name = d->origin.scope_version = (struct str){0};
+	while (wire_next(&r, &f))
+		if (f.type == WIRE_BYTES && f.number == 1)
+			read_scope(d, f.bytes);
+	d->bad |= r.bad;
+	r = wire_open(message);
+	while (!d->bad && !d->stopped && wire_next(&r, &f))
+		if (f.type == WIRE_BYTES && f.number == 2) {
+			arena_reset(&d->record_arena);
+			record(d, f.bytes);
+		}
+}
+
+/* ResourceSpans, ResourceLogs, ResourceMetrics: resource 1 {attributes 1}, scopes 2 */
+static void read_resource(struct decoder *d, struct str message, void (*record)(struct decoder *, struct str))
+{
+	struct wire_reader r = wire_open(message);
+	struct wire_field f;
+
+	arena_reset(&d->origin_arena);
+	memset(&d->origin, 0, sizeof d->origin);
+	while (wire_next(&r, &f))
+		if (f.type == WIRE_BYTES && f.number == 1)
+			d->origin.resource = read_attrs(d, &d->origin_arena, f.bytes, 1, 0);
+	d->bad |= r.bad;
+	r = wire_open(message);
+	while (!d->bad && !d->stopped && wire_next(&r, &f))
+		if (f.type == WIRE_BYTES && f.number == 2)
+			read_records(d, f.bytes, record);
+}
+
+int otlp_decode_protobuf(enum otlp_signal signal, struct str body,
+                         const struct otlp_visitor *visitor, struct err *err)
+{
+	static void (*const record[])(struct decoder *, struct str) = {
+		[OTLP_TRACES] = read_span, [OTLP_METRICS] = read_metric, [OTLP_LOGS] = read_log,
+	};
+	struct decoder d = {.visitor = visitor};
+	struct wire_reader r = wire_open(body);
+	struct wire_field f;
+	size_t at = 0;
+
+	while (!d.bad && !d.stopped && wire_next(&r, &f)) {
+		if (f.type == WIRE_BYTES && f.number == 1)
+			read_resource(&d, f.bytes, record[signal]);
+		if (!d.bad)
+			at = (size_t)(r.at - (const uint8_t *)body.ptr);
+	}
+	arena_fini(&d.origin_arena);
+	arena_fini(&d.record_arena);
+	if (d.bad || r.bad)
+		return err_set(err, "OTLP protobuf: damaged in the resource that starts at byte %zu: "
+		               "send application/x-protobuf of an ExportServiceRequest", at);
+	return 0;
+}
