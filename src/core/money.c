@@ -103,7 +103,7 @@ char *money_format_short(int64_t nusd, int width, char out[MONEY_TEXT_BYTES])
 		unit *= 1000;
 		i++;
 	}
-	decimals = i == 0 || m >= 100 * unit ? 0 : m >= 10 * unit ? 1 : 2;
+	decimals = i == 0 || m / unit >= 100 ? 0 : m / unit >= 10 ? 1 : 2;
 	while (put_fixed(out, negative, m, unit, decimals, suffixes[i]) > width && decimals > 0)
 		decimals--;
 	return out;
