@@ -6,41 +6,16 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "ui/fmt.h"
 
 #define CLEAR_CHANGE 0.10 /* a change below a tenth is no news */
-
-/* Three significant digits, with k, M, G beyond a thousand. */
-static void short_number(double x, char *out, size_t cap)
-{
-	static const char *const suffix[] = {"", "k", "M", "G", "T"};
-	double size = fabs(x);
-	size_t i = 0;
-
-	while (size >= 999.5 && i + 1 < sizeof suffix / sizeof *suffix) {
-		size /= 1000;
-		x /= 1000;
-		i++;
-	}
-	if (size == 0)
-		snprintf(out, cap, "0");
-	else if (size < 0.00995)
-		snprintf(out, cap, "%.4f", x);
-	else if (size < 0.995)
-		snprintf(out, cap, "%.2f%s", x, suffix[i]);
-	else if (size < 9.995 && (i > 0 || size != floor(size)))
-		snprintf(out, cap, "%.2f%s", x, suffix[i]);
-	else if (size < 99.95 && (i > 0 || size != floor(size)))
-		snprintf(out, cap, "%.1f%s", x, suffix[i]);
-	else
-		snprintf(out, cap, "%.0f%s", x, suffix[i]);
-}
 
 char *count_format(double count, char out[FIGURE_TEXT_BYTES])
 {
 	if (fabs(count) < 9999.5)
 		snprintf(out, FIGURE_TEXT_BYTES, "%.0f", count);
 	else
-		short_number(count, out, FIGURE_TEXT_BYTES);
+		fmt_si(count, out);
 	return out;
 }
 
@@ -64,14 +39,16 @@ static void seconds_text(double s, char *out, size_t cap)
 
 static void dollars_text(double usd, char *out, size_t cap)
 {
-	char number[16];
+	char number[FMT_BYTES];
 
-	short_number(fabs(usd), number, sizeof number);
+	fmt_si(fabs(usd), number);
 	snprintf(out, cap, "%s$%s", usd < 0 ? "-" : "", number);
 }
 
 static void number_text(enum metric_unit unit, double x, char *out, size_t cap)
 {
+	char si[FMT_BYTES];
+
 	switch (unit) {
 	case UNIT_SECONDS:
 		seconds_text(x, out, cap);
@@ -81,7 +58,7 @@ static void number_text(enum metric_unit unit, double x, char *out, size_t cap)
 		snprintf(out, cap, x != 0 && fabs(x) < 9.995 ? "%.2f" : "%.1f", x);
 		break;
 	default:
-		short_number(x, out, cap);
+		snprintf(out, cap, "%s", fmt_si(x, si));
 		break;
 	}
 }
@@ -96,7 +73,7 @@ static const char *quality_sign(enum quality q, bool ascii)
 char *figure_format_bare(enum metric_unit unit, struct value v, bool ascii,
                          char out[FIGURE_TEXT_BYTES])
 {
-	char number[24];
+	char number[FMT_BYTES + 4];
 
 	if (!value_known(v)) {
 		snprintf(out, FIGURE_TEXT_BYTES, "%s", ascii ? "-" : "–");
@@ -121,7 +98,7 @@ static const char *unit_suffix(enum metric_unit unit)
 
 char *figure_format(enum metric_unit unit, struct value v, bool ascii, char out[FIGURE_TEXT_BYTES])
 {
-	char number[24];
+	char number[FMT_BYTES + 4];
 
 	if (!value_known(v))
 		return figure_format_bare(unit, v, ascii, out);
@@ -129,7 +106,7 @@ char *figure_format(enum metric_unit unit, struct value v, bool ascii, char out[
 		dollars_text(v.number, number, sizeof number);
 	else
 		number_text(unit, v.number, number, sizeof number);
-	snprintf(out, FIGURE_TEXT_BYTES, "%s%s%s", quality_sign(v.quality, ascii), number,
+	snprintf(out, FIGURE_TEXT_BYTES, "%s%.30s%s", quality_sign(v.quality, ascii), number,
 	         unit_suffix(unit));
 	return out;
 }

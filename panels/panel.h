@@ -34,11 +34,8 @@ struct panel_query {
 
 /* The panel's user-interface state: the UI thread's, kept by the console per panel. */
 struct panel_ui {
-	int sort_column, top_row;
-	bool sort_ascending;
-	char cursor_key[256];    /* identity of the row under the cursor; "" = first */
-	uint64_t hidden_columns; /* bit per column */
-	enum dim by;             /* grouping of the page's breakdown */
+	struct table_state table; /* cursor, sort, hidden columns; scrolled lines where rows are no table */
+	enum dim by;              /* grouping of the page's breakdown */
 };
 
 /* What the screen knows beside the panel's own state when it draws. */

@@ -4,10 +4,19 @@
 
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
+#include "panels/format.h"
+#include "ui/bars.h"
+
+void sheet_set_columns(struct sheet *s, const struct sheet_column *columns, int count)
+{
+	memcpy(s->columns, columns, (size_t)count * sizeof *columns);
+	s->column_count = count;
+}
 
 struct sheet_row *sheet_add(struct sheet *s, struct str key)
 {
@@ -17,7 +26,7 @@ struct sheet_row *sheet_add(struct sheet *s, struct str key)
 	row = &s->rows[s->row_count++];
 	memset(row, 0, sizeof *row);
 	row->key = (struct str){arena_copy(&s->arena, key.ptr, key.len), key.len};
-	row->bar[0] = row->bar[1] = NAN;
+	row->bar = NAN;
 	for (int i = 0; i < SHEET_COLUMNS_MAX; i++)
 		row->cells[i].sort = NAN;
 	return row;
@@ -45,32 +54,24 @@ void sheet_set_value(struct sheet *s, struct sheet_row *row, int column, struct 
 	cell->sort = value_known(v) ? v.number : NAN;
 }
 
-static bool contains(struct str text, struct str part)
+static bool row_matches(const struct sheet *s, const struct sheet_row *row, const char *find)
 {
-	for (size_t i = 0; i + part.len <= text.len; i++) {
-		if (str_equal_nocase((struct str){text.ptr + i, part.len}, part))
-			return true;
-	}
-	return false;
-}
+	struct str texts[SHEET_COLUMNS_MAX];
+	size_t count = 0;
 
-static bool row_matches(const struct sheet *s, const struct sheet_row *row, struct str find)
-{
 	for (int i = 0; i < s->column_count; i++) {
-		if (s->columns[i].text && contains(row->cells[i].text, find))
-			return true;
+		if (s->columns[i].text)
+			texts[count++] = row->cells[i].text;
 	}
-	return false;
+	return filter_matches(find, texts, count);
 }
 
 static void keep_matching(struct sheet *s, const char *find)
 {
-	bool inverted = find[0] == '!';
-	struct str part = str_of(find + inverted);
 	size_t kept = 0;
 
 	for (size_t i = 0; i < s->row_count; i++) {
-		if (row_matches(s, &s->rows[i], part) != inverted)
+		if (row_matches(s, &s->rows[i], find))
 			s->rows[kept++] = s->rows[i];
 	}
 	s->row_count = kept;
@@ -121,7 +122,7 @@ void sheet_arrange(struct sheet *s, const char *find, int column, bool ascending
 {
 	struct sheet_row *spare;
 
-	if (find && find[0] && !(find[0] == '!' && !find[1]))
+	if (find && find[0])
 		keep_matching(s, find);
 	if (column < 0 || column >= s->column_count || s->row_count < 2)
 		return;
@@ -130,13 +131,107 @@ void sheet_arrange(struct sheet *s, const char *find, int column, bool ascending
 	free(spare);
 }
 
-int sheet_find(const struct sheet *s, const char *key)
+/* A table's columns are the sheet's, behind one for the mark when the rows have a state. */
+static void draw_mark(struct surface *cell, style st, const void *arg)
 {
-	for (size_t i = 0; i < s->row_count; i++) {
-		if (str_equal_c(s->rows[i].key, key))
-			return (int)i;
+	static const enum state states[] = {STATE_UNKNOWN, STATE_OK, STATE_WARNING, STATE_CRITICAL};
+	const struct sheet_row *row = arg;
+
+	if (row->state == ROW_PLAIN)
+		return;
+	surface_put(cell, 0, 0, state_mark(states[row->state], cell->ascii),
+	            (st & 0xffu) == ROLE_SELECTED ? st : state_style(states[row->state]));
+}
+
+/* "v43 ███▒▒▒▒▒▒  25%" */
+static void draw_share(struct surface *cell, style st, const void *arg)
+{
+	const struct sheet_row *row = arg;
+	struct str label = {0};
+	char percent[16];
+	int bar = cell->width - 10;
+
+	for (int i = 0; i < SHEET_COLUMNS_MAX; i++)
+		label = row->cells[i].text.len > 0 ? row->cells[i].text : label;
+	if (isnan(row->bar))
+		return;
+	surface_outside(cell, 0, 0, 4, st, label);
+	if (bar > 2)
+		rollout_draw(cell, 5, 0, bar, (st & 0xffu) == ROLE_SELECTED ? st : ROLE_SERIES4, row->bar);
+	snprintf(percent, sizeof percent, "%3.0f%%", row->bar * 100);
+	surface_text(cell, cell->width - 4, 0, st, percent);
+}
+
+static void table_row(const void *source, size_t i, struct table_cell *cells)
+{
+	const struct sheet *s = source;
+	const struct sheet_row *row = &s->rows[i];
+	size_t at = 0;
+
+	if (s->marked)
+		cells[at++] = (struct table_cell){.draw = draw_mark, .arg = row, .style = ROLE_TEXT};
+	for (int c = 0; c < s->column_count; c++) {
+		const struct sheet_cell *cell = &row->cells[c];
+		style st = cell->style ? cell->style : (style)ROLE_TEXT;
+
+		if (!s->columns[c].text && !s->columns[c].bar && !value_known(cell->value))
+			st = ROLE_UNKNOWN;
+		else if (s->stale)
+			st = ROLE_STALE;
+		cells[at++] = (struct table_cell){.text = cell->text, .style = st};
+		if (s->columns[c].bar)
+			cells[at - 1] = (struct table_cell){.draw = draw_share, .arg = row, .style = st};
 	}
-	return -1;
+}
+
+static struct str table_key(const void *source, size_t i)
+{
+	const struct sheet *s = source;
+
+	return s->rows[i].key;
+}
+
+struct table sheet_table(const struct sheet *s)
+{
+	return (struct table){.columns = s->drawn, .column_count = (size_t)(s->column_count + s->marked),
+	                      .row_count = s->row_count, .row = table_row, .key = table_key, .source = s};
+}
+
+static void shape_columns(struct sheet *s)
+{
+	size_t at = 0;
+
+	if (s->marked)
+		s->drawn[at++] = (struct table_column){"", 1, 1, 0, false, false};
+	for (int c = 0; c < s->column_count; c++) {
+		const struct sheet_column *from = &s->columns[c];
+
+		s->drawn[at++] = (struct table_column){from->heading, from->width,
+		                                       from->text ? from->width * 3 : from->width,
+		                                       from->priority, !from->text && !from->bar, true};
+	}
+}
+
+int sheet_draw(const struct sheet *sheet, const struct table_state *state, bool focused, bool stale,
+               struct surface *surface)
+{
+	struct sheet s = *sheet;
+	struct table_state look = {.sort_column = -1};
+	struct table table;
+	size_t visible = surface->height > 1 ? (size_t)surface->height - 1 : 0;
+
+	if (state)
+		look = *state;
+	if (s.marked) {
+		look.sort_column += look.sort_column >= 0;
+		look.hidden <<= 1;
+	}
+	s.stale = stale;
+	shape_columns(&s);
+	table = sheet_table(&s);
+	table_settle(&table, &look, visible);
+	table_draw(surface, &table, &look, focused);
+	return s.row_count < visible ? (int)s.row_count : (int)visible;
 }
 
 static void write_csv(const struct sheet *s, struct buf *out)

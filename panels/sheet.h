@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "core/value.h"
 #include "ui/surface.h"
+#include "ui/table.h"
 
 #define SHEET_COLUMNS_MAX 14
 
@@ -20,6 +21,7 @@ struct sheet_column {
 	int width;           /* columns on screen; of a text column its least width */
 	bool text;           /* left-aligned, takes what is left over */
 	int priority;        /* columns of higher number go first when room is short; 0 never goes */
+	bool bar;            /* a short text, then the row's share as a bar, then percent */
 };
 struct sheet_cell {
 	struct str text;  /* as shown; from outside when the column is a text one */
@@ -30,20 +32,22 @@ struct sheet_cell {
 struct sheet_row {
 	struct str key;   /* the row's identity */
 	enum { ROW_PLAIN, ROW_OK, ROW_WARNING, ROW_CRITICAL } state;
-	double bar[2];    /* shares 0-1 of the bar column: actual, desired; NaN none */
+	double bar;       /* share 0-1 of the bar column; NaN none */
 	struct sheet_cell cells[SHEET_COLUMNS_MAX];
 };
 /* Zero-initialised is empty and valid. */
 struct sheet {
-	const struct sheet_column *columns;
+	struct sheet_column columns[SHEET_COLUMNS_MAX];
 	int column_count;
 	bool marked;      /* rows show their state in front */
-	int bar_column;   /* the last column is a bar of this many cells at least; 0 none */
+	bool stale;       /* while it is drawn: dimmed */
+	struct table_column drawn[SHEET_COLUMNS_MAX + 1]; /* while it is drawn */
 	struct sheet_row *rows;
 	size_t row_count, row_cap;
 	struct arena arena;
 };
 
+void sheet_set_columns(struct sheet *s, const struct sheet_column *columns, int count);
 /* A zeroed row with NaN sorts, owned by the sheet; valid until the next call. */
 struct sheet_row *sheet_add(struct sheet *s, struct str key);
 void sheet_fini(struct sheet *s);
@@ -52,22 +56,17 @@ void sheet_set_text(struct sheet *s, struct sheet_row *row, int column, struct s
 void sheet_set_value(struct sheet *s, struct sheet_row *row, int column, struct value v,
                      const char *shown);
 
-/* Keeps the rows whose text columns contain `find` (ASCII case aside; a leading ! inverts) and
+/* Keeps the rows whose text columns match `find` as filter_matches() has it, and
  * orders them by a column; `column` < 0 keeps the order. Equal rows keep theirs. */
 void sheet_arrange(struct sheet *s, const char *find, int column, bool ascending);
-/* Index of the row with this key, or -1. */
-int sheet_find(const struct sheet *s, const char *key);
 
-struct sheet_look {
-	int sort_column;      /* marked in the heading; -1 none */
-	bool sort_ascending;
-	uint64_t hidden;      /* columns switched off */
-	bool stale;           /* dims the figures */
-	const char *cursor;   /* key of the row under the cursor; NULL none */
-	int top;              /* first row shown */
-};
-/* Heading and rows from the surface's first line on. Returns how many rows were shown. */
-int sheet_draw(const struct sheet *s, const struct sheet_look *look, struct surface *surface);
+/* Heading and rows from the surface's first line on, with cursor, sort and hidden columns as `state`
+ * says (NULL: none of them). Columns drop by priority where it is narrow. Returns how many rows were
+ * drawn. */
+int sheet_draw(const struct sheet *s, const struct table_state *state, bool focused, bool stale,
+               struct surface *surface);
+/* The sheet as ui/table.h sees it, for moving the cursor; borrows the sheet. */
+struct table sheet_table(const struct sheet *s);
 
 enum sheet_format { SHEET_CSV, SHEET_JSON, SHEET_TEXT };
 void sheet_write(const struct sheet *s, enum sheet_format format, struct buf *out);

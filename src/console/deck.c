@@ -31,7 +31,7 @@ void deck_init(struct deck *d)
 	d->window_us = 15 * US_PER_MIN;
 	d->columns_hint = 40;
 	for (int i = 0; i < DECK_PANELS_MAX; i++)
-		d->ui[i] = (struct panel_ui){.sort_column = -1, .by = DIM_SERVICE};
+		d->ui[i] = (struct panel_ui){.table = {.sort_column = -1}, .by = DIM_SERVICE};
 }
 
 void deck_fini(struct deck *d)
@@ -118,13 +118,23 @@ void deck_go(struct deck *d, char page, int panel)
 	arrive(d, page, panel);
 }
 
+/* A page with one panel is that panel's own page. */
+static bool only_one(char page)
+{
+	int count = 0;
+
+	for (int i = 0; panels[i]; i++)
+		count += panels[i]->page == page;
+	return count == 1;
+}
+
 bool deck_up(struct deck *d)
 {
 	if (d->place.panel >= 0) {
 		char from = d->back_count ? d->back[d->back_count - 1].page : '0';
 
 		remember(d);
-		arrive(d, from == '0' ? '0' : d->place.page, -1);
+		arrive(d, from == '0' || only_one(d->place.page) ? '0' : d->place.page, -1);
 		return true;
 	}
 	if (d->place.page == '0')

@@ -1,0 +1,16 @@
+/* The one list of panels, in order of the pages. */
+#include "panels/panels.h"
+
+const struct panel *const panels[] = {
+	&signals_panel, &apps_panel,   &cost_panel,    &latency_panel,  &errors_panel,   &flags_panel,
+	&requests_panel, &alerts_panel, &slowest_panel, &rollouts_panel, &feedback_panel, NULL,
+};
+
+const struct panel *panel_find(struct str name)
+{
+	for (size_t i = 0; panels[i]; i++) {
+		if (str_equal_nocase(name, str_of(panels[i]->name)))
+			return panels[i];
+	}
+	return NULL;
+}

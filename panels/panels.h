@@ -1,0 +1,10 @@
+/* Every panel there is. */
+#ifndef LLMDECK_PANELS_PANELS_H
+#define LLMDECK_PANELS_PANELS_H
+
+#include "panels/panel.h"
+
+extern const struct panel signals_panel, apps_panel, cost_panel, latency_panel, errors_panel,
+	flags_panel, requests_panel, alerts_panel, slowest_panel, rollouts_panel, feedback_panel;
+
+#endif
