@@ -1,0 +1,117 @@
+/* The table, in the order in which help lists it. */
+#include "console/actions.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/utf8.h"
+
+const struct action console_actions[] = {
+	{ACT_HELP, "help", "?", "this help", DANGER_NONE},
+	{ACT_PALETTE, "command", ":", "type a command", DANGER_NONE},
+	{ACT_FILTER, "filter", "/", "filter: text, service=chat, ! inverts", DANGER_NONE},
+	{ACT_DOWN, "down", "j Down", "next row", DANGER_NONE},
+	{ACT_UP, "up", "k Up", "row before", DANGER_NONE},
+	{ACT_FIRST, "first", "g Home", "first row", DANGER_NONE},
+	{ACT_LAST, "last", "G End", "last row", DANGER_NONE},
+	{ACT_PAGE_DOWN, "page-down", "PgDn Ctrl-F", "a page of rows down", DANGER_NONE},
+	{ACT_PAGE_UP, "page-up", "PgUp Ctrl-B", "a page of rows up", DANGER_NONE},
+	{ACT_NEXT_PANEL, "next-panel", "Tab", "next panel", DANGER_NONE},
+	{ACT_PREVIOUS_PANEL, "previous-panel", "Shift-Tab", "panel before", DANGER_NONE},
+	{ACT_OPEN, "open", "Enter", "open the panel, or narrow to the row", DANGER_NONE},
+	{ACT_BACK, "back", "Esc", "back, only back", DANGER_NONE},
+	{ACT_LAST_PAGE, "last-page", "Backspace", "the page seen last", DANGER_NONE},
+	{ACT_ALONE, "alone", "o", "the panel alone on the screen", DANGER_NONE},
+	{ACT_ZOOM_IN, "zoom-in", "z", "half the time", DANGER_NONE},
+	{ACT_ZOOM_OUT, "zoom-out", "Z", "twice the time", DANGER_NONE},
+	{ACT_CURSOR_LEFT, "cursor-left", "h Left", "time cursor to the left", DANGER_NONE},
+	{ACT_CURSOR_RIGHT, "cursor-right", "l Right", "time cursor to the right", DANGER_NONE},
+	{ACT_COMPARE, "compare", "=", "compare with the window before", DANGER_NONE},
+	{ACT_PAUSE, "pause", "p", "pause charts and streams, never the alerts", DANGER_NONE},
+	{ACT_SORT, "sort", "s", "sort by the next column", DANGER_NONE},
+	{ACT_COLUMNS, "columns", "c", "show and hide columns", DANGER_NONE},
+	{ACT_GROUP, "group-next", "b", "group by the next dimension", DANGER_NONE},
+	{ACT_COPY, "copy", "y", "copy the command that opens exactly here", DANGER_NONE},
+	{ACT_EXPORT, "export", "e", "write the panel's data to a file", DANGER_NONE},
+	{ACT_LIMITS, "limits", "!", "what is over its limit", DANGER_NONE},
+	{ACT_THEME, "theme-next", "T", "next theme", DANGER_NONE},
+	{ACT_REDRAW, "redraw", "Ctrl-L", "draw the screen anew", DANGER_NONE},
+	{ACT_SUSPEND, "suspend", "Ctrl-Z", "stop until `fg`", DANGER_NONE},
+	{ACT_PAGE0, "overview", "0", "page: overview", DANGER_NONE},
+	{ACT_PAGE0 + 4, "page-rollouts", "4", "page: rollouts", DANGER_NONE},
+	{ACT_PAGE0 + 6, "monitor", "6", "page: monitor", DANGER_NONE},
+	{ACT_PAGE0 + 7, "page-feedback", "7", "page: feedback", DANGER_NONE},
+	{ACT_QUIT, "quit", "q", "leave", DANGER_NONE},
+	{0, NULL, NULL, NULL, DANGER_NONE},
+};
+
+/* What the key line offers, most needed first; `where` says on which kind of place. */
+static const struct {
+	int action;
+	const char *word;
+	enum { ANYWHERE, ON_TILES, ON_PAGE } where;
+} offers[] = {
+	{ACT_HELP, "help", ANYWHERE},      {ACT_PALETTE, "cmd", ANYWHERE},
+	{ACT_FILTER, "filter", ANYWHERE},  {ACT_NEXT_PANEL, "panel", ON_TILES},
+	{ACT_OPEN, "open", ON_TILES},      {ACT_BACK, "back", ON_PAGE},
+	{ACT_GROUP, "group", ON_PAGE},     {ACT_SORT, "sort", ON_PAGE},
+	{ACT_ZOOM_IN, "zoom", ANYWHERE},   {ACT_PAUSE, "pause", ANYWHERE},
+	{ACT_QUIT, "quit", ANYWHERE},      {ACT_PAGE0 + 6, "monitor", ANYWHERE},
+	{ACT_PAGE0 + 4, "rollouts", ANYWHERE}, {ACT_PAGE0 + 7, "feedback", ANYWHERE},
+	{ACT_CURSOR_LEFT, "cursor", ANYWHERE}, {ACT_COMPARE, "compare", ANYWHERE},
+	{ACT_COPY, "copy", ANYWHERE},      {ACT_EXPORT, "export", ANYWHERE},
+	{ACT_THEME, "theme", ANYWHERE},
+};
+
+static const struct action *action_of(int id)
+{
+	for (const struct action *a = console_actions; a->name; a++) {
+		if (a->id == id)
+			return a;
+	}
+	return NULL;
+}
+
+/* The first of the action's keys: "" when it has none. */
+static void first_key(const struct keymap *m, const struct action *a, struct buf *out)
+{
+	buf_reset(out);
+	if (m)
+		keymap_keys_text(m, console_actions, a, out);
+	else
+		buf_puts(out, a->keys);
+	if (out->len > 0) {
+		char *space = memchr(out->data, ' ', out->len);
+
+		if (space) {
+			*space = '\0';
+			out->len = (size_t)(space - out->data);
+		}
+	}
+}
+
+const char *actions_key_line(const struct keymap *m, const struct deck *d, int width, char *out,
+                             size_t cap)
+{
+	bool page = d->place.panel >= 0;
+	struct buf key = {0};
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < sizeof offers / sizeof *offers; i++) {
+		char piece[64];
+
+		if ((offers[i].where == ON_TILES && page) || (offers[i].where == ON_PAGE && !page))
+			continue;
+		first_key(m, action_of(offers[i].action), &key);
+		if (key.len == 0)
+			continue;
+		snprintf(piece, sizeof piece, "%s%s%s", key.data, key.len > 1 ? " " : "", offers[i].word);
+		if ((int)(len + strlen(piece)) > width || len + strlen(piece) + 3 > cap)
+			break;
+		len += (size_t)snprintf(out + len, cap - len, "%s  ", piece);
+	}
+	buf_fini(&key);
+	return out;
+}

@@ -1,0 +1,29 @@
+/* What keys and the palette can do on every page: one table. */
+#ifndef LLMDECK_CONSOLE_ACTIONS_H
+#define LLMDECK_CONSOLE_ACTIONS_H
+
+#include <stddef.h>
+
+#include "console/deck.h"
+#include "ui/action.h"
+#include "ui/keymap.h"
+
+enum console_action {
+	ACT_HELP = 1, ACT_PALETTE, ACT_FILTER,
+	ACT_DOWN, ACT_UP, ACT_FIRST, ACT_LAST, ACT_PAGE_DOWN, ACT_PAGE_UP,
+	ACT_NEXT_PANEL, ACT_PREVIOUS_PANEL, ACT_OPEN, ACT_BACK, ACT_LAST_PAGE, ACT_ALONE,
+	ACT_ZOOM_IN, ACT_ZOOM_OUT, ACT_CURSOR_LEFT, ACT_CURSOR_RIGHT, ACT_COMPARE, ACT_PAUSE,
+	ACT_SORT, ACT_COLUMNS, ACT_GROUP, ACT_COPY, ACT_EXPORT, ACT_THEME, ACT_REDRAW, ACT_SUSPEND,
+	ACT_QUIT,
+	ACT_LIMITS,
+	ACT_PAGE0 = 100, /* + digit */
+};
+/* For keymap_add(); NULL-name terminated. */
+extern const struct action console_actions[];
+
+/* The key line for where the deck is, as much as fits in `width` columns. `m` NULL: the default
+ * keys. Returns out. */
+const char *actions_key_line(const struct keymap *m, const struct deck *d, int width, char *out,
+                             size_t cap);
+
+#endif

@@ -1,0 +1,162 @@
+/* Loads each tile in turn with the very functions the loader thread uses, then draws once. */
+#include "console/render.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "console/actions.h"
+#include "console/frame.h"
+#include "console/loader.h"
+#include "console/tiles.h"
+
+int deck_go_named(struct deck *d, struct str name, struct err *err)
+{
+	const struct panel *panel = panel_find(name);
+
+	if (panel) {
+		deck_go(d, panel->page, panel_index(panel));
+		return 0;
+	}
+	for (char page = '0'; page <= '7'; page++) {
+		bool digit = name.len == 1 && name.ptr[0] == page;
+
+		if (!page_exists(page) || (!digit && !str_equal_nocase(name, str_of(page_name(page)))))
+			continue;
+		deck_go(d, page, page_only_panel(page));
+		return 0;
+	}
+	return err_set(err, "%.*s: no such page or panel: `llmdeck console --help` lists them",
+	               STR_ARG(name));
+}
+
+static int setup_tz(const struct console_options *o, struct tz **tz, struct err *err)
+{
+	const char *name = o->config ? o->config->options[OPTION_TZ].text : NULL;
+
+	*tz = NULL;
+	if (!name || !name[0] || strcmp(name, "UTC") == 0)
+		return 0;
+	return tz_load(tz, name, err);
+}
+
+int deck_setup(struct deck *d, const struct console_options *o, struct tz **tz, struct err *err)
+{
+	static char user[40];
+	const struct passwd *pw = getpwuid(geteuid());
+	int64_t length = o->since_us;
+
+	deck_init(d);
+	if (pw) {
+		snprintf(user, sizeof user, "%.31s", pw->pw_name);
+		d->user = user;
+	}
+	d->where = o->where;
+	d->context = o->context;
+	d->context_colour = o->context_colour;
+	d->demo = o->demo;
+	d->read_only = o->read_only;
+	if (length <= 0 && o->config)
+		length = o->config->options[OPTION_WINDOW].number;
+	if (length > 0 || o->to_us > 0)
+		deck_set_window(d, length, o->from_us, o->to_us);
+	if (setup_tz(o, tz, err) != 0)
+		return -1;
+	d->tz = *tz;
+	if (o->page && o->page[0] && deck_go_named(d, str_of(o->page), err) != 0)
+		return -1;
+	d->back_count = 0;
+	return 0;
+}
+
+/* Loads one item into the deck; a panel that cannot be loaded leaves its error in the status. */
+static void load_into(struct deck *d, struct store_reader *reader, const struct load_item *item,
+                      const struct rule_set *rules, int64_t wall_us)
+{
+	struct view view = deck_view(d, wall_us);
+	struct err err = {""};
+
+	panel_snapshot_free(&d->shown[item->panel]);
+	d->shown[item->panel] = load_panel(reader, item, &view, deck_now_us(d, wall_us), d->compare,
+	                                   rules, &err);
+	if (!d->shown[item->panel])
+		snprintf(d->status.error, sizeof d->status.error, "%s", err.text);
+}
+
+/* Opens the store and reads its summary into the deck. */
+static int open_for(struct deck *d, const struct console_options *o, struct store_reader **reader,
+                    int64_t wall_us, struct err *err)
+{
+	if (store_reader_open(reader, o->store_path, err) != 0)
+		return -1;
+	if (query_summary(*reader, &d->status.summary, err) != 0)
+		return -1;
+	d->status.opened = true;
+	d->status.seen_mono_us = clock_mono_us();
+	deck_judge_history(d, wall_us);
+	return 0;
+}
+
+static void render_deck(struct deck *d, const struct console_options *o,
+                        struct store_reader *reader, const struct layout *layout,
+                        struct surface *s)
+{
+	struct rule_set *rules = rule_set_new(o->config);
+	struct load_item items[DECK_PANELS_MAX];
+	struct frame_options frame = {.wall_us = clock_wall_us(), .mono_us = clock_mono_us(),
+	                              .sources = -1};
+	char keys[256];
+	size_t count;
+
+	d->columns_hint = layout_chart_columns(layout);
+	count = layout_items(d, layout, items);
+	for (size_t i = 0; i < count; i++)
+		load_into(d, reader, &items[i], rules, frame.wall_us);
+	frame.keys = actions_key_line(NULL, d, s->width - 2, keys, sizeof keys);
+	d->focus = -1;
+	frame_draw(d, layout, &frame, s);
+	free(rules);
+}
+
+static int render(const struct console_options *o, const char *panel, struct surface *s,
+                  struct err *err)
+{
+	struct store_reader *reader = NULL;
+	struct deck d;
+	struct tz *tz = NULL;
+	struct layout layout;
+	int result = -1;
+
+	if (deck_setup(&d, o, &tz, err) != 0 || open_for(&d, o, &reader, clock_wall_us(), err) != 0)
+		goto out;
+	if (panel && deck_go_named(&d, str_of(panel), err) != 0)
+		goto out;
+	layout_make(&d, s->width, s->height, &layout);
+	if (panel) {
+		layout.header_y = layout.strip_y = layout.keys_y = -1;
+		layout.body = (struct rect){0, 0, s->width, s->height};
+		layout.tiles[0].rect = layout.body;
+	}
+	render_deck(&d, o, reader, &layout, s);
+	result = 0;
+out:
+	store_reader_close(&reader);
+	deck_fini(&d);
+	tz_free(&tz);
+	return result;
+}
+
+int console_render(const struct console_options *o, struct surface *s, struct err *err)
+{
+	return render(o, NULL, s, err);
+}
+
+int console_render_panel(const struct console_options *o, const char *panel, struct surface *s,
+                         struct err *err)
+{
+	return render(o, panel, s, err);
+}
