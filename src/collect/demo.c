@@ -35,12 +35,12 @@ struct demo {
 	struct batch *batch; /* offered in the next poll; NULL: none */
 };
 
-static struct demo_settings settings_of(const union option_value *options)
+static struct demo_settings settings_of(const union option_value *given)
 {
 	struct demo_settings s = {
-		.seed = (uint64_t)options[DEMO_SEED].number,
-		.speed = (double)options[DEMO_SPEED].number / 100,
-		.incident = options[DEMO_INCIDENT].number == INCIDENT_CANARY,
+		.seed = (uint64_t)given[DEMO_SEED].number,
+		.speed = (double)given[DEMO_SPEED].number / 100,
+		.incident = given[DEMO_INCIDENT].number == INCIDENT_CANARY,
 		.live_from_us = clock_wall_us(),
 		.history_us = HISTORY_US,
 	};

@@ -106,7 +106,8 @@ static void batch_done(void *arg, bool ok, const struct sink_ack *ack, const cha
 	struct buf json = {0};
 
 	if (!ok) {
-		http_answer_error(x, 503, error);
+		/* The writer has tried for a while: 507 tells the sender that waiting alone will not help. */
+		http_answer_error(x, 507, error);
 		return;
 	}
 	buf_printf(&json, "{\"added\":%llu,\"duplicates\":%llu}\n", (unsigned long long)ack->added,

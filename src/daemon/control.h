@@ -3,7 +3,8 @@
  *
  *   GET  /v1/status  viewer     the collector in one JSON object
  *   POST /v1/batch   operator   batch_encode()'s form; 200 {"added","duplicates"} after the commit,
- *                               503 with Retry-After when the queue is full
+ *                               503 with Retry-After when the queue is full, 507 when the store
+ *                               takes nothing (a full disk)
  *   POST /v1/stop    operator   stores what is queued and ends */
 #ifndef LLMDECK_DAEMON_CONTROL_H
 #define LLMDECK_DAEMON_CONTROL_H

@@ -95,6 +95,7 @@ static size_t batch_bytes(const struct batch *b)
 {
 	return b->arena.used_bytes + b->request_count * sizeof(*b->requests) +
 	       b->feedback_count * sizeof(*b->feedback) + b->late_flag_count * sizeof(*b->late_flags) +
+	       b->span_count * sizeof(*b->spans) + b->evaluation_count * sizeof(*b->evaluations) +
 	       b->billing_count * sizeof(*b->billing) + b->gauge_count * sizeof(*b->gauges) +
 	       b->rollout_count * sizeof(*b->rollouts);
 }

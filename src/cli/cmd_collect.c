@@ -1,0 +1,49 @@
+/* llmdeck collect: the collector in the foreground, as a service manager wants it. */
+#include "base/log.h"
+#include "cli/args.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "daemon/collector.h"
+
+static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
+
+static const struct command_option collect_options[] = {
+	{"--log", "LEVEL", "error, warning, info or debug; default info"},
+	{NULL, NULL, NULL},
+};
+
+extern const struct command collect_command;
+
+static int run(const struct global *g, int argc, char **argv)
+{
+	struct args a;
+	struct err err = {""};
+	int level = LOG_LEVEL_INFO;
+	int code;
+
+	if (!args_open(&a, &collect_command, argc, argv, &code))
+		return code;
+	bool bad = args_choice(&a, "--log", levels, &level, &err);
+
+	args_fini(&a);
+	if (bad)
+		return cli_fail(EXIT_USAGE, &err);
+	log_set_level((enum log_level)level);
+	struct collector_options options_given = {
+		.store_path = g->store_path, .socket_path = g->socket_path, .config_path = g->config_path,
+		.config = &g->config, .parent_fd = -1,
+	};
+
+	return collector_run(&options_given, &err) ? cli_fail(EXIT_UNAVAILABLE, &err) : EXIT_DONE;
+}
+
+const struct command collect_command = {
+	.name = "collect",
+	.usage = "[--log LEVEL]",
+	.summary = "run the collector in the foreground",
+	.help = "The collector is the store's only writer: it takes in what the configured sources bring and\n"
+	        "what commands send over its control socket, until SIGTERM or SIGINT, and stores what is queued\n"
+	        "before it ends. SIGHUP reads the configuration again. Under systemd it is of Type=notify.",
+	.options = collect_options,
+	.run = run,
+};

@@ -1,0 +1,239 @@
+/* llmdeck demo: a throw-away store in a private folder, a child that collects an invented fleet into
+ * it, and the console over both. The child removes the folder when it ends, and it ends when this
+ * process does, however that happens; what a crash of both left behind is swept at the next start. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli/args.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "console/console.h"
+#include "daemon/spawn.h"
+#include "store/query.h"
+#include "store/writer.h"
+
+#define FOLDER_PREFIX "demo-"
+#define STORE_NAME "llmdeck.db"
+#define START_TIMEOUT_US (10 * US_PER_S)
+#define STOP_TIMEOUT_US (5 * US_PER_S)
+#define FILL_TIMEOUT_US (20 * US_PER_S)
+#define FRESH_US (2 * US_PER_S)
+
+static const struct command_option demo_options[] = {
+	{"--seed", "N", "the same seed invents the same fleet; default 1"},
+	{"--speed", "X", "factor on all rates, 0.1 to 100; the incident comes as much earlier"},
+	{"--incident", "WHAT", "canary: a candidate goes bad after a minute (default); none: all stays well"},
+	{NULL, NULL, NULL},
+};
+
+extern const struct command demo_command;
+
+/* ── the private folder ────────────────────────────────────────────────────────────────────── */
+
+/* Removes the files in it and the folder itself; it never holds folders. */
+static void remove_folder(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir)))
+		unlinkat(dirfd(dir), entry->d_name, 0);
+	closedir(dir);
+	rmdir(path);
+}
+
+static void remove_after(void *arg)
+{
+	remove_folder(arg);
+}
+
+/* Whether the folder's demo is over: its console's pid is gone and nobody writes its store. */
+static bool is_stale(const char *runtime, const char *name)
+{
+	int64_t pid;
+	char *store = mem_printf("%s/%s/" STORE_NAME, runtime, name);
+	bool stale = str_to_int64(str_of(name + strlen(FOLDER_PREFIX)), &pid) && pid > 0 &&
+	             kill((pid_t)pid, 0) && errno == ESRCH && store_writer_owner(store) == 0;
+
+	free(store);
+	return stale;
+}
+
+static void sweep(const char *runtime)
+{
+	DIR *dir = opendir(runtime);
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		if (strncmp(entry->d_name, FOLDER_PREFIX, strlen(FOLDER_PREFIX)) != 0 ||
+		    !is_stale(runtime, entry->d_name))
+			continue;
+		char *path = mem_printf("%s/%s", runtime, entry->d_name);
+
+		remove_folder(path);
+		free(path);
+	}
+	closedir(dir);
+}
+
+static int make_folder(char **out, struct err *err)
+{
+	char *runtime = path_runtime_dir();
+	int result = file_make_dirs(runtime, 0700, err);
+
+	if (!result) {
+		sweep(runtime);
+		*out = mem_printf("%s/" FOLDER_PREFIX "%ld", runtime, (long)getpid());
+		if (mkdir(*out, 0700))
+			result = err_set(err, "demo: %s: %s", *out, strerror(errno));
+	}
+	free(runtime);
+	return result;
+}
+
+/* ── the fleet ─────────────────────────────────────────────────────────────────────────────── */
+
+struct demo {
+	char *folder, *store_path, *socket_path, *log_path;
+	char seed[24], speed[24], incident[24];
+	struct config_pair pairs[3];
+	struct config_section source;
+	struct config config; /* the child's: the defaults and one source */
+	struct collector_child *child;
+};
+
+static int read_options(struct demo *d, const struct args *a, struct err *err)
+{
+	static const char *const incidents[] = {"none", "canary", NULL};
+	const char *speed_text = args_value(a, "--speed");
+	int64_t seed = 1, speed_percent = 100;
+	int incident = 1;
+
+	if (args_int(a, "--seed", 0, INT64_MAX, &seed, err) ||
+	    args_choice(a, "--incident", incidents, &incident, err))
+		return -1;
+	if (speed_text && (!str_to_scaled_int64(str_of(speed_text), 2, &speed_percent) ||
+	                   speed_percent < 10 || speed_percent > 10000))
+		return err_set(err, "demo: --speed %s: give a factor from 0.1 to 100", speed_text);
+	snprintf(d->seed, sizeof(d->seed), "%lld", (long long)seed);
+	snprintf(d->speed, sizeof(d->speed), "%lld", (long long)speed_percent);
+	snprintf(d->incident, sizeof(d->incident), "%s", incidents[incident]);
+	return 0;
+}
+
+static void fill_config(struct demo *d)
+{
+	config_init(&d->config);
+	d->pairs[0] = (struct config_pair){.key = "seed", .value = d->seed};
+	d->pairs[1] = (struct config_pair){.key = "speed", .value = d->speed};
+	d->pairs[2] = (struct config_pair){.key = "incident", .value = d->incident};
+	d->source = (struct config_section){
+		.name = "demo", .kind = "demo", .pairs = d->pairs, .pair_count = 3,
+	};
+	d->config.sources = &d->source;
+	d->config.source_count = 1;
+}
+
+static int start_fleet(struct demo *d, struct err *err)
+{
+	if (make_folder(&d->folder, err))
+		return -1;
+	d->store_path = mem_printf("%s/" STORE_NAME, d->folder);
+	d->socket_path = mem_printf("%s/control.sock", d->folder);
+	d->log_path = mem_printf("%s/collector.log", d->folder);
+	fill_config(d);
+	struct spawn_options o = {
+		.collector = {
+			.store_path = d->store_path, .socket_path = d->socket_path, .config = &d->config,
+			.demo = true,
+		},
+		.log_path = d->log_path, .after = remove_after, .arg = d->folder,
+	};
+
+	return collector_child_start(&d->child, &o, START_TIMEOUT_US, err);
+}
+
+static void end_fleet(struct demo *d)
+{
+	collector_child_stop(&d->child, STOP_TIMEOUT_US);
+	if (d->folder)
+		remove_folder(d->folder); /* already gone unless the child was killed */
+	config_fini(&d->config);
+	free(d->folder);
+	free(d->store_path);
+	free(d->socket_path);
+	free(d->log_path);
+}
+
+/* Waits until the invented past is stored and the present has begun. */
+static int wait_for_data(const char *store_path, struct err *err)
+{
+	struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+	int64_t until_us = clock_mono_us() + FILL_TIMEOUT_US;
+	struct store_reader *reader;
+	struct store_summary summary = {0};
+
+	if (store_reader_open(&reader, store_path, err))
+		return -1;
+	while (!query_summary(reader, &summary, err) && summary.last_us < clock_wall_us() - FRESH_US &&
+	       clock_mono_us() < until_us)
+		nanosleep(&pause, NULL);
+	store_reader_close(&reader);
+	return summary.requests ? 0 : err_set(err, "demo: the fleet gives no data: %s", store_path);
+}
+
+static int show(const struct global *g, const struct demo *d, struct err *err)
+{
+	struct console_options o = {
+		.store_path = d->store_path, .socket_path = d->socket_path, .config_path = g->config_path,
+		.config = &g->config, .demo = true, .once = !isatty(STDOUT_FILENO),
+	};
+
+	if (o.once && wait_for_data(d->store_path, err))
+		return -1;
+	return console_run(&o, err);
+}
+
+static int run(const struct global *g, int argc, char **argv)
+{
+	struct demo d = {0};
+	struct args a;
+	struct err err = {""};
+	int code;
+
+	if (!args_open(&a, &demo_command, argc, argv, &code))
+		return code;
+	code = read_options(&d, &a, &err) ? EXIT_USAGE : EXIT_DONE;
+	args_fini(&a);
+	if (code == EXIT_DONE && (start_fleet(&d, &err) || show(g, &d, &err)))
+		code = EXIT_FAILED;
+	end_fleet(&d);
+	return code == EXIT_DONE ? code : cli_fail((enum exit_code)code, &err);
+}
+
+const struct command demo_command = {
+	.name = "demo",
+	.usage = "[--seed N] [--speed X] [--incident none|canary]",
+	.summary = "the console over an invented fleet, with an incident to find",
+	.help = "Everything is kept in a private folder and removed at the end. About a minute after the start\n"
+	        "the candidate v43 of checkout-assistant goes bad: latency, cost, flags and mood all turn.\n"
+	        "In a pipe it waits until the fleet's last hour is stored, prints one screen and leaves.",
+	.options = demo_options,
+	.run = run,
+};
