@@ -4,6 +4,7 @@
 #define LLMDECK_STORE_WRITER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -15,6 +16,8 @@ struct store_options {
 	bool full_sync;  /* synchronous=FULL (collect); else NORMAL and one sync at close (import) */
 	bool demo;       /* marks a new store as holding invented data */
 	int64_t now_us;  /* wall time that decides whether the 10 s tier is kept; 0 = the clock's */
+	int64_t rollup_10s_us; /* how far back from now the 10 s tier is written; 0 = 6 h */
+	size_t series_limit;   /* most combinations of dimensions; 0 = 10,000 */
 };
 
 /* Creates the store (mode 0640; its text file 0600) or migrates it. -1 when another writer holds

@@ -1,0 +1,283 @@
+/* The merging follows the shortest way: everything is the sum of the services, a coarse bucket the
+ * sum of the finer ones, so that a leaf's cells are merged two or three times in all, not once
+ * for each of the thirty rows they end up in. Rows are written in the order of their keys. */
+#include "store/delta.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "store/sql.h"
+
+struct entry {
+	int64_t key;
+	struct rollup *row;
+};
+struct entries {
+	struct entry *items;
+	size_t len, cap;
+};
+
+struct rollup *delta_row(struct delta *d, enum tier t, int64_t key)
+{
+	struct rollup *r = intmap_get(&d->rows[t], (uint64_t)key);
+
+	if (r)
+		return r;
+	r = d->spare_count ? d->spare[--d->spare_count] : mem_zalloc(sizeof *r);
+	intmap_put(&d->rows[t], (uint64_t)key, r);
+	return r;
+}
+
+struct rollup *delta_leaf(struct delta *d, uint32_t series, int64_t time_us, int64_t floor_10s_us)
+{
+	enum tier t = time_us >= floor_10s_us ? TIER_10S : TIER_1M;
+	size_t before = d->rows[t].count;
+	struct rollup *r = delta_row(d, t, rollup_key(series, time_us / tier_us[t]));
+
+	d->leaf_rows += d->rows[t].count - before;
+	return r;
+}
+
+static void collect(const struct delta *d, enum tier t, struct entries *out)
+{
+	struct rollup *r;
+	uint64_t key;
+	size_t at = 0;
+
+	out->len = 0;
+	out->items = mem_grow(out->items, &out->cap, d->rows[t].count, sizeof *out->items);
+	while ((r = intmap_next(&d->rows[t], &at, &key)))
+		out->items[out->len++] = (struct entry){(int64_t)key, r};
+}
+
+static bool premerged_here(enum tier t, enum dim d)
+{
+	return dim_first_tier(d) == TIER_10S ? t <= TIER_1M : t == dim_first_tier(d);
+}
+
+static void merge_marginals(struct delta *d, enum tier t, const struct names *n, const struct entries *e)
+{
+	for (size_t i = 0; i < e->len; i++) {
+		const struct series *s = &n->series[key_series(e->items[i].key)];
+		int64_t bucket = key_bucket(e->items[i].key);
+
+		for (int dim = 0; dim < DIM_COUNT && s->kind == SERIES_IS_LEAF; dim++)
+			if (premerged_here(t, (enum dim)dim) && (dim == DIM_SERVICE || s->value[dim]))
+				rollup_merge(delta_row(d, t, rollup_key(s->marginal[dim], bucket)), e->items[i].row);
+	}
+}
+
+static void merge_all(struct delta *d, enum tier t, const struct names *n, const struct entries *e)
+{
+	for (size_t i = 0; i < e->len; i++) {
+		const struct series *s = &n->series[key_series(e->items[i].key)];
+
+		if (s->kind == SERIES_IS_MARGINAL && s->dim == DIM_SERVICE)
+			rollup_merge(delta_row(d, t, rollup_key(SERIES_ALL, key_bucket(e->items[i].key))), e->items[i].row);
+	}
+}
+
+/* The 10 s tier passes on its leaves alone: 1 min has leaves of its own that are too old for 10 s,
+ * and pre-merges them together. */
+static void merge_upward(struct delta *d, enum tier t, const struct names *n, const struct entries *e)
+{
+	int64_t ratio = tier_us[t + 1] / tier_us[t];
+
+	for (size_t i = 0; i < e->len; i++) {
+		uint32_t series = key_series(e->items[i].key);
+
+		if (t != TIER_10S || n->series[series].kind == SERIES_IS_LEAF)
+			rollup_merge(delta_row(d, (enum tier)(t + 1), rollup_key(series, key_bucket(e->items[i].key) / ratio)),
+			             e->items[i].row);
+	}
+}
+
+void delta_propagate(struct delta *d, const struct names *n)
+{
+	struct entries e = {0};
+
+	for (int t = 0; t < TIER_COUNT; t++) {
+		collect(d, (enum tier)t, &e);
+		merge_marginals(d, (enum tier)t, n, &e);
+		if (t <= TIER_1M) {
+			collect(d, (enum tier)t, &e);
+			merge_all(d, (enum tier)t, n, &e);
+		}
+		collect(d, (enum tier)t, &e);
+		if (t + 1 < TIER_COUNT)
+			merge_upward(d, (enum tier)t, n, &e);
+	}
+	free(e.items);
+}
+
+bool delta_is_stored(const struct names *n, uint32_t series)
+{
+	const struct series *s = &n->series[series];
+
+	return s->kind != SERIES_IS_MARGINAL || s->value[s->dim];
+}
+
+#define SPARE_MAX 30000u       /* rollups kept for the next transaction */
+#define SPARE_CELLS_MAX 64u    /* larger ones are given back */
+
+static void put_away(struct delta *d, struct rollup *r)
+{
+	bool large = d->spare_count >= SPARE_MAX;
+
+	for (int k = 0; k < SKETCH_COUNT; k++)
+		large |= r->figures.sketches[k].cap > SPARE_CELLS_MAX;
+	if (large) {
+		rollup_fini(r);
+		free(r);
+		return;
+	}
+	rollup_reset(r);
+	d->spare = mem_grow(d->spare, &d->spare_cap, d->spare_count + 1, sizeof *d->spare);
+	d->spare[d->spare_count++] = r;
+}
+
+void delta_clear(struct delta *d)
+{
+	for (int t = 0; t < TIER_COUNT; t++) {
+		struct rollup *r;
+		size_t at = 0;
+
+		while ((r = intmap_next(&d->rows[t], &at, NULL)))
+			put_away(d, r);
+		intmap_clear(&d->rows[t]);
+	}
+	d->leaf_rows = 0;
+}
+
+void delta_fini(struct delta *d)
+{
+	delta_clear(d);
+	for (size_t i = 0; i < d->spare_count; i++) {
+		rollup_fini(d->spare[i]);
+		free(d->spare[i]);
+	}
+	free(d->spare);
+	for (int t = 0; t < TIER_COUNT; t++)
+		intmap_fini(&d->rows[t]);
+	*d = (struct delta){0};
+}
+
+static int prepare_one(sqlite3 *db, sqlite3_stmt **st, const char *form, enum tier t, struct err *err)
+{
+	char sql[160];
+
+	sqlite3_snprintf(sizeof sql, sql, form, tier_table[t]);
+	return sql_prepare(db, st, sql, err);
+}
+
+int rollup_writer_open(struct rollup_writer *w, sqlite3 *db, struct err *err)
+{
+	*w = (struct rollup_writer){.db = db};
+	for (int i = 0; i < TIER_COUNT; i++) {
+		enum tier t = (enum tier)i;
+
+		if (prepare_one(db, &w->newest[t], "SELECT id FROM %s WHERE id>=?1 AND id<=?2 ORDER BY id DESC LIMIT 1", t, err) ||
+		    prepare_one(db, &w->get[t], "SELECT figures FROM %s WHERE id=?1", t, err) ||
+		    prepare_one(db, &w->insert[t], "INSERT INTO %s(id, figures) VALUES(?1, ?2)", t, err) ||
+		    prepare_one(db, &w->update[t], "UPDATE %s SET figures=?2 WHERE id=?1", t, err) ||
+		    prepare_one(db, &w->remove[t], "DELETE FROM %s WHERE id=?1", t, err))
+			return -1;
+	}
+	return 0;
+}
+
+void rollup_writer_close(struct rollup_writer *w)
+{
+	for (int t = 0; t < TIER_COUNT; t++) {
+		sqlite3_finalize(w->newest[t]);
+		sqlite3_finalize(w->get[t]);
+		sqlite3_finalize(w->insert[t]);
+		sqlite3_finalize(w->update[t]);
+		sqlite3_finalize(w->remove[t]);
+	}
+	buf_fini(&w->blob);
+	*w = (struct rollup_writer){0};
+}
+
+/* The bucket after the newest stored one of a series: rows from there on need no look-up. */
+static int find_next_bucket(struct rollup_writer *w, enum tier t, uint32_t series, uint32_t *next, struct err *err)
+{
+	sqlite3_stmt *st = w->newest[t];
+
+	sqlite3_bind_int64(st, 1, rollup_key(series, 0));
+	sqlite3_bind_int64(st, 2, rollup_key(series, UINT32_MAX));
+	int got = sql_step(st, err);
+	*next = got > 0 ? (uint32_t)key_bucket(sqlite3_column_int64(st, 0)) + 1 : 1;
+	sqlite3_reset(st);
+	return got < 0 ? -1 : 0;
+}
+
+/* Merges the stored row into `r`. 1 when there is one. */
+static int merge_stored(struct rollup_writer *w, enum tier t, int64_t key, struct rollup *r, struct err *err)
+{
+	sqlite3_stmt *st = w->get[t];
+
+	sqlite3_bind_int64(st, 1, key);
+	int got = sql_step(st, err);
+	if (got > 0 && !rollup_decode_merge(r, key_bucket(key) * tier_us[t],
+	                                    sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0)))
+		got = err_set(err, "store: %s: row %lld is damaged: run llmdeck doctor --deep", tier_table[t], (long long)key);
+	sqlite3_reset(st);
+	return got;
+}
+
+static int write_row(struct rollup_writer *w, enum tier t, struct names *n, struct entry *e, struct err *err)
+{
+	uint32_t series = key_series(e->key), bucket = (uint32_t)key_bucket(e->key);
+	struct series *s = &n->series[series];
+	int stored = 0;
+
+	if (!s->next_bucket[t] && find_next_bucket(w, t, series, &s->next_bucket[t], err))
+		return -1;
+	if (bucket < s->next_bucket[t])
+		stored = merge_stored(w, t, e->key, e->row, err);
+	if (stored < 0)
+		return -1;
+	bool empty = rollup_is_empty(e->row);
+	if (empty && !stored)
+		return 0;
+	sqlite3_stmt *st = empty ? w->remove[t] : stored ? w->update[t] : w->insert[t];
+	sqlite3_bind_int64(st, 1, e->key);
+	if (!empty) {
+		buf_reset(&w->blob);
+		rollup_encode(e->row, (int64_t)bucket * tier_us[t], &w->blob);
+		sqlite3_bind_blob64(st, 2, w->blob.data, w->blob.len, SQLITE_STATIC);
+	}
+	if (sql_run(st, err))
+		return -1;
+	if (bucket >= s->next_bucket[t])
+		s->next_bucket[t] = bucket + 1;
+	return 0;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	int64_t x = ((const struct entry *)a)->key, y = ((const struct entry *)b)->key;
+
+	return x < y ? -1 : x > y;
+}
+
+int rollup_writer_flush(struct rollup_writer *w, struct delta *d, struct names *n, struct err *err)
+{
+	struct entries e = {0};
+	int failed = 0;
+
+	if (!d->leaf_rows)
+		return 0;
+	delta_propagate(d, n);
+	for (int t = 0; t < TIER_COUNT && !failed; t++) {
+		collect(d, (enum tier)t, &e);
+		qsort(e.items, e.len, sizeof *e.items, by_key);
+		for (size_t i = 0; i < e.len && !failed; i++)
+			if (delta_is_stored(n, key_series(e.items[i].key)))
+				failed = write_row(w, (enum tier)t, n, &e.items[i], err);
+	}
+	free(e.items);
+	delta_clear(d);
+	return failed;
+}

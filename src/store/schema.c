@@ -1,0 +1,301 @@
+/* Migrations are a table of SQL texts: entry i brings version i to i + 1. Never change one that
+ * was released; add the next. Raw and rollup blobs are decoded for SQL users by the functions
+ * request_field() and rollup_field(), which exist on our own connections only. */
+#include "store/schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "store/pack.h"
+#include "store/rollup.h"
+#include "store/sql.h"
+
+static const char *const version_1[] = {
+	"CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+	"CREATE TABLE strings(id INTEGER PRIMARY KEY, text TEXT NOT NULL)",
+	"CREATE TABLE series(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, dim INTEGER NOT NULL,"
+	"  d0 INTEGER, d1 INTEGER, d2 INTEGER, d3 INTEGER, d4 INTEGER, d5 INTEGER, d6 INTEGER)",
+	"INSERT INTO series VALUES(1, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+	"CREATE TABLE requests(id INTEGER PRIMARY KEY, series INTEGER NOT NULL, body BLOB NOT NULL)",
+	"CREATE TABLE rollups_10s(id INTEGER PRIMARY KEY, figures BLOB NOT NULL)",
+	"CREATE TABLE rollups_1m(id INTEGER PRIMARY KEY, figures BLOB NOT NULL)",
+	"CREATE TABLE rollups_10m(id INTEGER PRIMARY KEY, figures BLOB NOT NULL)",
+	"CREATE TABLE rollups_1h(id INTEGER PRIMARY KEY, figures BLOB NOT NULL)",
+	"CREATE TABLE rollups_1d(id INTEGER PRIMARY KEY, figures BLOB NOT NULL)",
+	"CREATE TABLE tops_10m(id INTEGER PRIMARY KEY, top BLOB NOT NULL)",
+	"CREATE TABLE tops_1h(id INTEGER PRIMARY KEY, top BLOB NOT NULL)",
+	"CREATE TABLE tops_1d(id INTEGER PRIMARY KEY, top BLOB NOT NULL)",
+	/* Flags that came after their request; request_id NULL while it is not known. */
+	"CREATE TABLE flags(id INTEGER PRIMARY KEY, time_us INTEGER NOT NULL, trace_id BLOB NOT NULL,"
+	"  category INTEGER NOT NULL, severity INTEGER, action INTEGER NOT NULL, source INTEGER,"
+	"  request_id INTEGER, key INTEGER NOT NULL UNIQUE)",
+	"CREATE INDEX flags_waiting ON flags(time_us) WHERE request_id IS NULL",
+	/* counted_us: the time in whose rollups the item stands (its request's, when it is known). */
+	"CREATE TABLE feedback(id INTEGER PRIMARY KEY, key INTEGER NOT NULL UNIQUE, series INTEGER NOT NULL,"
+	"  counted_us INTEGER NOT NULL, source_id TEXT, mood INTEGER NOT NULL, score REAL, rating REAL,"
+	"  judge INTEGER, language INTEGER, user TEXT, source INTEGER, trace_id BLOB, request_id INTEGER,"
+	"  import_ref INTEGER NOT NULL DEFAULT 0, request_latency_us INTEGER, request_cost_nusd INTEGER,"
+	"  request_input_tokens INTEGER, request_output_tokens INTEGER, request_status INTEGER,"
+	"  assignee TEXT, settled_us INTEGER)",
+	"CREATE INDEX feedback_counted ON feedback(counted_us)",
+	"CREATE TABLE labels(feedback_id INTEGER NOT NULL, name TEXT NOT NULL, value TEXT, author TEXT,"
+	"  time_us INTEGER NOT NULL, PRIMARY KEY(feedback_id, name)) WITHOUT ROWID",
+	"CREATE TABLE evaluations(id INTEGER PRIMARY KEY, time_us INTEGER NOT NULL, request_id INTEGER,"
+	"  series INTEGER, name TEXT NOT NULL, score REAL, label TEXT, judge TEXT, dataset TEXT, run TEXT)",
+	"CREATE TABLE spans(id INTEGER PRIMARY KEY, trace_id BLOB, span_id BLOB, parent_id BLOB, kind INTEGER NOT NULL,"
+	"  name INTEGER, series INTEGER, duration_us INTEGER, status INTEGER NOT NULL, body BLOB)",
+	"CREATE TABLE billing(id INTEGER PRIMARY KEY, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, provider TEXT,"
+	"  service TEXT, model TEXT, region TEXT, account TEXT, team TEXT, currency TEXT, unit TEXT, description TEXT,"
+	"  cost_nusd INTEGER, quantity REAL, input_tokens INTEGER, output_tokens INTEGER, cached_tokens INTEGER,"
+	"  requests INTEGER, source INTEGER, import_ref INTEGER NOT NULL DEFAULT 0)",
+	"CREATE INDEX billing_time ON billing(from_us)",
+	"CREATE TABLE gauge_series(id INTEGER PRIMARY KEY, name TEXT NOT NULL, source TEXT NOT NULL,"
+	"  instance TEXT NOT NULL, UNIQUE(name, source, instance))",
+	"CREATE TABLE gauges_10s(id INTEGER PRIMARY KEY, samples INTEGER, sum REAL, min REAL, max REAL, last REAL, last_us INTEGER)",
+	"CREATE TABLE gauges_1m(id INTEGER PRIMARY KEY, samples INTEGER, sum REAL, min REAL, max REAL, last REAL, last_us INTEGER)",
+	"CREATE TABLE gauges_10m(id INTEGER PRIMARY KEY, samples INTEGER, sum REAL, min REAL, max REAL, last REAL, last_us INTEGER)",
+	"CREATE TABLE gauges_1h(id INTEGER PRIMARY KEY, samples INTEGER, sum REAL, min REAL, max REAL, last REAL, last_us INTEGER)",
+	"CREATE TABLE gauges_1d(id INTEGER PRIMARY KEY, samples INTEGER, sum REAL, min REAL, max REAL, last REAL, last_us INTEGER)",
+	/* A row a change; seen_us is when the state was last reported unchanged. */
+	"CREATE TABLE rollouts(id INTEGER PRIMARY KEY, time_us INTEGER NOT NULL, seen_us INTEGER NOT NULL, name TEXT NOT NULL,"
+	"  service TEXT, environment TEXT, phase TEXT, reason TEXT)",
+	"CREATE INDEX rollouts_name ON rollouts(name, time_us)",
+	"CREATE TABLE rollout_arms(rollout_id INTEGER NOT NULL, position INTEGER NOT NULL, deployment TEXT, role TEXT,"
+	"  desired_percent REAL, actual_percent REAL, PRIMARY KEY(rollout_id, position)) WITHOUT ROWID",
+	"CREATE TABLE budgets(name TEXT PRIMARY KEY, filters TEXT, amount_nusd INTEGER, period TEXT, tz TEXT, warn TEXT,"
+	"  hard TEXT, author TEXT, until_us INTEGER, changed_us INTEGER) WITHOUT ROWID",
+	"CREATE TABLE budget_sums(name TEXT NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, cost_nusd INTEGER NOT NULL,"
+	"  requests INTEGER NOT NULL, unpriced INTEGER NOT NULL, said TEXT, PRIMARY KEY(name, from_us)) WITHOUT ROWID",
+	"CREATE TABLE alerts(id INTEGER PRIMARY KEY, rule TEXT NOT NULL, kind TEXT, severity INTEGER, state TEXT NOT NULL,"
+	"  since_us INTEGER NOT NULL, ended_us INTEGER, value REAL, bound REAL, labels TEXT, acknowledged_by TEXT,"
+	"  silenced_until_us INTEGER)",
+	"CREATE TABLE incidents(id INTEGER PRIMARY KEY, opened_us INTEGER NOT NULL, closed_us INTEGER, title TEXT, owner TEXT,"
+	"  state TEXT NOT NULL, from_us INTEGER, to_us INTEGER, filters TEXT)",
+	"CREATE TABLE incident_notes(incident_id INTEGER NOT NULL, time_us INTEGER NOT NULL, author TEXT, text TEXT,"
+	"  PRIMARY KEY(incident_id, time_us)) WITHOUT ROWID",
+	"CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, time_us INTEGER NOT NULL, uid INTEGER, login_uid INTEGER,"
+	"  ssh_client TEXT, claimed_name TEXT, action TEXT NOT NULL, target TEXT, before TEXT, after TEXT, outcome TEXT,"
+	"  chain BLOB)",
+	"CREATE TABLE imports(ref INTEGER PRIMARY KEY, key INTEGER NOT NULL UNIQUE, name TEXT, kind TEXT, head_hash BLOB,"
+	"  head_bytes INTEGER, prefix_hash BLOB, bytes_done INTEGER, lines_done INTEGER, rows_done INTEGER,"
+	"  rows_rejected INTEGER, rows_duplicate INTEGER, complete INTEGER, started_us INTEGER, updated_us INTEGER,"
+	"  first_us INTEGER, last_us INTEGER)",
+	"CREATE VIEW v_series AS SELECT s.id, a.text service, b.text environment, c.text deployment, d.text provider,"
+	"  e.text model, f.text team, g.text region FROM series s LEFT JOIN strings a ON a.id=s.d0 LEFT JOIN strings b ON b.id=s.d1"
+	"  LEFT JOIN strings c ON c.id=s.d2 LEFT JOIN strings d ON d.id=s.d3 LEFT JOIN strings e ON e.id=s.d4"
+	"  LEFT JOIN strings f ON f.id=s.d5 LEFT JOIN strings g ON g.id=s.d6 WHERE s.kind=2",
+	"CREATE VIEW v_requests AS SELECT r.id, request_field(r.id, r.body, 'end_us') end_us, s.service, s.environment,"
+	"  s.deployment, s.provider, s.model, s.team, s.region,"
+	"  request_field(r.id, r.body, 'latency_us') latency_us, request_field(r.id, r.body, 'ttft_us') ttft_us,"
+	"  request_field(r.id, r.body, 'input_tokens') input_tokens, request_field(r.id, r.body, 'output_tokens') output_tokens,"
+	"  request_field(r.id, r.body, 'cached_tokens') cached_tokens,"
+	"  request_field(r.id, r.body, 'cache_write_tokens') cache_write_tokens,"
+	"  request_field(r.id, r.body, 'reasoning_tokens') reasoning_tokens, request_field(r.id, r.body, 'cost_nusd') cost_nusd,"
+	"  request_field(r.id, r.body, 'cost_source') cost_source, request_field(r.id, r.body, 'status') status,"
+	"  request_field(r.id, r.body, 'http_status') http_status, request_field(r.id, r.body, 'attempt') attempt,"
+	"  (SELECT text FROM strings WHERE id=request_field(r.id, r.body, 'error_type')) error_type,"
+	"  (SELECT text FROM strings WHERE id=request_field(r.id, r.body, 'finish_reason')) finish_reason,"
+	"  (SELECT text FROM strings WHERE id=request_field(r.id, r.body, 'operation')) operation,"
+	"  (SELECT text FROM strings WHERE id=request_field(r.id, r.body, 'request_model')) request_model,"
+	"  (SELECT text FROM strings WHERE id=request_field(r.id, r.body, 'outcome')) outcome,"
+	"  (SELECT text FROM strings WHERE id=request_field(r.id, r.body, 'source')) source,"
+	"  (SELECT text FROM strings WHERE id=request_field(r.id, r.body, 'cost_basis')) cost_basis,"
+	"  request_field(r.id, r.body, 'trace_id') trace_id, request_field(r.id, r.body, 'span_id') span_id,"
+	"  request_field(r.id, r.body, 'user') user, request_field(r.id, r.body, 'key') key,"
+	"  request_field(r.id, r.body, 'tenant') tenant, request_field(r.id, r.body, 'session') session,"
+	"  request_field(r.id, r.body, 'tool') tool, request_field(r.id, r.body, 'prompt_version') prompt_version,"
+	"  request_field(r.id, r.body, 'flag_count') flag_count, request_field(r.id, r.body, 'import_ref') import_ref"
+	"  FROM requests r JOIN v_series s ON s.id=r.series",
+	"CREATE VIEW v_flags AS SELECT r.id request_id, r.end_us, r.service, r.environment, r.deployment, r.model,"
+	"  (SELECT text FROM strings WHERE id=json_extract(j.value, '$[0]')) category,"
+	"  nullif(json_extract(j.value, '$[1]'), -1) severity, json_extract(j.value, '$[2]') blocked"
+	"  FROM (SELECT q.id, q.body, request_field(q.id, q.body, 'end_us') end_us, s.service, s.environment, s.deployment,"
+	"  s.model FROM requests q JOIN v_series s ON s.id=q.series) r, json_each(request_field(r.id, r.body, 'flags')) j",
+	"CREATE VIEW v_feedback AS SELECT f.id, f.id>>10 time_us, f.counted_us, s.service, s.environment, s.deployment,"
+	"  s.provider, s.model, s.team, s.region, f.mood, f.score, f.rating, f.user, f.request_id, f.source_id,"
+	"  (SELECT text FROM strings WHERE id=f.judge) judge, (SELECT text FROM strings WHERE id=f.language) language"
+	"  FROM feedback f JOIN v_series s ON s.id=f.series",
+	"CREATE VIEW v_rollups AS SELECT (r.id & 4294967295) * 3600000000 time_us, 3600000000 step_us, s.service, s.environment,"
+	"  s.deployment, s.provider, s.model, s.team, s.region, rollup_field(r.figures, 'requests') requests,"
+	"  rollup_field(r.figures, 'errors') errors, rollup_field(r.figures, 'cost_nusd') cost_nusd,"
+	"  rollup_field(r.figures, 'unpriced') unpriced, rollup_field(r.figures, 'input_tokens') input_tokens,"
+	"  rollup_field(r.figures, 'output_tokens') output_tokens, rollup_field(r.figures, 'cached_tokens') cached_tokens,"
+	"  rollup_field(r.figures, 'flags') flags, rollup_field(r.figures, 'feedback') feedback,"
+	"  rollup_field(r.figures, 'latency_p50') latency_p50_us, rollup_field(r.figures, 'latency_p95') latency_p95_us,"
+	"  rollup_field(r.figures, 'latency_p99') latency_p99_us"
+	"  FROM rollups_1h r JOIN v_series s ON s.id = r.id>>32",
+	"CREATE VIEW v_billing AS SELECT * FROM billing",
+	"CREATE VIEW v_audit AS SELECT * FROM audit",
+	NULL,
+};
+
+static const char *const *const migrations[] = {version_1};
+
+int schema_version(void)
+{
+	return (int)(sizeof migrations / sizeof *migrations);
+}
+
+int schema_check(sqlite3 *db, const char *path, int64_t *version, struct err *err)
+{
+	int64_t application, tables;
+
+	if (sql_int(db, "PRAGMA application_id", 0, &application, err) ||
+	    sql_int(db, "PRAGMA user_version", 0, version, err) ||
+	    sql_int(db, "SELECT count(*) FROM sqlite_master", 0, &tables, err))
+		return -1;
+	if (application == 0 && *version == 0 && tables == 0)
+		return 0;
+	if (application != STORE_APPLICATION_ID)
+		return err_set(err, "%s: this is an SQLite file, but no llmdeck store: name another file with --store", path);
+	if (*version > schema_version())
+		return err_set(err, "%s: the store has version %lld, this llmdeck knows up to %d: use a newer llmdeck; "
+		               "nothing was changed", path, (long long)*version, schema_version());
+	return 0;
+}
+
+static int run_all(sqlite3 *db, const char *const *statements, struct err *err)
+{
+	for (; *statements; statements++)
+		if (sql_exec(db, *statements, err))
+			return -1;
+	return 0;
+}
+
+int schema_migrate(sqlite3 *db, const char *path, bool demo, struct err *err)
+{
+	int64_t version;
+	char text[128];
+
+	if (schema_check(db, path, &version, err))
+		return -1;
+	for (int64_t v = version; v < schema_version(); v++) {
+		snprintf(text, sizeof text, "PRAGMA application_id=%d; PRAGMA user_version=%d", STORE_APPLICATION_ID, (int)v + 1);
+		if (sql_exec(db, "BEGIN IMMEDIATE", err))
+			return -1;
+		if (run_all(db, migrations[v], err) || sql_exec(db, text, err) ||
+		    (v == 0 && demo && sql_exec(db, "INSERT INTO meta VALUES('demo', 1)", err)) ||
+		    sql_exec(db, "COMMIT", err)) {
+			sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+			return err_wrap(err, "bringing the store to version %d", (int)v + 1);
+		}
+	}
+	return 0;
+}
+
+int schema_migrate_text(sqlite3 *db, struct err *err)
+{
+	char text[256];
+
+	snprintf(text, sizeof text, "CREATE TABLE IF NOT EXISTS texts(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
+	         "PRAGMA application_id=%d; PRAGMA user_version=1", TEXT_APPLICATION_ID);
+	return sql_exec(db, text, err);
+}
+
+char *schema_text_path(const char *path)
+{
+	struct str s = str_of(path);
+
+	if (str_ends_with(s, STR_LIT(".db")))
+		s.len -= 3;
+	return mem_printf("%.*s-text.db", STR_ARG(s));
+}
+
+static void give_flags(sqlite3_context *c, const struct packed *p)
+{
+	struct buf b = {0};
+
+	buf_append_c(&b, '[');
+	for (uint32_t i = 0; i < p->flag_count; i++)
+		buf_printf(&b, "%s[%u,%d,%d]", i ? "," : "", p->flags[i].category, p->flags[i].severity, p->flags[i].action);
+	buf_append_c(&b, ']');
+	sqlite3_result_text64(c, b.data, b.len, SQLITE_TRANSIENT, SQLITE_UTF8);
+	buf_fini(&b);
+}
+
+static void give_count(sqlite3_context *c, int64_t v)
+{
+	if (v != UNKNOWN_INT)
+		sqlite3_result_int64(c, v);
+}
+
+/* request_field(id, body, name): NULL when the field is not known. */
+static void request_field(sqlite3_context *c, int argc, sqlite3_value **argv)
+{
+	static _Thread_local struct packed p;
+	const char *name = (const char *)sqlite3_value_text(argv[2]);
+	enum attr a;
+
+	if (argc != 3 || !name ||
+	    !pack_read(&p, sqlite3_value_int64(argv[0]), sqlite3_value_blob(argv[1]), (size_t)sqlite3_value_bytes(argv[1])))
+		return;
+	const struct {
+		const char *name;
+		int64_t value;
+	} fields[] = {
+		{"end_us", p.end_us}, {"latency_us", p.latency_us}, {"ttft_us", p.ttft_us}, {"input_tokens", p.input_tokens},
+		{"output_tokens", p.output_tokens}, {"cached_tokens", p.cached_tokens},
+		{"cache_write_tokens", p.cache_write_tokens}, {"reasoning_tokens", p.reasoning_tokens},
+		{"cost_source", p.cost_source}, {"status", p.status}, {"attempt", p.attempt ? p.attempt : UNKNOWN_INT},
+		{"http_status", p.http_status ? p.http_status : UNKNOWN_INT}, {"error_type", p.error_type},
+		{"finish_reason", p.finish_reason}, {"operation", p.operation}, {"request_model", p.request_model},
+		{"outcome", p.outcome}, {"source", p.source}, {"cost_basis", p.cost_basis},
+		{"flag_count", p.flag_count}, {"import_ref", p.import_ref},
+	};
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		if (!strcmp(name, fields[i].name)) {
+			give_count(c, fields[i].value);
+			return;
+		}
+	if (!strcmp(name, "cost_nusd") && p.cost_source != COST_UNPRICED)
+		sqlite3_result_int64(c, p.cost_nusd);
+	else if (!strcmp(name, "trace_id") && p.has_trace)
+		sqlite3_result_blob(c, p.trace_id, 16, SQLITE_TRANSIENT);
+	else if (!strcmp(name, "span_id") && p.has_span)
+		sqlite3_result_blob(c, p.span_id, 8, SQLITE_TRANSIENT);
+	else if (!strcmp(name, "flags"))
+		give_flags(c, &p);
+	else if (attr_from_name(str_of(name), &a) && p.attrs[a].len)
+		sqlite3_result_text(c, p.attrs[a].ptr, (int)p.attrs[a].len, SQLITE_TRANSIENT);
+}
+
+/* rollup_field(figures, name). */
+static void rollup_field(sqlite3_context *c, int argc, sqlite3_value **argv)
+{
+	const char *name = (const char *)sqlite3_value_text(argv[1]);
+	struct figures f = {0};
+
+	if (argc != 2 || !name || !figures_decode_merge(&f, 1u << SKETCH_LATENCY_US, 1, 0, sqlite3_value_blob(argv[0]),
+	                                                (size_t)sqlite3_value_bytes(argv[0]))) {
+		figures_fini(&f);
+		return;
+	}
+	const struct sketch *latency = &f.sketches[SKETCH_LATENCY_US];
+	const struct {
+		const char *name;
+		int64_t value;
+	} fields[] = {
+		{"requests", f.requests}, {"errors", f.errors}, {"cost_nusd", f.cost_nusd},
+		{"unpriced", f.unpriced}, {"input_tokens", f.input_tokens},
+		{"output_tokens", f.output_tokens}, {"cached_tokens", f.cached_tokens},
+		{"flags", f.flags}, {"feedback", f.feedback},
+		{"latency_p50", sketch_quantile(latency, 0.5)}, {"latency_p95", sketch_quantile(latency, 0.95)},
+		{"latency_p99", sketch_quantile(latency, 0.99)},
+	};
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		if (!strcmp(name, fields[i].name))
+			give_count(c, fields[i].value);
+	figures_fini(&f);
+}
+
+int schema_add_functions(sqlite3 *db, struct err *err)
+{
+	const int how = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
+
+	if (sqlite3_create_function(db, "request_field", 3, how, NULL, request_field, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_create_function(db, "rollup_field", 2, how, NULL, rollup_field, NULL, NULL) != SQLITE_OK)
+		return sql_fail(db, "store", err);
+	return 0;
+}

@@ -1,0 +1,107 @@
+/* What the writer's files share. Internal to store/. */
+#ifndef LLMDECK_STORE_WRITER_PRIVATE_H
+#define LLMDECK_STORE_WRITER_PRIVATE_H
+
+#include "store/delta.h"
+#include "store/names.h"
+#include "store/top.h"
+#include "store/writer.h"
+
+/* Numbers kept in the meta table, written with each commit when they changed. */
+enum meta {
+	META_COMMIT_US,   /* wall time of the newest commit */
+	META_REQUESTS,    /* ever stored less forgotten */
+	META_FEEDBACK,
+	META_BILLING,
+	META_FIRST_US,    /* requests' ends; 0 = none */
+	META_LAST_US,
+	META_FLOOR_10S,   /* below these times a tier is not kept for what was collected */
+	META_FLOOR_1M,
+	META_FLOOR_10M,
+	META_FLOOR_1H,
+	META_FLOOR_1D,    /* always 0 */
+	META_RAW_FLOOR,   /* collected raw rows that ended before have been removed */
+	META_RETAIN_ID,   /* where removing raw rows goes on */
+	META_RETAIN_SERIES, /* where removing rollups goes on */
+	META_COUNT
+};
+extern const char *const meta_name[META_COUNT];
+
+#define RECENT_TRACES 65536u
+struct recent_trace {
+	uint64_t hash; /* of the trace id; 0 = free */
+	int64_t id;
+};
+
+/* How simultaneous requests without a span id get their ids without probing. */
+#define RECENT_TIMES 4096u
+struct recent_time {
+	int64_t end_us, next_id;
+};
+
+enum statement {
+	ST_ADD_REQUEST, ST_GET_REQUEST, ST_SET_REQUEST, ST_REMOVE_REQUEST, ST_SCAN_REQUESTS,
+	ST_ADD_FEEDBACK, ST_FIND_FEEDBACK, ST_ADD_FLAG, ST_JOIN_FLAG, ST_WAITING_FLAGS,
+	ST_ADD_BILLING, ST_ADD_GAUGE_SERIES, ST_FIND_GAUGE_SERIES,
+	ST_ADD_GAUGE, ST_ADD_GAUGE_END = ST_ADD_GAUGE + TIER_COUNT - 1,
+	ST_LAST_ROLLOUT, ST_ADD_ROLLOUT, ST_SEE_ROLLOUT, ST_ADD_ARM, ST_GET_ARMS,
+	ST_PUT_IMPORT, ST_FIND_IMPORT, ST_SET_META, ST_ADD_AUDIT,
+	ST_COUNT
+};
+
+struct store_writer {
+	sqlite3 *db, *texts; /* texts: NULL when its file cannot be opened */
+	char *path;
+	int lock;
+	struct store_options options;
+	bool open;   /* in a transaction */
+	bool texts_open;
+	struct names names;
+	struct delta delta;
+	struct rollup_writer rollups;
+	struct top_writer tops;
+	int64_t meta[META_COUNT], meta_stored[META_COUNT];
+	sqlite3_stmt *st[ST_COUNT];
+	sqlite3_stmt *add_text, *remove_text;
+	struct buf body;
+	struct packed packed, other; /* scratch */
+	struct recent_trace *traces;
+	struct recent_time *times;
+	struct intmap waiting; /* hash of the trace of a flag that waits for its request -> itself */
+	uint32_t import_ref;   /* of the batch being appended */
+	int64_t import_first_us, import_last_us;
+};
+
+int writer_begin(struct store_writer *w, struct err *err);
+/* Undoes the open transaction and everything remembered from it. Returns -1. */
+int writer_rollback(struct store_writer *w);
+/* Writes accumulated rollups when they grew too many, or all when `now`. */
+int writer_flush(struct store_writer *w, bool now, struct err *err);
+int64_t writer_now_us(const struct store_writer *w);
+
+/* Requests (writer_requests.c). */
+int writer_add_requests(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
+/* Puts a request's share into the rollups `sign` times. */
+void writer_count_request(struct store_writer *w, uint32_t series, const struct packed *p, int sign);
+/* Reads a stored row: 1 found, 0 not there, -1 error. */
+int writer_get_request(struct store_writer *w, int64_t id, uint32_t *series, struct packed *p, struct err *err);
+/* Replaces a stored row's body and series. */
+int writer_set_request(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct err *err);
+/* Finds the request of a trace in the hour around `time_us`: 1 found, 0 not, -1 error. */
+int writer_find_trace(struct store_writer *w, const uint8_t trace_id[16], int64_t time_us, int64_t *id, struct err *err);
+
+/* What comes late or beside (writer_late.c, writer_other.c). */
+int writer_add_flags(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
+/* Joins the flags that waited for a trace to the request that just came. */
+int writer_join_waiting(struct store_writer *w, int64_t id, struct store_counts *counts, struct err *err);
+int writer_load_waiting(struct store_writer *w, struct err *err);
+int writer_add_feedback(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
+/* Puts a feedback item's share into the rollups `sign` times. */
+void writer_count_feedback(struct store_writer *w, uint32_t series, int64_t time_us, int mood, int sign);
+int writer_add_billing(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
+int writer_add_gauges(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
+int writer_add_rollouts(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
+int writer_begin_import(struct store_writer *w, const struct batch *b, struct err *err);
+int writer_mark_import(struct store_writer *w, const struct batch *b, struct err *err);
+
+#endif

@@ -1,0 +1,269 @@
+/* The hot path. A request with a span id gets an id whose low bits are a hash of it: delivered
+ * twice, it meets itself there. One without takes the next free id of its microsecond. When all of
+ * a microsecond's ids are taken, the row goes on into the next one and remembers its true end. */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#include "store/sql.h"
+#include "store/writer_private.h"
+
+static struct str bounded(struct str s)
+{
+	if (s.len > EVENT_NAME_MAX_BYTES)
+		s.len = EVENT_NAME_MAX_BYTES;
+	return s;
+}
+
+static int pack_strings(struct store_writer *w, const struct request *r, struct packed *p, struct err *err)
+{
+	struct names *n = &w->names;
+
+	p->flag_count = r->flag_count < PACK_FLAGS_MAX ? r->flag_count : PACK_FLAGS_MAX;
+	for (uint32_t i = 0; i < p->flag_count; i++) {
+		const struct flag *f = &r->flags[i];
+		int severity = f->severity < -1 ? -1 : f->severity > 100 ? 100 : f->severity;
+
+		p->flags[i] = (struct packed_flag){.severity = (int8_t)severity, .action = f->action & 1};
+		if (names_intern(n, f->category, &p->flags[i].category, err))
+			return -1;
+	}
+	return names_intern(n, r->operation, &p->operation, err) || names_intern(n, r->request_model, &p->request_model, err) ||
+	       (r->status == REQUEST_ERROR && names_intern(n, r->error_type, &p->error_type, err)) ||
+	       names_intern(n, r->finish_reason, &p->finish_reason, err) || names_intern(n, r->outcome, &p->outcome, err) ||
+	       names_intern(n, r->source, &p->source, err) || names_intern(n, r->cost_basis, &p->cost_basis, err) ? -1 : 0;
+}
+
+static int pack_request(struct store_writer *w, const struct request *r, struct packed *p, struct err *err)
+{
+	memset(p, 0, offsetof(struct packed, texts));
+	p->end_us = r->end_us;
+	p->latency_us = r->latency_us;
+	p->ttft_us = r->ttft_us;
+	p->input_tokens = r->input_tokens;
+	p->output_tokens = r->output_tokens;
+	p->cached_tokens = r->cached_tokens;
+	p->cache_write_tokens = r->cache_write_tokens;
+	p->reasoning_tokens = r->reasoning_tokens;
+	p->cost_source = r->cost_source;
+	p->cost_nusd = r->cost_source == COST_UNPRICED ? 0 : r->cost_nusd;
+	p->status = r->status;
+	p->http_status = r->http_status;
+	p->attempt = r->attempt;
+	p->has_trace = r->has_trace;
+	p->has_span = r->has_span;
+	memcpy(p->trace_id, r->trace_id, 16);
+	memcpy(p->span_id, r->span_id, 8);
+	p->import_ref = w->import_ref;
+	for (int a = 0; a < ATTR_COUNT; a++)
+		p->attrs[a] = bounded(r->attrs[a]);
+	if (r->end_us <= 0 || r->end_us > ID_TIME_MAX_US - US_PER_DAY)
+		return err_set(err, "store: a request ends at %lld us, outside of 1970 to 2255: correct its time", (long long)r->end_us);
+	return pack_strings(w, r, p, err);
+}
+
+void writer_count_request(struct store_writer *w, uint32_t series, const struct packed *p, int sign)
+{
+	rollup_add(delta_leaf(&w->delta, series, p->end_us, w->meta[META_FLOOR_10S]), p, sign);
+	top_writer_add(&w->tops, p, sign);
+}
+
+/* 1 inserted, 0 the id is taken, -1 error. */
+static int insert(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct err *err)
+{
+	sqlite3_stmt *st = w->st[ST_ADD_REQUEST];
+
+	buf_reset(&w->body);
+	pack_write(p, id, &w->body);
+	sqlite3_bind_int64(st, 1, id);
+	sqlite3_bind_int64(st, 2, series);
+	sqlite3_bind_blob64(st, 3, w->body.data, w->body.len, SQLITE_STATIC);
+	if (sql_run(st, err))
+		return -1;
+	return sqlite3_changes(w->db) ? 1 : 0;
+}
+
+int writer_get_request(struct store_writer *w, int64_t id, uint32_t *series, struct packed *p, struct err *err)
+{
+	sqlite3_stmt *st = w->st[ST_GET_REQUEST];
+
+	sqlite3_bind_int64(st, 1, id);
+	int got = sql_step(st, err);
+	if (got > 0) {
+		*series = (uint32_t)sqlite3_column_int64(st, 0);
+		if (!pack_read(p, id, sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1)))
+			got = err_set(err, "store: request %llx is damaged: run llmdeck doctor --deep", (long long)id);
+	}
+	sqlite3_reset(st);
+	return got;
+}
+
+int writer_set_request(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct err *err)
+{
+	sqlite3_stmt *st = w->st[ST_SET_REQUEST];
+
+	buf_reset(&w->body);
+	pack_write(p, id, &w->body);
+	sqlite3_bind_int64(st, 1, id);
+	sqlite3_bind_int64(st, 2, series);
+	sqlite3_bind_blob64(st, 3, w->body.data, w->body.len, SQLITE_STATIC);
+	return sql_run(st, err);
+}
+
+static bool same_span(const struct packed *a, const struct packed *b)
+{
+	return a->has_span && b->has_span && !memcmp(a->span_id, b->span_id, 8) && a->has_trace == b->has_trace &&
+	       !memcmp(a->trace_id, b->trace_id, 16) && a->end_us == b->end_us;
+}
+
+/* Probes for a free id from `id` on. 1 inserted at *id, 0 duplicate, -1 error. */
+static int place(struct store_writer *w, int64_t *id, uint32_t series, const struct packed *p, struct err *err)
+{
+	for (;; ++*id) {
+		uint32_t taken_series;
+		int got = insert(w, *id, series, p, err);
+
+		if (got)
+			return got;
+		if (!p->has_span)
+			continue;
+		if (writer_get_request(w, *id, &taken_series, &w->other, err) < 0)
+			return -1;
+		if (same_span(p, &w->other))
+			return 0;
+	}
+}
+
+static int64_t first_id(struct store_writer *w, const struct packed *p, struct recent_time **slot)
+{
+	*slot = NULL;
+	if (p->has_span)
+		return id_first_us(p->end_us) + (int64_t)(hash_bytes(p->span_id, 8) & ((1u << ID_BITS) - 1));
+	*slot = &w->times[hash_mix((uint64_t)p->end_us, 0) % RECENT_TIMES];
+	return (*slot)->end_us == p->end_us ? (*slot)->next_id : id_first_us(p->end_us);
+}
+
+static uint64_t trace_hash(const uint8_t trace_id[16])
+{
+	uint64_t h = hash_bytes(trace_id, 16);
+
+	return h ? h : 1;
+}
+
+static void note_times(struct store_writer *w, int64_t end_us)
+{
+	if (!w->meta[META_FIRST_US] || end_us < w->meta[META_FIRST_US])
+		w->meta[META_FIRST_US] = end_us;
+	if (end_us > w->meta[META_LAST_US])
+		w->meta[META_LAST_US] = end_us;
+	if (!w->import_ref)
+		return;
+	if (!w->import_first_us || end_us < w->import_first_us)
+		w->import_first_us = end_us;
+	if (end_us > w->import_last_us)
+		w->import_last_us = end_us;
+}
+
+static int add_request(struct store_writer *w, const struct request *r, struct store_counts *counts, struct err *err)
+{
+	struct packed *p = &w->packed;
+	struct recent_time *slot;
+	uint32_t series;
+
+	if (pack_request(w, r, p, err) || names_leaf(&w->names, r->dims, &series, err))
+		return -1;
+	int64_t id = first_id(w, p, &slot);
+	int got = place(w, &id, series, p, err);
+	if (got < 0)
+		return -1;
+	if (got == 0) {
+		counts->duplicates++;
+		return 0;
+	}
+	if (slot)
+		*slot = (struct recent_time){p->end_us, id + 1};
+	counts->added++;
+	w->meta[META_REQUESTS]++;
+	note_times(w, p->end_us);
+	if (!p->import_ref && id < w->meta[META_RETAIN_ID])
+		w->meta[META_RETAIN_ID] = id;
+	writer_count_request(w, series, p, 1);
+	if (!p->has_trace)
+		return 0;
+	uint64_t h = trace_hash(p->trace_id);
+	w->traces[h % RECENT_TRACES] = (struct recent_trace){h, id};
+	if (w->waiting.count && intmap_get(&w->waiting, h))
+		return writer_join_waiting(w, id, counts, err);
+	return 0;
+}
+
+int writer_add_requests(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err)
+{
+	for (size_t i = 0; i < b->request_count; i++) {
+		if (add_request(w, &b->requests[i], counts, err))
+			return -1;
+		if (i % 1024 == 1023 && writer_flush(w, false, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* 1 when the row of this id is of that trace. */
+static int is_of_trace(struct store_writer *w, int64_t id, const uint8_t trace_id[16], struct err *err)
+{
+	uint32_t series;
+	int got = writer_get_request(w, id, &series, &w->other, err);
+
+	return got > 0 ? w->other.has_trace && !memcmp(w->other.trace_id, trace_id, 16) : got;
+}
+
+int writer_find_trace(struct store_writer *w, const uint8_t trace_id[16], int64_t time_us, int64_t *id, struct err *err)
+{
+	uint64_t h = trace_hash(trace_id);
+	const struct recent_trace *recent = &w->traces[h % RECENT_TRACES];
+	sqlite3_stmt *st = w->st[ST_SCAN_REQUESTS];
+	int got = 0;
+
+	if (recent->hash == h) {
+		*id = recent->id;
+		got = is_of_trace(w, *id, trace_id, err);
+		if (got)
+			return got;
+	}
+	int64_t from_us = time_us > US_PER_HOUR ? time_us - US_PER_HOUR : 0;
+	sqlite3_bind_int64(st, 1, id_first_us(from_us));
+	sqlite3_bind_int64(st, 2, id_first_us(time_us + US_PER_HOUR));
+	bool found = false;
+	while (!found && (got = sql_step(st, err)) > 0) {
+		*id = sqlite3_column_int64(st, 0);
+		const void *body = sqlite3_column_blob(st, 2);
+		size_t len = (size_t)sqlite3_column_bytes(st, 2);
+		/* Most rows are told apart by a search for the bytes, without unpacking. */
+		found = memmem(body, len, trace_id, 16) && pack_read(&w->other, *id, body, len) && w->other.has_trace &&
+		        !memcmp(w->other.trace_id, trace_id, 16);
+	}
+	sqlite3_reset(st);
+	return got < 0 ? -1 : found;
+}
+
+int store_writer_correct(struct store_writer *w, int64_t id, const struct request *request, struct err *err)
+{
+	struct packed *p = &w->packed;
+	uint32_t old_series, series;
+
+	if (writer_begin(w, err))
+		return -1;
+	int got = writer_get_request(w, id, &old_series, &w->other, err);
+	if (got == 0)
+		return err_set(err, "store: request %llx: there is no such request: it may have been removed by retention", (long long)id);
+	if (got < 0 || pack_request(w, request, p, err) || names_leaf(&w->names, request->dims, &series, err))
+		return writer_rollback(w);
+	writer_count_request(w, old_series, &w->other, -1);
+	p->end_us = w->other.end_us;
+	p->import_ref = w->other.import_ref;
+	if (writer_set_request(w, id, series, p, err))
+		return writer_rollback(w);
+	writer_count_request(w, series, p, 1);
+	return 0;
+}
