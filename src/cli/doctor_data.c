@@ -1,17 +1,22 @@
 /* The doctor's checks of the data: the store, the price table, the sources. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/statvfs.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/timefmt.h"
 #include "cli/doctor.h"
+#include "console/control_client.h"
+#include "judge/price.h"
+#include "parse/prices.h"
 #include "store/query.h"
-#include "store/writer.h"
 
 #define FREE_BYTES_LOW (INT64_C(512) * 1024 * 1024)
 #define FINDINGS_SHOWN 50
+#define PRICES_OLD_US (180 * US_PER_DAY)
 
 struct recount {
 	struct doctor *d;
@@ -112,4 +117,71 @@ void doctor_store(struct doctor *d)
 	recount(d, reader);
 	check_disk(d, path);
 	store_reader_close(&reader);
+}
+
+/* Tells how old a table is by the date in its name ("llmdeck 2026-11-20"). */
+static int64_t table_age_us(const char *name)
+{
+	const char *date = strrchr(name, ' ');
+	int64_t us;
+
+	if (date == NULL || !time_parse(str_of(date + 1), NULL, TIME_UNIT_AUTO, &us))
+		return -1;
+	return clock_wall_us() - us;
+}
+
+void doctor_prices(struct doctor *d)
+{
+	struct price_table *table = NULL;
+	struct err err = {""};
+	char *path = NULL;
+
+	if (price_table_load(&table, &d->g->config, &path, &err)) {
+		doctor_broken(d, "%s", err.text);
+		free(path);
+		return;
+	}
+	int64_t age_us = table_age_us(price_table_name(table));
+	if (age_us > PRICES_OLD_US)
+		doctor_warn(d, "%s: %s, %zu models, %" PRId64 " days old: take a newer one with `llmdeck prices import FILE`",
+		            path, price_table_name(table), price_count(table), age_us / US_PER_DAY);
+	else
+		doctor_ok(d, "%s: %s, %zu models", path, price_table_name(table), price_count(table));
+	price_table_free(&table);
+	free(path);
+}
+
+static void tell_source(struct doctor *d, const struct control_source *s)
+{
+	bool well = strcmp(s->state, "ok") == 0 || strcmp(s->state, "starting") == 0;
+
+	if (well)
+		doctor_ok(d, "%s (%s) is %s", s->name, s->kind, s->state);
+	else
+		doctor_warn(d, "%s (%s) is %s: %s", s->name, s->kind, s->state, s->reason);
+}
+
+void doctor_sources(struct doctor *d)
+{
+	struct control_client *client = control_client_new(d->g->socket_path);
+	struct control_status status = {0};
+	struct err err = {""};
+	enum control_result result = control_client_status(client, &status, &err);
+
+	if (result == CONTROL_NOBODY && d->g->config.source_count > 0)
+		doctor_warn(d, "%zu sources are configured and no collector runs: start `llmdeck collect`",
+		            d->g->config.source_count);
+	else if (result == CONTROL_NOBODY)
+		doctor_ok(d, "no source is configured and no collector runs");
+	else if (result != CONTROL_OK)
+		doctor_warn(d, "%s", err.text);
+	else if (status.failing)
+		doctor_broken(d, "the collector (%" PRId64 ") cannot store: %s", status.pid, status.words);
+	else
+		doctor_ok(d, "the collector (%" PRId64 ") stores; %" PRId64 " of %" PRId64 " batches wait",
+		          status.pid, status.queued_batches, status.queued_batches_max);
+	for (size_t i = 0; i < status.source_count; i++)
+		tell_source(d, &status.sources[i]);
+	control_status_fini(&status);
+	control_client_free(&client);
 }
