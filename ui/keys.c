@@ -301,8 +301,9 @@ static void csi_final(struct key_decoder *d, uint8_t final)
 		if (code)
 			emit_code(d, code, mods_of(p[1]) | (final == '^' ? KEYMOD_CTRL : 0) |
 			          (final == '$' ? KEYMOD_SHIFT : 0));
-	} else if (final != 'M' && (code = final_code(final)) != KEYCODE_NONE) {
-		emit_code(d, code, mods_of(p[1] ? p[1] : 0));
+	} else if (final != 'M' && p[0] <= 1 && (code = final_code(final)) != KEYCODE_NONE) {
+		/* A larger first parameter is a report, such as the cursor's place. */
+		emit_code(d, code, mods_of(p[1]));
 	}
 }
 
