@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/timefmt.h"
 #include "base/utf8.h"
 #include "cli/args.h"
 #include "cli/output.h"
@@ -17,6 +19,7 @@
 #include "parse/prices.h"
 
 #define CHANGES_SHOWN 40
+#define WIDTH_UNBOUND 1000 /* in a pipe nothing needs to be cut */
 
 static const char *const verbs[] = {"show", "import", "explain", NULL};
 
@@ -213,7 +216,7 @@ static void show_table(const struct choice *c, const char *path, struct buf *out
 	text_append_harmless(out, str_of(path), 4096);
 	buf_puts(out, "\nUSD per million tokens; – is not listed: cached and write then cost input, reasoning costs output\n\n");
 	each_chosen(c, all, table_row, t);
-	text_table_print(t, cli_columns(0), out);
+	text_table_print(t, cli_columns(WIDTH_UNBOUND), out);
 	text_table_free(&t);
 	if (c->one) {
 		buf_puts(out, "source ");
@@ -362,7 +365,8 @@ static void compare(const struct price_table *old, const struct price_table *fre
 	}
 	for (size_t i = 0; i < price_count(old); i++)
 		gone += !same_name(fresh, price_at(old, i)->name);
-	buf_printf(out, "%zu models: %zu added, %zu changed, %zu gone against ", price_count(fresh), added, changed, gone);
+	buf_printf(out, "%zu model%s: %zu added, %zu changed, %zu gone against ", price_count(fresh),
+	           price_count(fresh) == 1 ? "" : "s", added, changed, gone);
 	text_append_harmless(out, str_of(price_table_name(old)), 2 * PRICE_NAME_MAX_BYTES);
 	buf_puts(out, changed ? "\nchanged, USD per million in / out:\n" : "\n");
 	buf_append_str(out, buf_str(&lines));
@@ -371,15 +375,40 @@ static void compare(const struct price_table *old, const struct price_table *fre
 	buf_fini(&lines);
 }
 
-static int keep(const char *file, const char *target, struct err *err)
+/* The file's bytes; where it does not date itself (the public list does not), with a "_table" in
+ * front that says what it was called and on which day it came, since receipts name both. */
+static void put_dated(struct buf *out, struct str bytes, const struct price_table *table)
 {
-	struct buf bytes = {0};
+	const char *brace = memchr(bytes.ptr, '{', bytes.len);
+	char now[TIME_TEXT_BYTES];
+	struct buf name = {0};
+
+	if (price_table_date(table)[0] || !brace) {
+		buf_append_str(out, bytes);
+		return;
+	}
+	size_t head = (size_t)(brace - bytes.ptr) + 1;
+	buf_append(out, bytes.ptr, head);
+	buf_printf(&name, "%s imported", price_table_name(table));
+	buf_puts(out, "\"_table\":{\"name\":");
+	buf_append_json(out, buf_str(&name));
+	buf_printf(out, ",\"date\":\"%.10s\"},", time_format(clock_wall_us(), now));
+	buf_append(out, bytes.ptr + head, bytes.len - head);
+	buf_fini(&name);
+}
+
+static int keep(const char *file, const struct price_table *table, const char *target, struct err *err)
+{
+	struct buf bytes = {0}, dated = {0};
 	char *dir = path_state_dir();
 	int result = -1;
 
-	if (file_read(file, PRICES_FILE_MAX_BYTES, &bytes, err) == 0 && file_make_dirs(dir, 0750, err) == 0)
-		result = file_write_atomic(target, bytes.data, bytes.len, 0644, err);
+	if (file_read(file, PRICES_FILE_MAX_BYTES, &bytes, err) == 0 && file_make_dirs(dir, 0750, err) == 0) {
+		put_dated(&dated, buf_str(&bytes), table);
+		result = file_write_atomic(target, dated.data, dated.len, 0644, err);
+	}
 	buf_fini(&bytes);
+	buf_fini(&dated);
 	free(dir);
 	return result;
 }
@@ -416,7 +445,7 @@ static int import_file(const struct global *g, const char *file, bool dry, struc
 		compare(old, fresh, &out);
 		warn_about(g, old, fresh);
 	}
-	if (!dry && keep(file, target, err) < 0)
+	if (!dry && keep(file, fresh, target, err) < 0)
 		goto out;
 	buf_printf(&out, dry ? "nothing stored: --dry-run\n" : "stored as %s: requests that arrive from now on are "
 	           "priced by it; a running collector takes it when it starts again\n", target);

@@ -445,6 +445,8 @@ const struct price_model *price_find(const struct price_table *t, struct str pro
 	} cache[CACHE_SLOTS];
 	const struct entry *e;
 
+	if (!t)
+		return NULL;
 	if (provider.len + model.len > CACHE_NAME_BYTES) {
 		e = find_slowly(t, provider, model);
 		return e ? &e->model : NULL;

@@ -63,8 +63,8 @@ void price_table_free(struct price_table **t); /* NULL inside is fine */
  * "models/…"), then without a date suffix (-2024-08-06, -20250514, @001, -001, :latest), always
  * ASCII-case-insensitive; a provider, when given (in LiteLLM's or OpenTelemetry's spelling),
  * prefers its own entry. NULL when unpriced, and also when a bare name is sold by several hosts at
- * different rates and nothing says by which: a guess would be a wrong bill. About 20 ns for a name
- * asked for before by the same thread. */
+ * different rates and nothing says by which: a guess would be a wrong bill. A NULL table has no
+ * models. About 20 ns for a name asked for before by the same thread. */
 const struct price_model *price_find(const struct price_table *t, struct str provider, struct str model);
 /* The rule for a request of that many prompt tokens; `m` comes from the same table. */
 const struct price_rule *price_rule(const struct price_table *t, const struct price_model *m,

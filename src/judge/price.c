@@ -212,7 +212,7 @@ static void explain_inferred(const struct request *r, struct buf *out)
 		return;
 	}
 	put_lines(&receipt, out);
-	buf_printf(out, "  %-15s%61s = $%s\n", "total", "", money_format_usd(r->cost_nusd, money));
+	buf_printf(out, "  %-15s%46s = $%s\n", "total", "", money_format_usd(r->cost_nusd, money));
 	buf_puts(out, "  rule            ");
 	text_append_harmless(out, receipt.model, PRICE_NAME_MAX_BYTES);
 	buf_printf(out, ", %.*s rates", STR_ARG(receipt.tier));

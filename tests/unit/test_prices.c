@@ -6,9 +6,12 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "parse/prices.h"
 
 static void note(const char *text, void *arg)
@@ -151,12 +154,71 @@ static void the_public_list_reads(void **state)
 	buf_fini(&path);
 }
 
+static void write_table(const char *path, const char *name)
+{
+	struct buf text = {0};
+	struct err err = {""};
+
+	buf_printf(&text, "{\"_table\":{\"name\":\"%s\"},\"m\":{\"input_cost_per_token\":1e-6}}", name);
+	if (file_write_atomic(path, text.data, text.len, 0600, &err) < 0)
+		fail_msg("%s", err.text);
+	buf_fini(&text);
+}
+
+static void load_expecting(const struct config *config, const char *name)
+{
+	struct price_table *t = NULL;
+	struct err err = {""};
+	char *path = NULL;
+
+	if (price_table_load(&t, config, &path, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_non_null(strstr(price_table_name(t), name));
+	assert_non_null(path);
+	free(path);
+	price_table_free(&t);
+}
+
+static void the_table_in_force_is_the_nearest_one(void **state)
+{
+	(void)state;
+	char dir[] = "/tmp/llmdeck-prices-XXXXXX", path[64], own[64];
+	struct price_table *t = NULL;
+	struct config config;
+	struct err err = {""};
+
+	assert_non_null(mkdtemp(dir));
+	setenv("XDG_STATE_HOME", dir, 1);
+	setenv("LLMDECK_DATA", "data", 1);
+	config_init(&config);
+	load_expecting(&config, "llmdeck ");
+	char *imported = prices_imported_path();
+	assert_non_null(strstr(imported, dir));
+	snprintf(path, sizeof(path), "%s/llmdeck", dir);
+	assert_int_equal(file_make_dirs(path, 0700, &err), 0);
+	write_table(imported, "imported table");
+	load_expecting(&config, "imported table");
+	snprintf(own, sizeof(own), "%s/own.json", dir);
+	write_table(own, "own table");
+	config.options[OPTION_PRICES].text = own;
+	load_expecting(&config, "own table");
+	/* A table that was asked for and is broken is an error, never another table in silence. */
+	unlink(own);
+	assert_int_equal(price_table_load(&t, &config, NULL, &err), -1);
+	assert_null(t);
+	config_fini(&config);
+	unlink(imported);
+	free(imported);
+	rmdir(path);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_numbers_as_text_too), cmocka_unit_test(skips_bad_entries_by_name),
 		cmocka_unit_test(refuses_what_is_no_table),  cmocka_unit_test(the_shipped_table_is_whole),
-		cmocka_unit_test(the_public_list_reads),
+		cmocka_unit_test(the_public_list_reads),     cmocka_unit_test(the_table_in_force_is_the_nearest_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
