@@ -1,0 +1,323 @@
+/* The writer thread: what is acknowledged is stored, what waits together is committed together,
+ * and a full queue says so instead of growing. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "daemon/writer.h"
+#include "store/query.h"
+
+#define DEADLINE_S 20
+
+struct place {
+	char folder[64], store[96];
+};
+
+static int make_place(void **state)
+{
+	struct place *p = mem_zalloc(sizeof(*p));
+
+	snprintf(p->folder, sizeof(p->folder), "/tmp/llmdeck-writer-XXXXXX");
+	assert_non_null(mkdtemp(p->folder));
+	snprintf(p->store, sizeof(p->store), "%s/s.db", p->folder);
+	*state = p;
+	return 0;
+}
+
+static int remove_place(void **state)
+{
+	struct place *p = *state;
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", p->folder);
+	assert_int_equal(system(command), 0);
+	free(p);
+	return 0;
+}
+
+static struct writer *start(const struct place *p, struct writer_options o)
+{
+	struct writer *w;
+	struct err err = {""};
+
+	if (writer_start(&w, p->store, &o, &err))
+		fail_msg("%s", err.text);
+	return w;
+}
+
+/* A batch of `rows` requests that no other batch has: `first` numbers them. */
+static struct batch *batch_of(uint32_t first, size_t rows)
+{
+	struct batch *b = batch_new();
+	int64_t now_us = clock_wall_us();
+
+	for (size_t i = 0; i < rows; i++) {
+		struct request *r = batch_add_request(b);
+		uint32_t id = first + (uint32_t)i + 1;
+
+		r->end_us = now_us - (int64_t)i;
+		r->latency_us = 1000;
+		r->dims[DIM_SERVICE] = STR_LIT("chat");
+		r->dims[DIM_MODEL] = STR_LIT("m");
+		r->input_tokens = r->output_tokens = 1;
+		memcpy(r->trace_id, &id, sizeof(id));
+		memcpy(r->span_id, &id, sizeof(id));
+		r->has_trace = r->has_span = true;
+	}
+	return b;
+}
+
+static int64_t stored(const struct place *p)
+{
+	struct store_reader *reader;
+	struct store_summary summary;
+	struct err err = {""};
+
+	if (store_reader_open(&reader, p->store, &err) || query_summary(reader, &summary, &err))
+		fail_msg("%s", err.text);
+	store_reader_close(&reader);
+	return summary.requests;
+}
+
+/* Counts acknowledgements; can hold the writer's thread up in one. */
+struct gate {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool closed;
+	size_t ok, failed;
+	uint64_t added, duplicates;
+	char error[512];
+};
+
+static struct gate new_gate(bool closed)
+{
+	return (struct gate){
+		.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .closed = closed};
+}
+
+static void pass_gate(void *arg, bool ok, const struct sink_ack *ack, const char *error)
+{
+	struct gate *g = arg;
+
+	pthread_mutex_lock(&g->lock);
+	if (ok) {
+		g->ok++;
+		g->added += ack->added;
+		g->duplicates += ack->duplicates;
+	} else {
+		g->failed++;
+		snprintf(g->error, sizeof(g->error), "%s", error);
+	}
+	pthread_cond_broadcast(&g->changed);
+	while (g->closed)
+		pthread_cond_wait(&g->changed, &g->lock);
+	pthread_mutex_unlock(&g->lock);
+}
+
+static void open_gate(struct gate *g)
+{
+	pthread_mutex_lock(&g->lock);
+	g->closed = false;
+	pthread_cond_broadcast(&g->changed);
+	pthread_mutex_unlock(&g->lock);
+}
+
+static void wait_for(struct gate *g, size_t ended)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += DEADLINE_S;
+	pthread_mutex_lock(&g->lock);
+	while (g->ok + g->failed < ended)
+		if (pthread_cond_timedwait(&g->changed, &g->lock, &until))
+			fail_msg("%zu of %zu acknowledgements came", g->ok + g->failed, ended);
+	pthread_mutex_unlock(&g->lock);
+}
+
+static void store_is_durable_when_it_returns(void **state)
+{
+	const struct place *p = *state;
+	struct writer *w = start(p, (struct writer_options){.store.full_sync = true});
+	struct sink *sink = writer_sink(w);
+	struct batch *b = batch_of(0, 10);
+	struct sink_ack ack;
+	struct err err = {""};
+
+	assert_int_equal(sink->store(sink, b, &ack, &err), SINK_OK);
+	assert_int_equal(ack.added, 10);
+	assert_int_equal(stored(p), 10);
+	/* The same spans again count once. */
+	assert_int_equal(sink->store(sink, b, &ack, &err), SINK_OK);
+	assert_int_equal(ack.added, 0);
+	assert_int_equal(ack.duplicates, 10);
+	batch_free(&b);
+	writer_stop(&w);
+	assert_int_equal(stored(p), 10);
+}
+
+static void waiting_batches_share_a_commit(void **state)
+{
+	const struct place *p = *state;
+	struct writer *w = start(p, (struct writer_options){.store.full_sync = true});
+	struct sink *sink = writer_sink(w);
+	struct gate gate = new_gate(true);
+	struct writer_stats stats;
+	struct err err;
+
+	/* The writer's thread stands in the first acknowledgement while the others queue up. */
+	assert_int_equal(sink->submit(sink, batch_of(0, 1), pass_gate, &gate, &err), SINK_OK);
+	wait_for(&gate, 1);
+	for (uint32_t i = 1; i <= 50; i++)
+		assert_int_equal(sink->submit(sink, batch_of(i * 10, 10), pass_gate, &gate, &err), SINK_OK);
+	open_gate(&gate);
+	wait_for(&gate, 51);
+	writer_get_stats(w, &stats);
+	assert_int_equal(stats.commits, 2);
+	assert_int_equal(stats.batches, 51);
+	assert_int_equal(stats.rows, 501);
+	assert_int_equal(stats.queued_batches, 0);
+	assert_true(stats.commit_p99_us >= 0 && stats.rows_per_s > 0);
+	assert_int_equal(gate.added, 501);
+	writer_stop(&w);
+	assert_int_equal(stored(p), 501);
+}
+
+static void full_queue_is_busy_and_loses_nothing(void **state)
+{
+	const struct place *p = *state;
+	struct writer *w = start(p, (struct writer_options){.queue_batches = 4});
+	struct sink *sink = writer_sink(w);
+	struct gate gate = new_gate(true);
+	struct writer_stats stats;
+	struct err err = {""};
+	size_t taken = 1;
+
+	assert_int_equal(sink->submit(sink, batch_of(0, 1), pass_gate, &gate, &err), SINK_OK);
+	wait_for(&gate, 1);
+	for (uint32_t i = 1; i <= 10; i++) {
+		struct batch *b = batch_of(i, 1);
+		enum sink_result result = sink->submit(sink, b, pass_gate, &gate, &err);
+
+		if (result == SINK_OK) {
+			taken++;
+			continue;
+		}
+		assert_int_equal(result, SINK_BUSY);
+		assert_non_null(strstr(err.text, "queue is full"));
+		batch_free(&b); /* it stayed ours */
+	}
+	assert_int_equal(taken, 5); /* one in hand, four queued */
+	assert_float_equal(writer_fill(w), 1, 1e-9);
+	open_gate(&gate);
+	wait_for(&gate, taken);
+	writer_get_stats(w, &stats);
+	assert_int_equal(stats.refused, 6);
+	writer_stop(&w);
+	assert_int_equal(gate.failed, 0);
+	assert_int_equal(stored(p), (int64_t)taken);
+}
+
+static void bytes_bound_the_queue_too(void **state)
+{
+	const struct place *p = *state;
+	struct writer *w = start(p, (struct writer_options){.queue_bytes = 1000});
+	struct sink *sink = writer_sink(w);
+	struct gate gate = new_gate(true);
+	struct err err;
+
+	/* A batch above the bound is taken by an empty queue, or it could never be stored. */
+	assert_int_equal(sink->submit(sink, batch_of(0, 100), pass_gate, &gate, &err), SINK_OK);
+	wait_for(&gate, 1);
+	assert_int_equal(sink->submit(sink, batch_of(100, 100), pass_gate, &gate, &err), SINK_OK);
+	struct batch *b = batch_of(200, 1);
+
+	assert_int_equal(sink->submit(sink, b, pass_gate, &gate, &err), SINK_BUSY);
+	batch_free(&b);
+	open_gate(&gate);
+	wait_for(&gate, 2);
+	writer_stop(&w);
+}
+
+static void stop_stores_what_is_queued(void **state)
+{
+	const struct place *p = *state;
+	struct writer *w = start(p, (struct writer_options){.store.full_sync = true});
+	struct sink *sink = writer_sink(w);
+	struct gate gate = new_gate(false);
+	struct err err;
+
+	for (uint32_t i = 0; i < 100; i++)
+		assert_int_equal(sink->submit(sink, batch_of(i * 10, 10), pass_gate, &gate, &err), SINK_OK);
+	writer_stop(&w);
+	assert_int_equal(gate.ok, 100);
+	assert_int_equal(stored(p), 1000);
+}
+
+static void *store_many(void *arg)
+{
+	static _Atomic uint32_t next;
+	struct sink *sink = arg;
+	struct err err;
+	struct sink_ack ack;
+
+	for (int i = 0; i < 25; i++) {
+		struct batch *b = batch_of(100000 + (next += 10), 10);
+
+		assert_int_equal(sink->store(sink, b, &ack, &err), SINK_OK);
+		assert_int_equal(ack.added, 10);
+		batch_free(&b);
+	}
+	return NULL;
+}
+
+static void many_threads_store_at_once(void **state)
+{
+	const struct place *p = *state;
+	struct writer *w = start(p, (struct writer_options){.queue_batches = 2});
+	pthread_t threads[6];
+
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, store_many, writer_sink(w)), 0);
+	for (size_t i = 0; i < 6; i++)
+		pthread_join(threads[i], NULL);
+	writer_stop(&w);
+	assert_int_equal(stored(p), 6 * 25 * 10);
+}
+
+static void second_writer_is_refused(void **state)
+{
+	const struct place *p = *state;
+	struct writer *w = start(p, (struct writer_options){0}), *other;
+	struct err err = {""};
+
+	assert_int_equal(writer_start(&other, p->store, &(struct writer_options){0}, &err), -1);
+	assert_null(other);
+	assert_true(err.text[0]);
+	writer_stop(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(store_is_durable_when_it_returns, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(waiting_batches_share_a_commit, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(full_queue_is_busy_and_loses_nothing, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(bytes_bound_the_queue_too, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(stop_stores_what_is_queued, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(many_threads_store_at_once, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(second_writer_is_refused, make_place, remove_place),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
