@@ -215,7 +215,9 @@ static void explain_inferred(const struct request *r, struct buf *out)
 	buf_printf(out, "  %-15s%46s = $%s\n", "total", "", money_format_usd(r->cost_nusd, money));
 	buf_puts(out, "  rule            ");
 	text_append_harmless(out, receipt.model, PRICE_NAME_MAX_BYTES);
-	buf_printf(out, ", %.*s rates", STR_ARG(receipt.tier));
+	buf_puts(out, ", ");
+	text_append_harmless(out, receipt.tier, PRICE_NAME_MAX_BYTES);
+	buf_puts(out, " rates");
 	if (receipt.above_tokens) {
 		buf_puts(out, ", whole request re-priced above ");
 		put_count(out, receipt.above_tokens, 0);

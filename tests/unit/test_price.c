@@ -307,6 +307,20 @@ static void receipts_need_the_request_alone(void **state)
 	buf_fini(&basis);
 }
 
+static void a_damaged_basis_sends_no_control_byte(void **state)
+{
+	(void)state;
+	struct request r = request_of("m", 10, 10);
+	struct buf text = {0};
+
+	r.cost_source = COST_INFERRED;
+	r.cost_basis = STR_LIT("p1 in=1 out=1 tier=\x1b[31m model=\x1b]0;x\x07 table=\x1b[2J");
+	price_explain(&r, &text);
+	assert_null(memchr(text.data, 0x1b, text.len));
+	assert_null(memchr(text.data, 0x07, text.len));
+	buf_fini(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +334,7 @@ int main(void)
 		cmocka_unit_test(a_reported_cost_wins),
 		cmocka_unit_test(names_find_their_entry),
 		cmocka_unit_test(receipts_need_the_request_alone),
+		cmocka_unit_test(a_damaged_basis_sends_no_control_byte),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
