@@ -122,13 +122,14 @@ static bool read_exponent(const char *p, const char *end, int64_t *exponent)
 
 static bool decimal_read(struct str s, struct decimal *d)
 {
-	const char *p = s.ptr, *end = s.ptr + s.len;
+	const char *p = s.ptr, *end;
 	int64_t fraction = 0;
 	bool point = false, any = false;
 
 	*d = (struct decimal){.digits = NULL};
 	if (s.len == 0)
 		return false;
+	end = s.ptr + s.len;
 	if (*p == '-' || *p == '+')
 		d->negative = *p++ == '-';
 	for (; p < end; p++) {
