@@ -1,0 +1,77 @@
+/* The running console: what the UI thread holds. Private to src/console. */
+#ifndef LLMDECK_CONSOLE_APP_H
+#define LLMDECK_CONSOLE_APP_H
+
+#include "console/actions.h"
+#include "console/chores.h"
+#include "console/console.h"
+#include "console/deck.h"
+#include "console/loader.h"
+#include "console/tiles.h"
+#include "ui/chooser.h"
+#include "ui/help.h"
+#include "ui/keymap.h"
+#include "ui/screen.h"
+#include "ui/toast.h"
+
+/* What the keys go to. */
+enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP };
+
+#define CHOICES_MAX 96
+
+struct app {
+	const struct console_options *o;
+	struct config *config;         /* a re-read one, owned; NULL = the options' */
+	struct rule_set *rules;
+	struct deck deck;
+	struct tz *tz;
+	struct screen *screen;
+	struct theme theme;
+	struct keymap *keymap;
+	struct loader *loader;
+	struct chores *chores;
+	int wake[2];
+	struct layout layout;
+	struct load_job job;           /* the last one given to the loader */
+	uint64_t generation;
+	struct toasts toasts;
+	enum app_mode mode;
+	struct chooser chooser;
+	struct choice choices[CHOICES_MAX];
+	size_t choice_count;
+	char choice_keys[CHOICES_MAX][24], choice_names[CHOICES_MAX][48];
+	struct history history;
+	struct field filter;
+	char filter_before[DECK_FIND_BYTES]; /* Esc in the filter restores it */
+	struct help help;
+	const struct action *help_tables[1];
+	int sources, sources_ok;
+	bool mouse, quit, dirty;
+	int64_t drawn_mono_us;
+};
+
+/* Says something for a few seconds. */
+void app_say(struct app *a, bool bad, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Recomputes layout and job after the deck or the size has changed, and asks the loader. */
+void app_refresh(struct app *a);
+
+/* app_actions.c */
+void app_do(struct app *a, int action);
+void app_key(struct app *a, struct key key);
+
+/* app_commands.c: the palette's line; says what was wrong. */
+void app_command(struct app *a, const char *line);
+void app_open_palette(struct app *a);
+void app_set_theme(struct app *a, const char *name);
+/* Takes `text` as the live filter: words of the form dim=value become filters of the window, the
+ * rest finds rows. */
+void app_set_filter(struct app *a, const char *text, bool final);
+
+/* app_share.c */
+void app_copy_here(struct app *a);
+void app_export(struct app *a, const char *path);
+/* The command that opens exactly this screen. */
+void app_here_command(const struct deck *d, const struct console_options *o, int64_t wall_us,
+                      struct buf *out);
+
+#endif

@@ -1,0 +1,381 @@
+/* One thread, one small queue in, one small queue out, one mutex. Between chores it looks at the
+ * watched files once a second and asks the collector for its sources every two. */
+#include "console/chores.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "console/control_client.h"
+#include "parse/config.h"
+
+#define QUEUE_MAX 8
+#define STATUS_EVERY 2 /* seconds */
+
+struct chore {
+	enum { CHORE_WRITE, CHORE_TMUX } kind;
+	char *path; /* CHORE_WRITE */
+	struct buf bytes;
+	bool replace;
+};
+
+struct chores {
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	int wake_fd;
+	char *config_path, *socket_path;
+	/* under the mutex */
+	bool stop, ended;
+	struct chore queue[QUEUE_MAX];
+	size_t queued;
+	struct chore_news news[QUEUE_MAX];
+	size_t news_count;
+	bool watch_theme;
+	struct theme theme;
+	/* the thread's own */
+	struct timespec config_seen;
+	int64_t config_size;
+	int sources, sources_ok;
+};
+
+static void post(struct chores *c, struct chore_news *news)
+{
+	char byte = 1;
+
+	news->sources = c->sources;
+	news->sources_ok = c->sources_ok;
+	pthread_mutex_lock(&c->mutex);
+	if (c->news_count == QUEUE_MAX) { /* nobody listens: the oldest goes */
+		if (c->news[0].config) {
+			config_fini(c->news[0].config);
+			free(c->news[0].config);
+		}
+		memmove(c->news, c->news + 1, sizeof c->news - sizeof *c->news);
+		c->news_count--;
+	}
+	c->news[c->news_count++] = *news;
+	pthread_mutex_unlock(&c->mutex);
+	if (write(c->wake_fd, &byte, 1) < 0)
+		return; /* a full pipe already says enough */
+}
+
+static void __attribute__((format(printf, 3, 4)))
+say(struct chores *c, bool bad, const char *fmt, ...)
+{
+	struct chore_news *news = mem_zalloc(sizeof *news);
+	va_list ap;
+
+	news->bad = bad;
+	va_start(ap, fmt);
+	vsnprintf(news->text, sizeof news->text, fmt, ap);
+	va_end(ap);
+	post(c, news);
+	free(news);
+}
+
+static void do_write(struct chores *c, const struct chore *chore)
+{
+	char cwd[4096];
+	struct err err = {""};
+	const char *slash = chore->path[0] == '/' ? "" : "/";
+
+	if (slash[0] == '\0' || !getcwd(cwd, sizeof cwd))
+		cwd[0] = '\0';
+	if (!chore->replace && file_exists(chore->path))
+		say(c, true, "%s is there already: name another file, :export FILE", chore->path);
+	else if (file_write_atomic(chore->path, chore->bytes.data, chore->bytes.len, 0644, &err) != 0)
+		say(c, true, "%.300s", err.text);
+	else
+		say(c, false, "written to %.180s%s%.180s", cwd, cwd[0] ? slash : "", chore->path);
+}
+
+/* `tmux load-buffer -w -` with the text on its standard input. */
+static void do_tmux(struct chores *c, const struct chore *chore)
+{
+	int fds[2], status = -1;
+	ssize_t written;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		dup2(fds[0], 0);
+		dup2(null, 1);
+		dup2(null, 2);
+		execlp("tmux", "tmux", "load-buffer", "-w", "-", (char *)NULL);
+		_exit(127);
+	}
+	close(fds[0]);
+	written = pid > 0 ? write(fds[1], chore->bytes.data, chore->bytes.len) : -1;
+	close(fds[1]);
+	if (pid > 0 && waitpid(pid, &status, 0) == pid && written == (ssize_t)chore->bytes.len &&
+	    WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		say(c, false, "copied to tmux and the clipboard: %.300s", chore->bytes.data);
+	else
+		say(c, true, "tmux did not take the copy: is this its session?");
+}
+
+static void look_at_config(struct chores *c, bool first)
+{
+	struct chore_news *news;
+	struct err err = {""};
+	struct stat st;
+
+	if (!c->config_path || stat(c->config_path, &st) != 0)
+		return;
+	if (st.st_mtim.tv_sec == c->config_seen.tv_sec && st.st_mtim.tv_nsec == c->config_seen.tv_nsec &&
+	    st.st_size == c->config_size)
+		return;
+	c->config_seen = st.st_mtim;
+	c->config_size = st.st_size;
+	if (first)
+		return;
+	news = mem_zalloc(sizeof *news);
+	news->config = mem_zalloc(sizeof *news->config);
+	if (config_load(news->config, c->config_path, &err) != 0) {
+		free(news->config);
+		news->config = NULL;
+		news->bad = true;
+		snprintf(news->text, sizeof news->text, "%.360s: the old config stays", err.text);
+	} else {
+		snprintf(news->text, sizeof news->text, "config read again");
+	}
+	post(c, news);
+	free(news);
+}
+
+static void look_at_theme(struct chores *c)
+{
+	struct chore_news *news;
+	struct err err = {""};
+	struct theme theme;
+	bool watch;
+
+	pthread_mutex_lock(&c->mutex);
+	watch = c->watch_theme;
+	theme = c->theme;
+	pthread_mutex_unlock(&c->mutex);
+	if (!watch || !theme_changed(&theme))
+		return;
+	news = mem_zalloc(sizeof *news);
+	news->bad = theme_reload(&theme, &err) != 0;
+	if (news->bad)
+		snprintf(news->text, sizeof news->text, "%.360s", err.text);
+	news->has_theme = !news->bad;
+	news->theme = theme;
+	pthread_mutex_lock(&c->mutex);
+	c->theme = theme;
+	pthread_mutex_unlock(&c->mutex);
+	post(c, news);
+	free(news);
+}
+
+static void ask_collector(struct chores *c, struct control_client *client)
+{
+	struct control_status status;
+	struct chore_news *news;
+	struct err err = {""};
+	int sources = -1, ok = 0;
+
+	if (!client)
+		return;
+	memset(&status, 0, sizeof status);
+	if (control_client_status(client, &status, &err) == CONTROL_OK) {
+		sources = (int)status.source_count;
+		for (size_t i = 0; i < status.source_count; i++)
+			ok += strcmp(status.sources[i].state, "ok") == 0;
+	}
+	control_status_fini(&status);
+	if (sources == c->sources && ok == c->sources_ok)
+		return;
+	c->sources = sources;
+	c->sources_ok = ok;
+	news = mem_zalloc(sizeof *news);
+	post(c, news);
+	free(news);
+}
+
+/* Waits up to a second for a chore; *stop when it is time to end. */
+static bool next_chore(struct chores *c, struct chore *out, bool *stop)
+{
+	int64_t due = clock_mono_us() + US_PER_S;
+	struct timespec until = {.tv_sec = (time_t)(due / US_PER_S),
+	                         .tv_nsec = (long)(due % US_PER_S * 1000)};
+	bool found = false;
+
+	pthread_mutex_lock(&c->mutex);
+	while (!c->stop && c->queued == 0) {
+		if (pthread_cond_timedwait(&c->wake, &c->mutex, &until) != 0)
+			break;
+	}
+	if (c->queued > 0) {
+		*out = c->queue[0];
+		c->queued--;
+		memmove(c->queue, c->queue + 1, c->queued * sizeof *c->queue);
+		found = true;
+	}
+	*stop = c->stop && !found;
+	pthread_mutex_unlock(&c->mutex);
+	return found;
+}
+
+static void *run_chores(void *arg)
+{
+	struct chores *c = arg;
+	struct control_client *client = c->socket_path ? control_client_new(c->socket_path) : NULL;
+	struct chore chore;
+	bool stop = false;
+
+	look_at_config(c, true);
+	for (unsigned round = 0; !stop; round++) {
+		if (round % STATUS_EVERY == 0)
+			ask_collector(c, client);
+		if (next_chore(c, &chore, &stop)) {
+			if (chore.kind == CHORE_WRITE)
+				do_write(c, &chore);
+			else
+				do_tmux(c, &chore);
+			free(chore.path);
+			buf_fini(&chore.bytes);
+		}
+		look_at_config(c, false);
+		look_at_theme(c);
+	}
+	if (client)
+		control_client_free(&client);
+	pthread_mutex_lock(&c->mutex);
+	c->ended = true;
+	pthread_cond_broadcast(&c->wake);
+	pthread_mutex_unlock(&c->mutex);
+	return NULL;
+}
+
+struct chores *chores_start(const char *config_path, const char *socket_path, int wake_fd)
+{
+	struct chores *c = mem_zalloc(sizeof *c);
+	pthread_condattr_t monotonic;
+
+	c->config_path = config_path ? mem_strdup(config_path) : NULL;
+	c->socket_path = socket_path ? mem_strdup(socket_path) : NULL;
+	c->wake_fd = wake_fd;
+	c->sources = -1;
+	pthread_mutex_init(&c->mutex, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	pthread_create(&c->thread, NULL, run_chores, c);
+	return c;
+}
+
+void chores_stop(struct chores **cp, int64_t wait_us)
+{
+	struct chores *c = *cp;
+	struct chore_news news;
+	int64_t due = clock_mono_us() + wait_us;
+	struct timespec until = {.tv_sec = (time_t)(due / US_PER_S),
+	                         .tv_nsec = (long)(due % US_PER_S * 1000)};
+	bool ended;
+
+	if (!c)
+		return;
+	*cp = NULL;
+	pthread_mutex_lock(&c->mutex);
+	c->stop = true;
+	pthread_cond_broadcast(&c->wake);
+	while (!c->ended) {
+		if (pthread_cond_timedwait(&c->wake, &c->mutex, &until) != 0)
+			break;
+	}
+	ended = c->ended;
+	pthread_mutex_unlock(&c->mutex);
+	if (!ended) { /* a hanging disk: the process ends without it */
+		pthread_detach(c->thread);
+		return;
+	}
+	pthread_join(c->thread, NULL);
+	while (chores_take(c, &news)) {
+		if (news.config) {
+			config_fini(news.config);
+			free(news.config);
+		}
+	}
+	pthread_cond_destroy(&c->wake);
+	pthread_mutex_destroy(&c->mutex);
+	free(c->config_path);
+	free(c->socket_path);
+	free(c);
+}
+
+static void enqueue(struct chores *c, struct chore chore)
+{
+	bool full;
+
+	pthread_mutex_lock(&c->mutex);
+	full = c->queued == QUEUE_MAX;
+	if (!full)
+		c->queue[c->queued++] = chore;
+	pthread_cond_signal(&c->wake);
+	pthread_mutex_unlock(&c->mutex);
+	if (full) {
+		free(chore.path);
+		buf_fini(&chore.bytes);
+	}
+}
+
+void chores_write_file(struct chores *c, const char *path, struct buf *bytes, bool replace)
+{
+	struct chore chore = {.kind = CHORE_WRITE, .path = mem_strdup(path), .bytes = *bytes,
+	                      .replace = replace};
+
+	*bytes = (struct buf){0};
+	enqueue(c, chore);
+}
+
+void chores_copy_tmux(struct chores *c, const char *text)
+{
+	struct chore chore = {.kind = CHORE_TMUX};
+
+	buf_puts(&chore.bytes, text);
+	enqueue(c, chore);
+}
+
+void chores_watch_theme(struct chores *c, const struct theme *theme)
+{
+	pthread_mutex_lock(&c->mutex);
+	c->watch_theme = theme && theme->path[0];
+	if (theme)
+		c->theme = *theme;
+	pthread_mutex_unlock(&c->mutex);
+}
+
+bool chores_take(struct chores *c, struct chore_news *out)
+{
+	bool found;
+
+	pthread_mutex_lock(&c->mutex);
+	found = c->news_count > 0;
+	if (found) {
+		*out = c->news[0];
+		c->news_count--;
+		memmove(c->news, c->news + 1, c->news_count * sizeof *c->news);
+	}
+	pthread_mutex_unlock(&c->mutex);
+	return found;
+}

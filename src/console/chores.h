@@ -1,0 +1,40 @@
+/* Everything with a disk, a socket or a child process that the screen wants done: on a thread of its
+ * own, so that the UI thread never waits. Also watches the config's and the theme's file. */
+#ifndef LLMDECK_CONSOLE_CHORES_H
+#define LLMDECK_CONSOLE_CHORES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "core/config.h"
+#include "ui/theme.h"
+
+struct chores;
+
+/* config_path and socket_path may be NULL. `wake_fd` is written one byte when there is news. */
+struct chores *chores_start(const char *config_path, const char *socket_path, int wake_fd);
+/* Waits at most `wait_us` for what is under way. */
+void chores_stop(struct chores **c, int64_t wait_us);
+
+/* Writes the bytes (taken over: the buffer is empty afterwards) to a new file; never over an
+ * existing one unless `replace`. The outcome comes as news. */
+void chores_write_file(struct chores *c, const char *path, struct buf *bytes, bool replace);
+/* Hands the text to tmux, which puts it on the clipboard. */
+void chores_copy_tmux(struct chores *c, const char *text);
+/* Watch this theme's file from now on; NULL = none. */
+void chores_watch_theme(struct chores *c, const struct theme *theme);
+
+struct chore_news {
+	char text[400];        /* to be said; "" = nothing */
+	bool bad;
+	struct config *config; /* a changed config, read; the caller owns it; NULL = none */
+	bool has_theme;        /* `theme` is the changed theme, read */
+	struct theme theme;
+	int sources, sources_ok; /* as the collector says; -1 = nobody answers */
+};
+/* The next piece of news; false when there is none. */
+bool chores_take(struct chores *c, struct chore_news *out);
+
+#endif

@@ -1,0 +1,340 @@
+/* The loop: wait for a key, the loader or a timer; change the deck; draw one frame when something
+ * has changed. Nothing here touches a disk or waits for a thread. */
+#include "console/console.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "console/app.h"
+#include "console/frame.h"
+#include "console/plain.h"
+#include "console/render.h"
+
+#define TOAST_US (4 * US_PER_S)
+#define STOP_WAIT_US (500 * US_PER_MS)
+
+void app_say(struct app *a, bool bad, const char *fmt, ...)
+{
+	char text[300];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	toast_add(&a->toasts, bad ? ROLE_DANGER : ROLE_TOAST, str_of(text), clock_mono_us(), TOAST_US);
+	a->dirty = true;
+}
+
+static const struct config *config_of(const struct app *a)
+{
+	return a->config ? a->config : a->o->config;
+}
+
+/* Keeps the focus on a tile that is on the screen. */
+static void settle_focus(struct app *a)
+{
+	for (size_t i = 0; i < a->layout.tile_count; i++) {
+		if (a->layout.tiles[i].panel == a->deck.focus)
+			return;
+	}
+	if (a->layout.tile_count > 0)
+		a->deck.focus = a->layout.tiles[0].panel;
+}
+
+void app_refresh(struct app *a)
+{
+	const struct surface *s = screen_surface(a->screen);
+	struct load_item items[DECK_PANELS_MAX];
+	const struct config *config = config_of(a);
+	struct load_job job;
+	size_t count;
+
+	layout_make(&a->deck, s->width, s->height, &a->layout);
+	settle_focus(a);
+	a->deck.columns_hint = layout_chart_columns(&a->layout);
+	count = layout_items(&a->deck, &a->layout, items);
+	load_job_for(&a->deck, items, count, clock_wall_us(), &job);
+	if (config)
+		job.refresh_us = config->options[OPTION_REFRESH].number;
+	job.view.from_us = job.view.to_us = 0; /* the loader's own clock decides */
+	job.generation = a->generation;
+	if (memcmp(&job.items, &a->job.items, sizeof job.items) != 0 ||
+	    job.item_count != a->job.item_count || job.columns_hint != a->job.columns_hint) {
+		job.generation = ++a->generation;
+	}
+	if (memcmp(&job, &a->job, sizeof job) != 0) {
+		a->job = job;
+		loader_set_job(a->loader, &job);
+	}
+	a->dirty = true;
+}
+
+/* Takes what the loader has finished; true when something new is to be drawn. */
+static bool take_loaded(struct app *a)
+{
+	bool was_history = a->deck.history, news = false;
+
+	if (loader_status(a->loader, &a->deck.status)) {
+		if (a->deck.status.opened)
+			deck_judge_history(&a->deck, clock_wall_us());
+		news = true;
+	}
+	for (int i = 0; panels[i]; i++) {
+		struct panel_snapshot *s = loader_take(a->loader, i);
+
+		if (!s)
+			continue;
+		panel_snapshot_free(&a->deck.shown[i]);
+		a->deck.shown[i] = s;
+		news = true;
+	}
+	if (a->deck.history != was_history) {
+		a->generation++;
+		app_refresh(a);
+	}
+	return news;
+}
+
+static void apply_keys(struct app *a)
+{
+	const struct config *config = config_of(a);
+	struct err err = {""};
+
+	keymap_reset(a->keymap);
+	for (size_t i = 0; config && i < config->key_count; i++) {
+		if (keymap_override(a->keymap, config->keys[i].key, config->keys[i].value, &err) != 0)
+			app_say(a, true, "keys: %.220s", err.text);
+	}
+	if (keymap_check(a->keymap, &err) != 0)
+		app_say(a, true, "keys: %.220s", err.text);
+}
+
+static void take_config(struct app *a, struct config *config)
+{
+	if (a->config) {
+		config_fini(a->config);
+		free(a->config);
+	}
+	a->config = config;
+	free(a->rules);
+	a->rules = rule_set_new(config);
+	loader_set_rules(a->loader, a->rules);
+	apply_keys(a);
+	app_refresh(a);
+}
+
+static void take_news(struct app *a)
+{
+	struct chore_news *news = mem_alloc(sizeof *news);
+
+	while (chores_take(a->chores, news)) {
+		a->sources = news->sources;
+		a->sources_ok = news->sources_ok;
+		if (news->config)
+			take_config(a, news->config);
+		if (news->has_theme) {
+			a->theme = news->theme;
+			screen_set_theme(a->screen, &a->theme);
+		}
+		if (news->text[0])
+			app_say(a, news->bad, "%s", news->text);
+		a->dirty = true;
+	}
+	free(news);
+}
+
+/* The overlay in the last row, and the cursor in it. */
+static void draw_overlay(struct app *a, struct surface *s)
+{
+	int cursor = -1, row = s->height - 1;
+
+	if (a->mode == MODE_PALETTE || a->mode == MODE_COLUMNS) {
+		cursor = chooser_draw(s, &a->chooser, a->mode == MODE_PALETTE ? ":" : "columns ");
+	} else if (a->mode == MODE_FILTER) {
+		surface_fill(s, (struct rect){0, row, s->width, 1}, ' ', ROLE_INPUT);
+		surface_text(s, 0, row, ROLE_INPUT, "/");
+		cursor = 1 + field_draw(s, 1, row, s->width - 2, ROLE_INPUT, &a->filter);
+	} else if (a->mode == MODE_HELP) {
+		cursor = help_draw(s, &a->help);
+	}
+	screen_set_cursor(a->screen, cursor, cursor < 0 ? -1 : row);
+}
+
+static void draw(struct app *a)
+{
+	struct surface *s = screen_surface(a->screen);
+	struct frame_options o = {.wall_us = clock_wall_us(), .mono_us = clock_mono_us(),
+	                          .sources = a->sources, .sources_ok = a->sources_ok};
+	struct surface above;
+	char keys[400];
+
+	o.keys = actions_key_line(a->keymap, &a->deck, s->width - 2, keys, sizeof keys);
+	frame_draw(&a->deck, &a->layout, &o, s);
+	if (s->height > 3) {
+		above = surface_part(s, (struct rect){0, 0, s->width, s->height - 1});
+		toast_draw(&above, &a->toasts);
+	}
+	draw_overlay(a, s);
+	a->drawn_mono_us = o.mono_us;
+	a->dirty = screen_present(a->screen) == PRESENT_SKIPPED;
+}
+
+/* Until the clock in the header has to move on, or a toast to go. */
+static int wait_ms(const struct app *a)
+{
+	int64_t now = clock_mono_us(), wall = clock_wall_us();
+	int64_t next = US_PER_S - wall % US_PER_S, toast = toast_next_us(&a->toasts);
+
+	if (toast && toast - now < next)
+		next = toast - now;
+	return next < 0 ? 0 : (int)(next / US_PER_MS) + 1;
+}
+
+static void drain_wake(struct app *a)
+{
+	char bytes[64];
+
+	while (read(a->wake[0], bytes, sizeof bytes) == (ssize_t)sizeof bytes)
+		;
+}
+
+static void handle_event(struct app *a, enum screen_event event, struct key key)
+{
+	switch (event) {
+	case SCREEN_KEY:
+		app_key(a, key);
+		break;
+	case SCREEN_RESIZED: case SCREEN_RESUMED:
+		app_refresh(a);
+		break;
+	case SCREEN_WOKEN:
+		drain_wake(a);
+		a->dirty = take_loaded(a) || a->dirty;
+		take_news(a);
+		break;
+	case SCREEN_QUIT:
+		a->quit = true;
+		break;
+	default: /* a second has passed: the clock and the ages */
+		a->dirty = true;
+		break;
+	}
+}
+
+static void loop(struct app *a)
+{
+	struct key key;
+
+	app_refresh(a);
+	while (!a->quit) {
+		if (toast_expire(&a->toasts, clock_mono_us()))
+			a->dirty = true;
+		if (a->dirty)
+			draw(a);
+		handle_event(a, screen_wait(a->screen, a->wake[0], wait_ms(a), &key), key);
+	}
+}
+
+/* Log lines must not run over the screen: the newest waits here until it becomes a toast. */
+static void swallow_log(enum log_level level, const char *line, void *arg)
+{
+	(void)level;
+	(void)line;
+	(void)arg;
+}
+
+static int open_wake(struct app *a, struct err *err)
+{
+	if (pipe2(a->wake, O_CLOEXEC | O_NONBLOCK) != 0)
+		return err_set(err, "console: no pipe: %s", strerror(errno));
+	return 0;
+}
+
+static int open_screen(struct app *a, struct err *err)
+{
+	struct screen_options so = SCREEN_OPTIONS_DEFAULT;
+	const struct config *config = a->o->config;
+	const char *theme = a->o->theme;
+
+	if (config) {
+		so.esc_delay_ms = (int)config->options[OPTION_ESCDELAY].number;
+		if (config->options[OPTION_GRAPH].number != GRAPH_BRAILLE)
+			options.graph = (int)config->options[OPTION_GRAPH].number;
+		a->mouse = config->options[OPTION_MOUSE].yes;
+		if (!theme)
+			theme = config->options[OPTION_THEME].text;
+	}
+	so.mouse = a->mouse;
+	theme_default(&a->theme);
+	if (theme && theme[0])
+		app_set_theme(a, theme);
+	return screen_init(&a->screen, STDIN_FILENO, STDOUT_FILENO, &so, &a->theme, err);
+}
+
+static void app_free(struct app *a)
+{
+	screen_fini(&a->screen);
+	log_set_sink(NULL, NULL);
+	loader_stop(&a->loader, STOP_WAIT_US);
+	chores_stop(&a->chores, STOP_WAIT_US);
+	deck_fini(&a->deck);
+	keymap_free(&a->keymap);
+	history_fini(&a->history);
+	if (a->config) {
+		config_fini(a->config);
+		free(a->config);
+	}
+	free(a->rules);
+	tz_free(&a->tz);
+	for (int i = 0; i < 2; i++) {
+		if (a->wake[i] >= 0)
+			close(a->wake[i]);
+	}
+	free(a);
+}
+
+static int run_screen(const struct console_options *o, struct err *err)
+{
+	struct app *a = mem_zalloc(sizeof *a);
+	int result = -1;
+
+	a->o = o;
+	a->wake[0] = a->wake[1] = a->sources = -1;
+	a->generation = 1;
+	if (deck_setup(&a->deck, o, &a->tz, err) != 0 || open_wake(a, err) != 0)
+		goto out;
+	if (o->banner)
+		snprintf(a->deck.banner, sizeof a->deck.banner, "%s", o->banner);
+	a->keymap = keymap_new();
+	keymap_add(a->keymap, "Everywhere", console_actions);
+	a->rules = rule_set_new(o->config);
+	if (open_screen(a, err) != 0)
+		goto out;
+	apply_keys(a);
+	log_set_sink(swallow_log, NULL);
+	a->loader = loader_start(o->store_path, a->rules, a->wake[1]);
+	a->chores = chores_start(o->config_path, o->socket_path, a->wake[1]);
+	chores_watch_theme(a->chores, &a->theme);
+	loop(a);
+	result = 0;
+out:
+	app_free(a);
+	return result;
+}
+
+int console_run(const struct console_options *o, struct err *err)
+{
+	if (o->a11y)
+		return console_run_lines(o, err);
+	if (o->once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
+		return console_print_once(o, err);
+	return run_screen(o, err);
+}
