@@ -31,6 +31,7 @@ enum {
 	BIT_CACHE_WRITE = 1u << 21,
 	BIT_REASONING = 1u << 22,
 	BIT_ATTEMPT = 1u << 23,
+	BIT_PARENT = 1u << 25,
 	BIT_LATER = 1u << 24, /* the id's time is later than end_us by so many microseconds */
 };
 
@@ -160,6 +161,7 @@ static uint32_t presence(const struct packed *p, int64_t id, uint32_t *attrs)
 	bits |= p->attempt ? BIT_ATTEMPT : 0;
 	bits |= p->has_trace ? BIT_TRACE : 0;
 	bits |= p->has_span ? BIT_SPAN : 0;
+	bits |= p->has_parent ? BIT_PARENT : 0;
 	bits |= p->flag_count ? BIT_FLAGS : 0;
 	bits |= id_time_us(id) != p->end_us ? BIT_LATER : 0;
 	return bits;
@@ -203,6 +205,10 @@ void pack_write(const struct packed *p, int64_t id, struct buf *out)
 	}
 	if (bits & BIT_SPAN) {
 		memcpy(at, p->span_id, 8);
+		at += 8;
+	}
+	if (bits & BIT_PARENT) {
+		memcpy(at, p->parent_id, 8);
 		at += 8;
 	}
 	if (bits & BIT_FLAGS)
@@ -293,9 +299,12 @@ bool pack_read(struct packed *p, int64_t id, const void *body, size_t len)
 	p->end_us = id_time_us(id) - (int64_t)v;
 	p->has_trace = bits & BIT_TRACE;
 	p->has_span = bits & BIT_SPAN;
+	p->has_parent = bits & BIT_PARENT;
 	if (p->has_trace && !get_bytes(p->trace_id, 16, &at, end))
 		return false;
 	if (p->has_span && !get_bytes(p->span_id, 8, &at, end))
+		return false;
+	if (p->has_parent && !get_bytes(p->parent_id, 8, &at, end))
 		return false;
 	if ((bits & BIT_FLAGS) && !get_flags(p, &at, end))
 		return false;

@@ -33,8 +33,8 @@ struct packed {
 	uint32_t import_ref; /* 0 when collected */
 	uint16_t http_status;
 	uint8_t cost_source, status, attempt;
-	bool has_trace, has_span;
-	uint8_t trace_id[16], span_id[8];
+	bool has_trace, has_span, has_parent;
+	uint8_t trace_id[16], span_id[8], parent_id[8];
 	struct str attrs[ATTR_COUNT]; /* borrowed; after pack_read from `texts` */
 	struct packed_flag flags[PACK_FLAGS_MAX];
 	uint32_t flag_count;

@@ -108,7 +108,7 @@ static bool dim_passes(const struct store_reader *r, const struct view *v, enum 
 	return !asked || hit;
 }
 
-static bool leaf_passes(const struct store_reader *r, const struct view *v, const struct series *s)
+bool view_passes_series(const struct store_reader *r, const struct view *v, const struct series *s)
 {
 	for (int d = 0; d < DIM_COUNT; d++)
 		if (!dim_passes(r, v, (enum dim)d, s->value[d]))
@@ -143,7 +143,7 @@ static void add_leaves(struct sources *out, const struct store_reader *r, const 
 	for (size_t i = 0; i < r->names.series_count; i++) {
 		const struct series *s = &r->names.series[i];
 
-		if (s->kind == SERIES_IS_LEAF && leaf_passes(r, v, s))
+		if (s->kind == SERIES_IS_LEAF && view_passes_series(r, v, s))
 			add_source(out, (uint32_t)i, group_of(out, v, s->value, index), 1, TIER_10S, last);
 	}
 }

@@ -68,6 +68,8 @@ struct sources {
 /* A marginal of an unset value is not stored: it is everything less the other marginals. */
 void sources_choose(struct sources *out, const struct store_reader *r, const struct view *v);
 void sources_fini(struct sources *s);
+/* Whether a view's filters let a leaf series through. */
+bool view_passes_series(const struct store_reader *r, const struct view *v, const struct series *s);
 
 /* Walks the stored rows of one series in the runs its tiers allow. `fn` gets each blob; non-zero
  * stops. */

@@ -42,10 +42,13 @@ static const char *const version_1[] = {
 	"CREATE INDEX feedback_counted ON feedback(counted_us)",
 	"CREATE TABLE labels(feedback_id INTEGER NOT NULL, name TEXT NOT NULL, value TEXT, author TEXT,"
 	"  time_us INTEGER NOT NULL, PRIMARY KEY(feedback_id, name)) WITHOUT ROWID",
-	"CREATE TABLE evaluations(id INTEGER PRIMARY KEY, time_us INTEGER NOT NULL, request_id INTEGER,"
-	"  series INTEGER, name TEXT NOT NULL, score REAL, label TEXT, judge TEXT, dataset TEXT, run TEXT)",
-	"CREATE TABLE spans(id INTEGER PRIMARY KEY, trace_id BLOB, span_id BLOB, parent_id BLOB, kind INTEGER NOT NULL,"
-	"  name INTEGER, series INTEGER, duration_us INTEGER, status INTEGER NOT NULL, body BLOB)",
+	"CREATE TABLE evaluations(id INTEGER PRIMARY KEY, key INTEGER NOT NULL UNIQUE, time_us INTEGER NOT NULL,"
+	"  request_id INTEGER, series INTEGER NOT NULL, name INTEGER NOT NULL, label INTEGER, score REAL, response_id TEXT,"
+	"  trace_id BLOB, source INTEGER)",
+	"CREATE INDEX evaluations_time ON evaluations(time_us)",
+	"CREATE TABLE spans(id INTEGER PRIMARY KEY, trace_id BLOB NOT NULL, span_id BLOB NOT NULL, parent_id BLOB,"
+	"  kind INTEGER NOT NULL, name INTEGER, service INTEGER, duration_us INTEGER NOT NULL, status INTEGER NOT NULL,"
+	"  error_type INTEGER, source INTEGER)",
 	"CREATE TABLE billing(id INTEGER PRIMARY KEY, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, provider TEXT,"
 	"  service TEXT, model TEXT, region TEXT, account TEXT, team TEXT, currency TEXT, unit TEXT, description TEXT,"
 	"  cost_nusd INTEGER, quantity REAL, input_tokens INTEGER, output_tokens INTEGER, cached_tokens INTEGER,"

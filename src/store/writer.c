@@ -44,6 +44,11 @@ static const char *const statements[ST_COUNT] = {
 	[ST_JOIN_FLAG] = "UPDATE flags SET request_id=?2 WHERE id=?1",
 	[ST_WAITING_FLAGS] = "SELECT id, trace_id, category, severity, action, time_us FROM flags WHERE request_id IS NULL"
 		" ORDER BY time_us DESC LIMIT 65536",
+	[ST_ADD_SPAN] = "INSERT OR IGNORE INTO spans(id, trace_id, span_id, parent_id, kind, name, service, duration_us, status,"
+		" error_type, source) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+	[ST_FIND_SPAN] = "SELECT 1 FROM spans WHERE id=?1 AND span_id=?2 AND trace_id=?3",
+	[ST_ADD_EVALUATION] = "INSERT OR IGNORE INTO evaluations(key, time_us, request_id, series, name, label, score, response_id,"
+		" trace_id, source) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
 	[ST_ADD_BILLING] = "INSERT INTO billing(from_us, to_us, provider, service, model, region, account, team, currency, unit,"
 		" description, cost_nusd, quantity, input_tokens, output_tokens, cached_tokens, requests, source, import_ref)"
 		" VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)",
@@ -292,7 +297,8 @@ int store_writer_append(struct store_writer *w, const struct batch *b, struct st
 	if (writer_begin(w, err))
 		return -1;
 	if (writer_begin_import(w, b, err) || writer_add_requests(w, b, counts, err) || writer_add_flags(w, b, counts, err) ||
-	    writer_add_feedback(w, b, counts, err) || writer_add_billing(w, b, counts, err) ||
+	    writer_add_feedback(w, b, counts, err) || writer_add_spans(w, b, counts, err) ||
+	    writer_add_evaluations(w, b, counts, err) || writer_add_billing(w, b, counts, err) ||
 	    writer_add_gauges(w, b, counts, err) || writer_add_rollouts(w, b, counts, err) ||
 	    writer_mark_import(w, b, err))
 		return writer_rollback(w);

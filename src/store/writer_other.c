@@ -51,6 +51,108 @@ int writer_add_billing(struct store_writer *w, const struct batch *b, struct sto
 	return 0;
 }
 
+/* Probes like a request: 1 inserted, 0 stored already. */
+static int place_span(struct store_writer *w, const struct span *s, struct err *err)
+{
+	sqlite3_stmt *add = w->st[ST_ADD_SPAN], *find = w->st[ST_FIND_SPAN];
+	int64_t id = id_first_us(s->end_us) + (int64_t)(hash_bytes(s->span_id, 8) & ((1u << ID_BITS) - 1));
+
+	sqlite3_bind_blob(find, 2, s->span_id, 8, SQLITE_STATIC);
+	sqlite3_bind_blob(find, 3, s->trace_id, 16, SQLITE_STATIC);
+	for (;; id++) {
+		sqlite3_bind_int64(add, 1, id);
+		if (sql_run(add, err))
+			return -1;
+		if (sqlite3_changes(w->db))
+			return 1;
+		sqlite3_bind_int64(find, 1, id);
+		int got = sql_step(find, err);
+		sqlite3_reset(find);
+		if (got)
+			return got < 0 ? -1 : 0;
+	}
+}
+
+int writer_add_spans(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err)
+{
+	sqlite3_stmt *st = w->st[ST_ADD_SPAN];
+
+	for (size_t i = 0; i < b->span_count; i++) {
+		const struct span *s = &b->spans[i];
+		const struct str texts[] = {s->name, s->service, s->error_type, s->source};
+		const int columns[] = {6, 7, 10, 11};
+
+		if (s->end_us <= 0 || s->end_us > ID_TIME_MAX_US - US_PER_DAY)
+			return err_set(err, "store: a span ends at %lld us, outside of 1970 to 2255: correct its time", (long long)s->end_us);
+		for (int c = 0; c < 4; c++) {
+			uint32_t id;
+
+			if (names_intern(&w->names, texts[c], &id, err))
+				return -1;
+			sqlite3_bind_int64(st, columns[c], id);
+		}
+		sqlite3_bind_blob(st, 2, s->trace_id, 16, SQLITE_STATIC);
+		sqlite3_bind_blob(st, 3, s->span_id, 8, SQLITE_STATIC);
+		if (s->has_parent)
+			sqlite3_bind_blob(st, 4, s->parent_id, 8, SQLITE_STATIC);
+		else
+			sqlite3_bind_null(st, 4);
+		sqlite3_bind_int(st, 5, s->kind);
+		sqlite3_bind_int64(st, 8, s->end_us - s->start_us);
+		sqlite3_bind_int(st, 9, s->status);
+		int placed = place_span(w, s, err);
+		if (placed < 0)
+			return -1;
+		counts->added += placed ? 1 : 0;
+		counts->duplicates += placed ? 0 : 1;
+	}
+	return 0;
+}
+
+static int add_evaluation(struct store_writer *w, const struct evaluation *e, struct store_counts *counts, struct err *err)
+{
+	sqlite3_stmt *st = w->st[ST_ADD_EVALUATION];
+	uint32_t name, label, source, series;
+	int64_t request = 0;
+	int joined = 0;
+
+	if (names_intern(&w->names, e->name, &name, err) || names_intern(&w->names, e->label, &label, err) ||
+	    names_intern(&w->names, e->source, &source, err) || names_leaf(&w->names, e->dims, &series, err))
+		return -1;
+	if (e->has_trace && (joined = writer_find_trace(w, e->trace_id, e->time_us, &request, err)) < 0)
+		return -1;
+	uint64_t key = hash_mix(hash_mix((uint64_t)e->time_us, (uint64_t)name << 32 | label),
+	                        hash_mix(e->has_trace ? hash_bytes(e->trace_id, 16) : 0, hash_bytes(e->response_id.ptr, e->response_id.len)));
+	sqlite3_bind_int64(st, 1, (int64_t)(key & INT64_MAX));
+	sqlite3_bind_int64(st, 2, e->time_us);
+	sqlite3_bind_int64(st, 4, series);
+	sqlite3_bind_int64(st, 5, name);
+	sqlite3_bind_int64(st, 6, label);
+	bind_real(st, 7, e->score);
+	sql_bind_str(st, 8, e->response_id);
+	sqlite3_bind_int64(st, 10, source);
+	sqlite3_bind_null(st, 3);
+	sqlite3_bind_null(st, 9);
+	if (joined)
+		sqlite3_bind_int64(st, 3, request);
+	if (e->has_trace)
+		sqlite3_bind_blob(st, 9, e->trace_id, 16, SQLITE_STATIC);
+	if (sql_run(st, err))
+		return -1;
+	bool fresh = sqlite3_changes(w->db) > 0;
+	counts->added += fresh ? 1 : 0;
+	counts->duplicates += fresh ? 0 : 1;
+	return 0;
+}
+
+int writer_add_evaluations(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err)
+{
+	for (size_t i = 0; i < b->evaluation_count; i++)
+		if (add_evaluation(w, &b->evaluations[i], counts, err))
+			return -1;
+	return 0;
+}
+
 static int gauge_series(struct store_writer *w, const struct gauge *g, int64_t *id, struct err *err)
 {
 	const struct str texts[] = {g->name, g->source, g->instance};

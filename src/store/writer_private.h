@@ -42,7 +42,7 @@ struct recent_time {
 enum statement {
 	ST_ADD_REQUEST, ST_GET_REQUEST, ST_SET_REQUEST, ST_REMOVE_REQUEST, ST_SCAN_REQUESTS,
 	ST_ADD_FEEDBACK, ST_FIND_FEEDBACK, ST_ADD_FLAG, ST_JOIN_FLAG, ST_WAITING_FLAGS,
-	ST_ADD_BILLING, ST_ADD_GAUGE_SERIES, ST_FIND_GAUGE_SERIES,
+	ST_ADD_SPAN, ST_FIND_SPAN, ST_ADD_EVALUATION, ST_ADD_BILLING, ST_ADD_GAUGE_SERIES, ST_FIND_GAUGE_SERIES,
 	ST_ADD_GAUGE, ST_ADD_GAUGE_END = ST_ADD_GAUGE + TIER_COUNT - 1,
 	ST_LAST_ROLLOUT, ST_ADD_ROLLOUT, ST_SEE_ROLLOUT, ST_ADD_ARM, ST_GET_ARMS,
 	ST_PUT_IMPORT, ST_FIND_IMPORT, ST_SET_META, ST_ADD_AUDIT,
@@ -98,6 +98,8 @@ int writer_load_waiting(struct store_writer *w, struct err *err);
 int writer_add_feedback(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
 /* Puts a feedback item's share into the rollups `sign` times. */
 void writer_count_feedback(struct store_writer *w, uint32_t series, int64_t time_us, int mood, int sign);
+int writer_add_spans(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
+int writer_add_evaluations(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
 int writer_add_billing(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
 int writer_add_gauges(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
 int writer_add_rollouts(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);

@@ -55,6 +55,8 @@ static int pack_request(struct store_writer *w, const struct request *r, struct 
 	p->has_span = r->has_span;
 	memcpy(p->trace_id, r->trace_id, 16);
 	memcpy(p->span_id, r->span_id, 8);
+	p->has_parent = r->has_parent;
+	memcpy(p->parent_id, r->parent_id, 8);
 	p->import_ref = w->import_ref;
 	for (int a = 0; a < ATTR_COUNT; a++)
 		p->attrs[a] = bounded(r->attrs[a]);
