@@ -277,9 +277,10 @@ static void write_table(const struct request_result *res, const struct window *w
                         struct buf *out)
 {
 	static const struct text_column columns[] = {
-		{"ID", true, 0},        {"END", true, 2},     {"SERVICE", true, 3}, {"DEPLOYMENT", true, 5},
-		{"MODEL", true, 1},     {"LATENCY", false, 0}, {"TTFT", false, 6},  {"IN", false, 4},
-		{"OUT", false, 4},      {"COST", false, 0},   {"RESULT", true, 0},  {"FLAGS", false, 7},
+		{"ID", COLUMN_WHOLE, 0},        {"END", COLUMN_WHOLE, 2},    {"SERVICE", true, 3},
+		{"DEPLOYMENT", true, 5}, {"MODEL", true, 1}, {"LATENCY", false, 0},
+		{"TTFT", false, 6},    {"IN", false, 4},   {"OUT", false, 4},
+		{"COST", false, 0},    {"RESULT", true, 0}, {"FLAGS", false, 7},
 	};
 	struct text_table *t = text_table_new(columns, sizeof columns / sizeof columns[0]);
 	char text[TIME_TEXT_BYTES], money[MONEY_TEXT_BYTES];
@@ -307,7 +308,8 @@ static void write_table(const struct request_result *res, const struct window *w
 	text_table_free(&t);
 	if (res->row_count == 0)
 		buf_puts(out, "no such request in this window: widen it with --since or --from\n");
-	if (w->summary.raw_from_us > w->view.from_us && w->summary.requests > 0)
+	if (w->summary.raw_from_us > w->view.from_us &&
+	    w->summary.raw_from_us > w->summary.first_us + US_PER_HOUR)
 		buf_printf(out, "single requests are kept back to %s\n",
 		           time_format(w->summary.raw_from_us, text));
 }

@@ -29,7 +29,7 @@ static void add_age(struct text_table *t, double age_s)
 static void write_table(const struct control_status *s, int width, struct buf *out)
 {
 	static const struct text_column columns[] = {
-		{"NAME", true, 0}, {"KIND", true, 2}, {"STATE", true, 0},
+		{"NAME", true, 0},   {"KIND", true, 2},  {"STATE", COLUMN_WHOLE, 0},
 		{"NEWEST", false, 1}, {"ROWS", false, 3}, {"REASON", true, 0},
 	};
 	struct text_table *t = text_table_new(columns, sizeof columns / sizeof columns[0]);

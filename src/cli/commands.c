@@ -3,7 +3,13 @@
 
 #include "cli/command.h"
 
-
 const struct command *const commands[] = {
+	&import_command,
+	&report_command,
+	&requests_command,
+	&snapshot_command,
+	&sources_command,
+	&prices_command,
+	&completion_command,
 	NULL,
 };

@@ -88,7 +88,7 @@ int cli_columns(int otherwise)
 	else if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
 		n = size.ws_col;
 	else
-		n = otherwise;
+		return otherwise;
 	return n < 20 ? 20 : n > 1000 ? 1000 : (int)n;
 }
 

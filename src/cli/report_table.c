@@ -113,11 +113,11 @@ static size_t make_columns(const struct report *r, struct text_column *columns)
 	size_t n = 0;
 
 	if (r->figures.step_us)
-		columns[n++] = (struct text_column){"TIME", true, 0};
+		columns[n++] = (struct text_column){"TIME", COLUMN_WHOLE, 0};
 	for (size_t i = 0; i < r->window.view.by_count; i++)
 		columns[n++] = (struct text_column){dim_heading(r->window.view.by[i]), true, 0};
 	if (n == 0)
-		columns[n++] = (struct text_column){"", true, 0};
+		columns[n++] = (struct text_column){"", COLUMN_WHOLE, 0};
 	memcpy(columns + n, own, sizeof own);
 	return n + TABLE_OWN_COLUMNS;
 }

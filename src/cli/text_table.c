@@ -92,7 +92,7 @@ static bool narrow_one(const struct text_table *t, int *widths)
 	size_t widest = t->column_count;
 
 	for (size_t i = 0; i < t->column_count; i++)
-		if (t->columns[i].left && widths[i] > LEFT_MIN &&
+		if (t->columns[i].left == 1 && widths[i] > LEFT_MIN &&
 		    (widest == t->column_count || widths[i] > widths[widest]))
 			widest = i;
 	if (widest == t->column_count)

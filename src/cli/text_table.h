@@ -9,9 +9,12 @@
 #include "base/buf.h"
 #include "base/str.h"
 
+#define COLUMN_WHOLE 2
+
 struct text_column {
 	const char *heading;
-	bool left;    /* left-aligned, and cut with an ellipsis rather than dropped */
+	int left;     /* 0: to the right; 1: to the left, cut with an ellipsis when there is no room;
+	                 COLUMN_WHOLE: to the left and never cut (ids, times) */
 	int priority; /* columns of the highest number go first; 0 stays */
 };
 struct text_table;
