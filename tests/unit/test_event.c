@@ -39,8 +39,10 @@ static void new_rows_know_nothing(void **state)
 		assert_false(bill->cost_known);
 		assert_int_equal(batch_add_late_flag(b)->flag.severity, -1);
 		assert_true(isnan(batch_add_rollout(b)->arms[ROLLOUT_ARMS_MAX - 1].actual_percent));
+		assert_true(isnan(batch_add_evaluation(b)->score));
 		batch_add_gauge(b);
-		assert_int_equal(batch_rows(b), 6);
+		batch_add_span(b);
+		assert_int_equal(batch_rows(b), 8);
 		batch_add_request(b)->input_tokens = 5;
 		b->has_import = true;
 		batch_reset(b);
@@ -122,6 +124,8 @@ static void fill_rest(struct batch *b)
 	struct billing *bill = batch_add_billing(b);
 	struct gauge *g = batch_add_gauge(b);
 	struct rollout_state *r = batch_add_rollout(b);
+	struct span *s = batch_add_span(b);
+	struct evaluation *e = batch_add_evaluation(b);
 
 	f->time_us = 1795440093000001;
 	f->text = STR_LIT("the answer was \xe2\x80\x9cwrong\xe2\x80\x9d");
@@ -142,6 +146,16 @@ static void fill_rest(struct batch *b)
 	r->arm_count = ROLLOUT_ARMS_MAX;
 	r->arms[0].deployment = STR_LIT("v1");
 	r->arms[0].desired_percent = 100;
+	s->start_us = 1795440093000000;
+	s->end_us = s->start_us + 250000;
+	s->kind = SPAN_TOOL;
+	s->has_parent = true;
+	memset(s->parent_id, 7, sizeof(s->parent_id));
+	s->name = STR_LIT("search");
+	e->time_us = 1795440093000000;
+	e->name = STR_LIT("helpfulness");
+	e->dims[DIM_MODEL] = STR_LIT("model1");
+	e->score = 0.5;
 	b->has_import = true;
 	b->import.key = UINT64_MAX;
 	b->import.name = STR_LIT("requests.jsonl.gz");
@@ -196,6 +210,12 @@ static void batches_come_back_as_they_went(void **state)
 	assert_int_equal(back->billing[0].input_tokens, INT64_C(40000000000));
 	assert_true(back->gauges[0].value < -2.4 && back->gauges[0].value > -2.6);
 	assert_int_equal(back->rollouts[0].arm_count, ROLLOUT_ARMS_MAX);
+	assert_int_equal(back->spans[0].end_us, 1795440093250000);
+	assert_int_equal(back->spans[0].kind, SPAN_TOOL);
+	assert_int_equal(back->spans[0].parent_id[7], 7);
+	assert_true(str_equal_c(back->spans[0].name, "search"));
+	assert_true(str_equal_c(back->evaluations[0].dims[DIM_MODEL], "model1"));
+	assert_true(back->evaluations[0].score > 0.4 && back->evaluations[0].score < 0.6);
 	assert_true(back->has_import && back->import.complete);
 	assert_true(back->import.key == UINT64_MAX);
 	batch_free(&b);
