@@ -15,6 +15,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "collect/import.h"
+#include "console/control_client.h"
 #include "daemon/writer.h"
 #include "parse/prices.h"
 #include "store/query.h"
@@ -39,7 +40,8 @@ struct run {
 	struct store_reader *reader;
 	struct import_result known;
 	struct import_mark *marks;
-	struct writer *writer;
+	struct writer *writer;    /* ours, or */
+	struct sink *remote;      /* the collector's */
 	struct tz *tz;
 	const char *maps[REPEATS_MAX], *sets[REPEATS_MAX];
 	uint64_t rejects_named;
@@ -222,10 +224,15 @@ static int read_marks(struct run *run, const char *store, struct err *err)
 	return 0;
 }
 
+/* A collector that holds the store takes the batches over its socket; else we are the writer. */
 static int open_sink(struct run *run, const struct global *g, struct err *err)
 {
 	struct writer_options how = {.queue_batches = 2, .store.now_us = 0};
 
+	if (store_writer_owner(g->store_path) != 0) {
+		run->job.sink = run->remote = control_client_sink(g->socket_path);
+		return 0;
+	}
 	if (writer_start(&run->writer, g->store_path, &how, err) != 0)
 		return -1;
 	run->job.sink = writer_sink(run->writer);
@@ -267,6 +274,8 @@ static int run_files(struct run *run, const struct global *g, const struct args 
 
 static void run_fini(struct run *run)
 {
+	if (run->remote)
+		run->remote->close(run->remote);
 	writer_stop(&run->writer);
 	import_result_fini(&run->known);
 	store_reader_close(&run->reader);
