@@ -27,7 +27,7 @@ struct wire_field {
 static inline struct wire_reader wire_open(struct str bytes)
 {
 	const uint8_t *at = (const uint8_t *)bytes.ptr;
-	return (struct wire_reader){at, at + bytes.len, false};
+	return (struct wire_reader){at, bytes.len ? at + bytes.len : at, false};
 }
 
 bool wire_varint_slow(struct wire_reader *r, uint64_t *out);
