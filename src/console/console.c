@@ -267,7 +267,7 @@ static int open_screen(struct app *a, struct err *err)
 	if (config) {
 		so.esc_delay_ms = (int)config->options[OPTION_ESCDELAY].number;
 		if (config->options[OPTION_GRAPH].number != GRAPH_BRAILLE)
-			options.graph = (int)config->options[OPTION_GRAPH].number;
+			so.graph = (int)config->options[OPTION_GRAPH].number;
 		a->mouse = config->options[OPTION_MOUSE].yes;
 		if (!theme)
 			theme = config->options[OPTION_THEME].text;

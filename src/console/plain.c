@@ -3,7 +3,6 @@
 #include "console/plain.h"
 
 #include <langinfo.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,15 +51,10 @@ static void screen_size(const struct console_options *o, int *width, int *height
 		*height = o->height;
 }
 
-/* ASCII only where the environment names a locale without UTF-8; no locale at all is no statement. */
+/* As the locale says that main() has set. */
 static bool wants_ascii(void)
 {
-	const char *all = getenv("LC_ALL"), *ctype = getenv("LC_CTYPE"), *lang = getenv("LANG");
-	const char *name = all && all[0] ? all : ctype && ctype[0] ? ctype : lang;
-
-	if (!name || !name[0] || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0)
-		return false;
-	return !strcasestr(name, "utf-8") && !strcasestr(name, "utf8");
+	return strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
 }
 
 /* Waits until the store can be read and holds a request, at most run_seconds. */

@@ -55,7 +55,8 @@ int deck_setup(struct deck *d, const struct console_options *o, struct tz **tz, 
 		snprintf(user, sizeof user, "%.31s", pw->pw_name);
 		d->user = user;
 	}
-	d->where = o->where;
+	memcpy(d->where.filters, o->where.filters, sizeof d->where.filters);
+	d->where.filter_count = o->where.filter_count;
 	d->context = o->context;
 	d->context_colour = o->context_colour;
 	d->demo = o->demo;
