@@ -211,7 +211,7 @@ static void show_table(const struct choice *c, const char *path, struct buf *out
 	bool all = c->one || c->word;
 
 	buf_puts(out, "price table ");
-	text_append_harmless(out, str_of(price_table_name(c->table)), 2 * PRICE_NAME_MAX_BYTES);
+	text_append_harmless(out, str_of(price_table_name(c->table)), PRICE_TITLE_MAX_BYTES);
 	buf_printf(out, ", %zu models, from ", price_count(c->table));
 	text_append_harmless(out, str_of(path), 4096);
 	buf_puts(out, "\nUSD per million tokens; – is not listed: cached and write then cost input, reasoning costs output\n\n");
@@ -367,7 +367,7 @@ static void compare(const struct price_table *old, const struct price_table *fre
 		gone += !same_name(fresh, price_at(old, i)->name);
 	buf_printf(out, "%zu model%s: %zu added, %zu changed, %zu gone against ", price_count(fresh),
 	           price_count(fresh) == 1 ? "" : "s", added, changed, gone);
-	text_append_harmless(out, str_of(price_table_name(old)), 2 * PRICE_NAME_MAX_BYTES);
+	text_append_harmless(out, str_of(price_table_name(old)), PRICE_TITLE_MAX_BYTES);
 	buf_puts(out, changed ? "\nchanged, USD per million in / out:\n" : "\n");
 	buf_append_str(out, buf_str(&lines));
 	if (changed > CHANGES_SHOWN)

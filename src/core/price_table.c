@@ -294,7 +294,7 @@ static struct str write_basis(struct price_table *t, const struct entry *e, cons
 	return line;
 }
 
-static void fill_rule(struct price_table *t, const struct entry *e, uint32_t level, enum price_tier tier)
+static void fill_rule(struct price_table *t, const struct entry *e, size_t level, enum price_tier tier)
 {
 	static const struct price_rates nothing = {-1, -1, -1, -1, -1, -1};
 	const struct price_model *m = &e->model;
@@ -336,15 +336,15 @@ void price_table_seal(struct price_table *t)
 		qsort(t->entries, t->count, sizeof(*t->entries), by_name);
 	for (size_t i = 0; i < t->count; i++) {
 		t->entries[i].rules = t->rule_count;
-		t->rule_count += (t->entries[i].model.threshold_count + 1) * PRICE_TIER_COUNT;
+		t->rule_count += ((size_t)t->entries[i].model.threshold_count + 1) * PRICE_TIER_COUNT;
 	}
 	t->rules = mem_zalloc((t->rule_count + 1) * sizeof(*t->rules));
-	while (slots < 2 * KEY_FORMS * (t->count + 1))
+	while (slots < (t->count + 1) * KEY_FORMS * 2)
 		slots *= 2;
 	t->slots = mem_zalloc(slots * sizeof(*t->slots));
 	t->slot_mask = slots - 1;
 	for (size_t i = 0; i < t->count; i++) {
-		for (uint32_t level = 0; level <= t->entries[i].model.threshold_count; level++)
+		for (size_t level = 0; level <= t->entries[i].model.threshold_count; level++)
 			for (int tier = 0; tier < PRICE_TIER_COUNT; tier++)
 				fill_rule(t, &t->entries[i], level, (enum price_tier)tier);
 		for (int form = 0; form < KEY_FORMS; form++)
@@ -477,7 +477,7 @@ const struct price_rule *price_rule(const struct price_table *t, const struct pr
 {
 	/* `model` is the first member, so that the entry is where its model is. */
 	const struct entry *e = (const struct entry *)(const void *)m;
-	uint32_t level = 0;
+	size_t level = 0;
 
 	while (level < m->threshold_count && input_tokens > m->thresholds[level].above_tokens)
 		level++;

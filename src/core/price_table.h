@@ -14,6 +14,7 @@
 #define PRICE_RATE_UNKNOWN INT64_C(-1)
 #define PRICE_RATE_MAX INT64_C(1000000000000) /* 1 USD a token */
 #define PRICE_NAME_MAX_BYTES 120              /* of a model's or table's name */
+#define PRICE_TITLE_MAX_BYTES 256             /* of a table's name and date together */
 #define PRICE_MODELS_MAX 50000
 
 /* Rates in pico-dollars a token; -1 = the table does not say. */

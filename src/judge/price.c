@@ -224,7 +224,7 @@ static void explain_inferred(const struct request *r, struct buf *out)
 		buf_puts(out, " prompt tokens");
 	}
 	buf_puts(out, "\n  price table     ");
-	text_append_harmless(out, receipt.table, 2 * PRICE_NAME_MAX_BYTES);
+	text_append_harmless(out, receipt.table, PRICE_TITLE_MAX_BYTES);
 	buf_puts(out, "\n");
 	if (receipt.cost_nusd != r->cost_nusd)
 		buf_printf(out, "  note            these lines add up to $%s: the request was changed after it was priced\n",

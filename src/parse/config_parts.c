@@ -80,7 +80,7 @@ static int flatten_children(struct flatten *f, const struct node *parent, const 
 			buf_puts(&child, n->key);
 		else
 			buf_printf(&child, "%zu", index);
-		bool own = !path && (strcmp(n->key, "name") == 0 || strcmp(n->key, "kind") == 0);
+		bool own = !path && n->key && (strcmp(n->key, "name") == 0 || strcmp(n->key, "kind") == 0);
 		result = own ? 0 : flatten_node(f, n, child.data);
 		buf_fini(&child);
 	}

@@ -17,32 +17,26 @@ static char *shown(const char *text, char out[96])
 	return out;
 }
 
-static int fail(struct config_reader *r, int line, int column, const char *fmt, va_list ap)
-{
-	char text[sizeof(r->err->text)];
-
-	vsnprintf(text, sizeof(text), fmt, ap);
-	return err_set(r->err, "%s:%d:%d: %s", r->path, line, column, text);
-}
-
 int config_fail(struct config_reader *r, const struct node *n, const char *fmt, ...)
 {
+	char text[sizeof(r->err->text)];
 	va_list ap;
 
 	va_start(ap, fmt);
-	fail(r, n->line, n->column, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return -1;
+	return err_set(r->err, "%s:%d:%d: %s", r->path, n->line, n->column, text);
 }
 
 int config_fail_key(struct config_reader *r, const struct node *n, const char *fmt, ...)
 {
+	char text[sizeof(r->err->text)];
 	va_list ap;
 
 	va_start(ap, fmt);
-	fail(r, n->key_line, n->key_column, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return -1;
+	return err_set(r->err, "%s:%d:%d: %s", r->path, n->key_line, n->key_column, text);
 }
 
 #define WORD_MAX 40

@@ -45,7 +45,6 @@ static int read_actuators(struct config_reader *r, const struct node *map, struc
 {
 	const struct node *one = node_get(map, "actuator"), *many = node_get(map, "actuators");
 	void *items = NULL;
-	int count;
 
 	if (one && many)
 		return config_fail_key(r, many, "give either `actuator` or `actuators`");
@@ -59,7 +58,7 @@ static int read_actuators(struct config_reader *r, const struct node *map, struc
 	}
 	if (!many)
 		return 0;
-	if ((count = config_list(r, many, sizeof(*out->actuators), &items)) < 0)
+	if (config_list(r, many, sizeof(*out->actuators), &items) < 0)
 		return -1;
 	out->actuators = items;
 	for (const struct node *n = many->child; n; n = n->next)

@@ -14,6 +14,8 @@
 #include "core/money.h"
 #include "parse/json.h"
 
+#define SOURCE_MAX_BYTES 480 /* of an address or another text of an entry */
+
 struct reader {
 	struct json_reader json;
 	struct arena arena;
@@ -181,8 +183,8 @@ static bool read_text(struct reader *r, enum json_token value, struct str *out)
 	if (value != JSON_STRING)
 		return json_skip(&r->json, value);
 	*out = json_text(&r->json, &r->arena);
-	if (out->len > PRICE_NAME_MAX_BYTES * 4)
-		out->len = PRICE_NAME_MAX_BYTES * 4;
+	if (out->len > SOURCE_MAX_BYTES)
+		out->len = SOURCE_MAX_BYTES;
 	return true;
 }
 
