@@ -6,7 +6,8 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 void log_set_level(enum log_level level); /* default WARNING */
-/* NULL restores stderr. The console turns lines into toasts with this. */
+/* NULL restores stderr. The console turns lines into toasts with this. Called with the log's lock
+ * held, from any thread: the sink must not log. */
 void log_set_sink(void (*sink)(enum log_level, const char *line, void *arg), void *arg);
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -29,13 +29,14 @@ static _Noreturn void exhausted(void)
 	static const char text[] =
 		"llmdeck: out of memory: free some, or ask for a shorter window or fewer groups\n";
 	void (*hook)(void) = exhausted_hook;
+	ssize_t written;
 
 	exhausted_hook = NULL;
 	if (hook != NULL)
 		hook();
-	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		_exit(71);
-	_exit(70);
+	written = write(STDERR_FILENO, text, sizeof(text) - 1);
+	(void)written; /* there is nobody else to tell */
+	_exit(EXIT_FAILURE);
 }
 
 void *mem_alloc(size_t bytes)

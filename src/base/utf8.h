@@ -29,9 +29,10 @@ size_t utf8_columns(struct str s);
 /* Appends `s` with everything dangerous made visible and harmless:
  *   C0 controls and DEL as ^[ style, C1 controls, bidi controls (U+061C, U+200E, U+200F,
  *   U+202A-202E, U+2066-2069), zero-width and invisible characters (U+200B-200D, U+2060-2064,
- *   U+FEFF, U+00AD, tags U+E0000-E007F), variation selectors, line and paragraph separators,
- *   private use and unassigned (width unknown) as U+FFFD; ill-formed bytes as U+FFFD; a tab and a
- *   newline as one space; at most two combining marks on a base character and none without a base.
+ *   U+FEFF, U+00AD, tags U+E0000-E007F), variation selectors, line and paragraph separators, fillers
+ *   and prepended marks, and whatever terminals do not agree on the width of (regional indicators,
+ *   skin tones, private use, unassigned) as U+FFFD; ill-formed bytes as U+FFFD; a tab and a newline
+ *   (LF or CR LF) as one space; at most two combining marks on a base character, none without a base.
  * Emoji joined by ZWJ therefore fall apart into single emoji of known width. The result is valid
  * UTF-8 in which utf8_columns() is what any terminal advances. `max_bytes` bounds the INPUT that is
  * looked at; a longer input ends in "…". */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -69,6 +70,7 @@ static void parses_doubles_as_the_c_library_does(void **state)
 	double v;
 
 	(void)state;
+	assert_false(str_to_double((struct str){NULL, 0}, &v));
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		assert_true(str_to_double(str_of(good[i]), &v));
 		assert_true(v >= strtod(good[i], NULL) && v <= strtod(good[i], NULL));
@@ -155,6 +157,54 @@ static void arena_keeps_alignment_and_content(void **state)
 	assert_string_equal(arena_copy(&a, "", 0), "");
 	arena_fini(&a);
 	assert_null(a.chunk);
+}
+
+static void say_goodbye(void)
+{
+	if (write(STDOUT_FILENO, "restored", 8) != 8)
+		_exit(1);
+}
+
+/* Asks for more than there can be, in a child; the hook runs first, then a sentence, then the end. */
+static void exhaustion_goes_through_one_door(void **state)
+{
+	char text[256] = "";
+	int ends[2], status;
+	ssize_t n = 0, got;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	if (child == 0) {
+		dup2(ends[1], STDOUT_FILENO);
+		dup2(ends[1], STDERR_FILENO);
+		mem_set_exhausted_hook(say_goodbye);
+		(void)mem_array(NULL, SIZE_MAX / 2, 3);
+		_exit(0);
+	}
+	close(ends[1]);
+	while ((got = read(ends[0], text + n, sizeof(text) - 1 - (size_t)n)) > 0)
+		n += got;
+	close(ends[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	assert_true(strncmp(text, "restoredllmdeck: out of memory", 30) == 0);
+}
+
+static void growing_doubles(void **state)
+{
+	size_t cap = 0;
+	int *numbers = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < 1000; i++) {
+		numbers = mem_grow(numbers, &cap, i + 1, sizeof(*numbers));
+		numbers[i] = (int)i;
+	}
+	assert_int_equal(cap, 1024);
+	assert_int_equal(numbers[999], 999);
+	free(numbers);
 }
 
 static void buffer_grows_and_is_stolen(void **state)
@@ -478,6 +528,8 @@ int main(void)
 		cmocka_unit_test(parses_doubles_as_the_c_library_does),
 		cmocka_unit_test(scales_exactly_half_to_even),
 		cmocka_unit_test(arena_keeps_alignment_and_content),
+		cmocka_unit_test(exhaustion_goes_through_one_door),
+		cmocka_unit_test(growing_doubles),
 		cmocka_unit_test(buffer_grows_and_is_stolen),
 		cmocka_unit_test(varints_round_trip),
 		cmocka_unit_test(varints_refuse_damage),
