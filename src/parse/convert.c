@@ -201,29 +201,44 @@ const char *convert_status(struct str s, uint8_t *status, uint16_t *http_status)
 	return NULL;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* A hex digit's value + 1; 0 for every other byte. */
+static const uint8_t hex_values[256] = {
+	['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8,
+	['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
-/* Exactly 2 * n hex digits, dashes aside. */
+/* Exactly 2 * n hex digits. */
 static bool hex_bytes(struct str s, uint8_t *out, size_t n)
 {
-	size_t done = 0;
-
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] == '-' && n == 16 && s.len == 36)
-			continue;
-		int v = hex_value(s.ptr[i]);
-		if (v < 0 || done == 2 * n)
+	if (s.len != 2 * n)
+		return false;
+	const uint8_t *p = (const uint8_t *)s.ptr;
+	for (size_t i = 0; i < n; i++) {
+		unsigned high = hex_values[p[2 * i]], low = hex_values[p[2 * i + 1]];
+		if (!high || !low)
 			return false;
-		out[done / 2] = (uint8_t)(done % 2 ? out[done / 2] | v : v << 4);
-		done++;
+		out[i] = (uint8_t)((high - 1) << 4 | (low - 1));
 	}
-	return done == 2 * n;
+	return true;
+}
+
+/* A UUID's 32 digits without its dashes. */
+static bool uuid_bytes(struct str s, uint8_t out[16])
+{
+	char bare[32];
+	size_t n = 0;
+
+	if (s.len != 36)
+		return false;
+	for (size_t i = 0; i < 36; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+		if (dash != (s.ptr[i] == '-'))
+			return false;
+		if (!dash)
+			bare[n++] = s.ptr[i];
+	}
+	return hex_bytes((struct str){bare, 32}, out, 16);
 }
 
 static bool all_zero(const uint8_t *bytes, size_t n)
@@ -238,7 +253,7 @@ bool convert_trace_id(struct str s, uint8_t out[16])
 {
 	if (value_is_absent(s))
 		return false;
-	if (!hex_bytes(s, out, 16)) {
+	if (!hex_bytes(s, out, 16) && !uuid_bytes(s, out)) {
 		uint64_t a = hash_bytes(s.ptr, s.len), b = hash_mix(a, s.len);
 		memcpy(out, &a, 8);
 		memcpy(out + 8, &b, 8);

@@ -154,16 +154,20 @@ static const char *pass_escape(const char *p, const char *end)
 	}
 }
 
-/* True when none of the eight bytes is a quote, a backslash, below 0x20 or above 0x7F. */
-static inline bool plain_word(const char *p)
+/* How many of the eight bytes at p come before the first that is a quote, a backslash, below 0x20 or
+ * above 0x7F. A borrow only reaches bytes behind a true hit, so the lowest hit is exact. */
+static inline unsigned plain_bytes(const char *p)
 {
 	uint64_t w;
 
 	memcpy(&w, p, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	w = __builtin_bswap64(w);
+#endif
 	uint64_t quote = w ^ (ONES * '"');
 	uint64_t slash = w ^ (ONES * '\\');
-	uint64_t odd = w | (w - ONES * 0x20) | (quote - ONES) | (slash - ONES);
-	return !(odd & HIGHS);
+	uint64_t odd = (w | (w - ONES * 0x20) | (quote - ONES) | (slash - ONES)) & HIGHS;
+	return odd ? (unsigned)__builtin_ctzll(odd) / 8 : 8;
 }
 
 /* Reads a string whose opening quote is at r->at into r->text. */
@@ -174,8 +178,9 @@ static bool read_string(struct json_reader *r)
 	r->escaped = false;
 	r->text.ptr = p;
 	for (;;) {
-		while (end - p >= 8 && plain_word(p))
-			p += 8;
+		unsigned plain = 8;
+		while (plain == 8 && end - p >= 8)
+			p += plain = plain_bytes(p);
 		if (p == end)
 			break;
 		unsigned char c = (unsigned char)*p;
