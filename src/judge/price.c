@@ -156,6 +156,7 @@ bool price_receipt(const struct request *r, struct price_receipt *out)
 	/* A price without an output count was given to a model that needs none. */
 	out->line_count = split(&b.rates, r, r->output_tokens >= 0, out->lines);
 	out->cost_nusd = total_nusd(out->lines, out->line_count);
+	out->cached_assumed_none = r->cached_tokens < 0 && r->input_tokens > 0 && b.rates.cached < b.rates.input;
 	return out->line_count > 0;
 }
 
@@ -226,6 +227,8 @@ static void explain_inferred(const struct request *r, struct buf *out)
 	buf_puts(out, "\n  price table     ");
 	text_append_harmless(out, receipt.table, PRICE_TITLE_MAX_BYTES);
 	buf_puts(out, "\n");
+	if (receipt.cached_assumed_none)
+		buf_puts(out, "  note            cached tokens were not reported: all input is billed at the full rate\n");
 	if (receipt.cost_nusd != r->cost_nusd)
 		buf_printf(out, "  note            these lines add up to $%s: the request was changed after it was priced\n",
 		           money_format_usd(receipt.cost_nusd, money));

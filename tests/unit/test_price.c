@@ -295,6 +295,10 @@ static void receipts_need_the_request_alone(void **state)
 	assert_non_null(strstr(text.data, "1,000,000 tokens ×       $3.00 per million = $3.000000000"));
 	assert_non_null(strstr(text.data, "re-priced above 200,000 prompt tokens"));
 	assert_non_null(strstr(text.data, "acme list 2026-11-20"));
+	assert_null(strstr(text.data, "not reported"));
+	r.cached_tokens = UNKNOWN_INT;
+	price_explain(&r, &text);
+	assert_non_null(strstr(text.data, "cached tokens were not reported"));
 	buf_fini(&text);
 
 	static const char *const broken[] = {"", "p1", "p2 in=1 out=2 table=x", "p1 in=x out=2 table=x",
