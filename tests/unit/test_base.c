@@ -469,6 +469,12 @@ static void paths_follow_the_environment(void **state)
 	p = path_data_file("no-such-file", &err);
 	assert_null(p);
 	assert_non_null(strstr(err.text, "no-such-file"));
+	p = path_data_file("prices.json", &err); /* run from a build folder: the source tree's */
+	if (p != NULL)
+		assert_true(str_ends_with(str_of(p), STR_LIT("prices.json")) && file_exists(p));
+	else
+		print_message("skipped: not run from a build folder, no installed prices.json\n");
+	free(p);
 	setenv("LLMDECK_DATA", "/etc", 1);
 	p = path_data_file("passwd", &err);
 	assert_string_equal(p, "/etc/passwd");
