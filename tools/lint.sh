@@ -84,11 +84,6 @@ else
 	echo "lint: no mandoc and no man: the man pages were not checked"
 fi
 
-# Names that the tables know and the man pages do not.
-if [ -x "$build/llmdeck" ]; then
-	tools/man-covers.sh "$build/llmdeck" >>"$faults"
-fi
-
 if command -v cppcheck >/dev/null 2>&1; then
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem --suppress=uninitvar --suppress=legacyUninitvar --error-exitcode=0 -j2 -I src -I . \
