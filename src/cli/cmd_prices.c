@@ -212,7 +212,7 @@ static void show_table(const struct choice *c, const char *path, struct buf *out
 
 	buf_puts(out, "price table ");
 	text_append_harmless(out, str_of(price_table_name(c->table)), PRICE_TITLE_MAX_BYTES);
-	buf_printf(out, ", %zu models, from ", price_count(c->table));
+	buf_printf(out, ", %zu model%s, from ", price_count(c->table), price_count(c->table) == 1 ? "" : "s");
 	text_append_harmless(out, str_of(path), 4096);
 	buf_puts(out, "\nUSD per million tokens; – is not listed: cached and write then cost input, reasoning costs output\n\n");
 	each_chosen(c, all, table_row, t);

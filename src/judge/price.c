@@ -10,6 +10,16 @@
 
 enum { LINES_MAX = 5 };
 
+static int64_t known(int64_t tokens)
+{
+	return tokens < 0 ? 0 : tokens;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* What the tokens cost at these rates; 0 lines when a needed count or rate is missing. Lines of no
  * tokens are left out but for input and output. */
 static uint32_t split(const struct price_rates *rates, const struct request *r, bool output_needed,
@@ -20,12 +30,12 @@ static uint32_t split(const struct price_rates *rates, const struct request *r, 
 
 	if (output < 0 && !output_needed)
 		output = 0;
-	if (input < 0 || output < 0 || (input > 0 && rates->input < 0) || (output > 0 && rates->output < 0))
+	if (input < 0 || output < 0)
 		return 0;
-	int64_t cached = r->cached_tokens < 0 ? 0 : r->cached_tokens < input ? r->cached_tokens : input;
+	int64_t cached = least(known(r->cached_tokens), input);
 	int64_t room = input - cached;
-	int64_t write = r->cache_write_tokens < 0 ? 0 : r->cache_write_tokens < room ? r->cache_write_tokens : room;
-	int64_t thought = r->reasoning_tokens < 0 ? 0 : r->reasoning_tokens < output ? r->reasoning_tokens : output;
+	int64_t write = least(known(r->cache_write_tokens), room);
+	int64_t thought = least(known(r->reasoning_tokens), output);
 
 	lines[n++] = (struct price_line){"uncached input", room - write, rates->input, 0};
 	if (cached)
@@ -37,8 +47,9 @@ static uint32_t split(const struct price_rates *rates, const struct request *r, 
 	if (thought)
 		lines[n++] = (struct price_line){"reasoning", thought, rates->reasoning, 0};
 	for (uint32_t i = 0; i < n; i++) {
-		int64_t rate = lines[i].tokens ? lines[i].rate_pusd : 0;
-		lines[i].cost_pusd = rate;
+		if (lines[i].tokens && lines[i].rate_pusd < 0)
+			return 0;
+		lines[i].cost_pusd = lines[i].rate_pusd;
 		lines[i].cost_pusd *= lines[i].tokens;
 	}
 	return n;
@@ -156,6 +167,9 @@ bool price_receipt(const struct request *r, struct price_receipt *out)
 	/* A price without an output count was given to a model that needs none. */
 	out->line_count = split(&b.rates, r, r->output_tokens >= 0, out->lines);
 	out->cost_nusd = total_nusd(out->lines, out->line_count);
+	int64_t room = r->input_tokens - least(known(r->cached_tokens), known(r->input_tokens));
+	out->details_cut = r->cached_tokens > r->input_tokens || r->cache_write_tokens > room ||
+	                   (r->output_tokens >= 0 && r->reasoning_tokens > r->output_tokens);
 	out->cached_assumed_none = r->cached_tokens < 0 && r->input_tokens > 0 && b.rates.cached < b.rates.input;
 	return out->line_count > 0;
 }
@@ -227,6 +241,8 @@ static void explain_inferred(const struct request *r, struct buf *out)
 	buf_puts(out, "\n  price table     ");
 	text_append_harmless(out, receipt.table, PRICE_TITLE_MAX_BYTES);
 	buf_puts(out, "\n");
+	if (receipt.details_cut)
+		buf_puts(out, "  note            the reported details exceed the token counts: billed only what the counts hold\n");
 	if (receipt.cached_assumed_none)
 		buf_puts(out, "  note            cached tokens were not reported: all input is billed at the full rate\n");
 	if (receipt.cost_nusd != r->cost_nusd)

@@ -39,6 +39,7 @@ struct price_receipt {
 	struct str model, table; /* as in the basis, which they point into */
 	struct str tier;         /* "standard", "flex", … */
 	int64_t above_tokens;    /* re-priced because the prompt had more than this; 0 = no */
+	bool details_cut;         /* the details added up to more than the totals */
 	bool cached_assumed_none; /* nobody said how much was cached, and it would have cost less */
 };
 /* Recomputes the receipt of a stored request from its cost_basis alone. False when the cost was

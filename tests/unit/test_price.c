@@ -168,6 +168,10 @@ static void overlapping_details_bill_no_token_twice(void **state)
 	r.cached_tokens = 5000;
 	r.reasoning_tokens = 400;
 	assert_int_equal(cost(t, PRICE_STANDARD, &r), 1000 * 100 + 10 * 2000);
+	struct buf text = {0};
+	price_explain(&r, &text);
+	assert_non_null(strstr(text.data, "the reported details exceed the token counts"));
+	buf_fini(&text);
 	price_table_free(&t);
 }
 
