@@ -1,4 +1,4 @@
-/* Nothing but tables. Rates add up to about 45 requests a second. */
+/* Nothing but tables. Rates add up to about 40 requests a second, bursts aside. */
 #include "collect/demo_fleet.h"
 
 #include <string.h>
@@ -37,14 +37,14 @@ enum { CHECKOUT, SEARCH, RETURNS, ROUTER, DOCS, CODE, CATALOG };
 
 const struct demo_service demo_services[DEMO_SERVICES] = {
 	[CHECKOUT] = {
-		.name = "checkout-assistant", .team = "commerce", .topic = "checkout", .per_s = 10,
+		.name = "checkout-assistant", .team = "commerce", .topic = "checkout", .per_s = 9,
 		.input = &chat_input, .output = &chat_output, .models = {{&gpt_4o, 0.7}, {&gpt_4o_azure, 0.3}},
 		.operation = "chat", .deployment = "v42", .staging = "v44-rc1", .prompt = "p16",
 		.cached_share = 0.55, .error_rate = 0.005, .flag_rate = 0.003, .feedback_rate = 0.06,
 		.streams = true,
 	},
 	[SEARCH] = {
-		.name = "search-summariser", .team = "search", .topic = "search summary", .per_s = 13,
+		.name = "search-summariser", .team = "search", .topic = "search summary", .per_s = 11,
 		.input = &code_input, .output = &code_output,
 		.models = {{&gpt_4o_mini, 0.75}, {&flash, 0.25}},
 		.operation = "chat", .deployment = "2.8.1", .staging = "2.9.0", .prompt = "sum-7",
@@ -52,7 +52,7 @@ const struct demo_service demo_services[DEMO_SERVICES] = {
 		.streams = true,
 	},
 	[RETURNS] = {
-		.name = "returns-agent", .team = "commerce", .topic = "return", .per_s = 4,
+		.name = "returns-agent", .team = "commerce", .topic = "return", .per_s = 3.5,
 		.input = &chat_input, .output = &chat_output, .models = {{&sonnet, 0.8}, {&haiku, 0.2}},
 		.operation = "chat", .tools = "lookup_order create_label refund check_policy",
 		.deployment = "v7", .staging = "v8-rc", .prompt = "ret-12",
@@ -60,20 +60,20 @@ const struct demo_service demo_services[DEMO_SERVICES] = {
 		.streams = true,
 	},
 	[ROUTER] = {
-		.name = "ticket-router", .team = "support", .topic = "ticket", .per_s = 8,
+		.name = "ticket-router", .team = "support", .topic = "ticket", .per_s = 6.5,
 		.input = &chat_input, .output = &label_output, .models = {{&mistral, 0.6}, {&gpt_4o_mini, 0.4}},
 		.operation = "chat", .deployment = "r14", .staging = "r15", .prompt = "route-3",
 		.cached_share = 0.40, .error_rate = 0.003, .flag_rate = 0.003, .feedback_rate = 0.004,
 	},
 	[DOCS] = {
-		.name = "docs-chat", .team = "docs", .topic = "documentation", .per_s = 2.5,
+		.name = "docs-chat", .team = "docs", .topic = "documentation", .per_s = 2.2,
 		.input = &long_input, .output = &long_output, .models = {{&flash, 0.8}, {&sonnet, 0.2}},
 		.operation = "chat", .tools = "search_docs open_page", .deployment = "v3.4", .staging = "v3.5",
 		.prompt = "docs-21", .cached_share = 0.70, .error_rate = 0.008, .flag_rate = 0.001,
 		.feedback_rate = 0.03, .streams = true,
 	},
 	[CODE] = {
-		.name = "code-review", .team = "platform", .topic = "review", .per_s = 4,
+		.name = "code-review", .team = "platform", .topic = "review", .per_s = 3.5,
 		.input = &code_input, .output = &chat_output,
 		.models = {{&sonnet, 0.45}, {&deepseek, 0.35}, {&o4_mini, 0.2}},
 		.operation = "chat", .tools = "read_file grep run_tests", .deployment = "main-5112",
@@ -81,7 +81,7 @@ const struct demo_service demo_services[DEMO_SERVICES] = {
 		.flag_rate = 0.0005, .feedback_rate = 0.02, .streams = true,
 	},
 	[CATALOG] = {
-		.name = "catalog-embedder", .team = "search", .topic = "catalogue", .per_s = 4,
+		.name = "catalog-embedder", .team = "search", .topic = "catalogue", .per_s = 3.3,
 		.input = &passage_input, .models = {{&embedding, 1}},
 		.operation = "embeddings", .deployment = "e5", .staging = "e6", .prompt = "",
 		.error_rate = 0.002,

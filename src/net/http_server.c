@@ -45,6 +45,7 @@ struct http_server {
 	int epoll_fd;
 	size_t in_flight_bytes, pending;
 	bool stopping;
+	bool resumed; /* connections were resumed: MHD must be run, its epoll descriptor does not say so */
 };
 
 static enum MHD_Result queue_reply(struct MHD_Connection *connection, const struct http_reply *reply)
@@ -273,6 +274,7 @@ static void resume(void *arg)
 	x->state = EXCHANGE_ANSWERED;
 	s->pending--;
 	MHD_resume_connection(x->connection);
+	s->resumed = true;
 }
 
 void http_answer(struct http_exchange *x, const struct http_reply *reply)
@@ -328,16 +330,15 @@ static void run_daemon(void *arg)
 static int64_t prepare(void *arg)
 {
 	struct http_server *s = arg;
-	MHD_UNSIGNED_LONG_LONG ms;
+	MHD_UNSIGNED_LONG_LONG ms = 0;
+	bool waits = MHD_get_timeout(s->daemon, &ms) == MHD_YES;
 
-	if (MHD_get_timeout(s->daemon, &ms) != MHD_YES)
-		return -1;
-	if (ms == 0) {
+	if (s->resumed || (waits && ms == 0)) {
+		s->resumed = false;
 		MHD_run(s->daemon);
-		if (MHD_get_timeout(s->daemon, &ms) != MHD_YES)
-			return -1;
+		waits = MHD_get_timeout(s->daemon, &ms) == MHD_YES;
 	}
-	return (int64_t)ms * US_PER_MS;
+	return waits ? (int64_t)ms * US_PER_MS : -1;
 }
 
 static void log_from_daemon(void *arg, const char *fmt, va_list ap)
