@@ -235,6 +235,9 @@ static int start_curses(struct screen *s, const char *term, struct err *err)
 	if (s->curses == NULL)
 		return err_set(err, "terminal: no description of \"%s\" nor of " FALLBACK_TERM
 		               ": install ncurses-base, or set TERM", term);
+	if (tigetstr("cup") == NULL)
+		return err_set(err, "terminal: \"%s\" cannot place its cursor: ask for a single screen as text, or "
+		               "set TERM to what it really is", term);
 	typeahead(-1);
 	scrollok(stdscr, FALSE);
 	leaveok(stdscr, FALSE);

@@ -100,8 +100,18 @@ static bool is_crash(int signal_number)
 	       signal_number == SIGILL || signal_number == SIGABRT || signal_number == SIGQUIT;
 }
 
+/* A stack that has run over cannot run its own crash handler. */
+static void provide_signal_stack(void)
+{
+	static char room[32768];
+	stack_t stack = {.ss_sp = room, .ss_size = sizeof(room)};
+
+	sigaltstack(&stack, NULL);
+}
+
 static void catch_signals(struct tty *t)
 {
+	provide_signal_stack();
 	for (size_t i = 0; i < WATCHED; i++) {
 		struct sigaction action = {.sa_flags = SA_RESTART};
 
@@ -109,7 +119,7 @@ static void catch_signals(struct tty *t)
 		action.sa_handler = on_signal;
 		if (is_crash(watched[i])) {
 			action.sa_handler = on_crash;
-			action.sa_flags = SA_NODEFER | (int)SA_RESETHAND;
+			action.sa_flags = SA_NODEFER | SA_ONSTACK | (int)SA_RESETHAND;
 		}
 		sigaction(watched[i], NULL, &t->saved[i]);
 		/* nohup and its like: what was ignored stays ignored. */
