@@ -17,7 +17,7 @@ static int read_all(int fd, const char *path, size_t max_bytes, struct buf *out,
 	size_t total = 0;
 
 	for (;;) {
-		size_t room = 64 * 1024;
+		const size_t room = (size_t)64 * 1024;
 		ssize_t n = read(fd, buf_reserve(out, room), room);
 
 		if (n < 0 && errno == EINTR)

@@ -16,7 +16,7 @@ struct shown {
 
 static struct shown show(struct str s)
 {
-	struct shown shown;
+	struct shown shown = {""};
 
 	text_harmless(shown.text, sizeof(shown.text), s);
 	return shown;
@@ -53,7 +53,7 @@ int view_add_filter(struct view *v, struct str text, struct err *err)
 
 int view_set_by(struct view *v, struct str text, struct err *err)
 {
-	enum dim by[DIM_COUNT];
+	enum dim by[DIM_COUNT] = {DIM_SERVICE};
 	size_t count = 0;
 
 	while (text.len > 0) {
