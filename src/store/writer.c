@@ -34,7 +34,7 @@ static const char *const statements[ST_COUNT] = {
 	[ST_GET_REQUEST] = "SELECT series, body FROM requests WHERE id=?1",
 	[ST_SET_REQUEST] = "UPDATE requests SET series=?2, body=?3 WHERE id=?1",
 	[ST_REMOVE_REQUEST] = "DELETE FROM requests WHERE id=?1",
-	[ST_SCAN_REQUESTS] = "SELECT id, series, body FROM requests WHERE id>=?1 AND id<?2 ORDER BY id",
+	[ST_SCAN_REQUESTS] = "SELECT id, series, body FROM requests WHERE id>=?1 AND id<?2 ORDER BY id DESC",
 	[ST_ADD_FEEDBACK] = "INSERT INTO feedback(id, key, series, counted_us, source_id, mood, score, rating, judge, language,"
 		" user, source, trace_id, request_id, import_ref, request_latency_us, request_cost_nusd, request_input_tokens,"
 		" request_output_tokens, request_status) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
