@@ -246,6 +246,26 @@ static void draw_cursor(struct plot *p, const struct chart *c)
 	}
 }
 
+/* Names in the top row, each in its series' style; only where the plot is high enough to spare it. */
+static void draw_legend(struct plot *p, const struct chart *c)
+{
+	int x = 1;
+
+	if (p->area.height < 4)
+		return;
+	for (size_t i = 0; i < c->series_count; i++) {
+		const struct chart_series *s = &c->series[i];
+
+		if (!s->name)
+			continue;
+		if (p->graph == GRAPH_ASCII)
+			surface_put(&p->area, x, 0, s->ascii ? (uint32_t)(unsigned char)s->ascii : '*', s->style);
+		else
+			surface_put(&p->area, x, 0, 0x2500, s->style);
+		x += 1 + surface_text(&p->area, x + 1, 0, s->style, s->name) + 1;
+	}
+}
+
 static char *utc_time(int64_t us, char *out)
 {
 	int64_t minutes = us / 60000000;
@@ -346,6 +366,7 @@ void chart_draw(struct surface *s, const struct chart *c)
 	else
 		for (size_t i = c->series_count; i-- > 0;)
 			draw_line(&p, &c->series[i]);
+	draw_legend(&p, c);
 	draw_cursor(&p, c);
 	if (label_columns > 0)
 		draw_ticks(s, &p, c, ticks, tick_count, label_columns);

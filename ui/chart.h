@@ -12,7 +12,7 @@ struct chart_series {
 	const double *values; /* one a bucket, oldest first; NaN = no data, a gap in the line */
 	size_t count;         /* of buckets; all series of a chart share them */
 	style style;          /* ROLE_SERIES1 … */
-	const char *name;     /* for the legend; NULL = none */
+	const char *name;     /* for the legend in the plot's top row; NULL = not in it */
 	char ascii;           /* its character in ASCII; 0 = '*' */
 };
 

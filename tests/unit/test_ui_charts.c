@@ -235,6 +235,23 @@ static void threshold_cursor_and_time(void **state)
 	surface_free(&s);
 }
 
+static void a_legend_names_the_lines(void **state)
+{
+	const double a[] = {1, 1, 1}, b[] = {2, 2, 2};
+	const struct chart_series series[] = {{a, 3, ROLE_SERIES1, "p50", '*'}, {b, 3, ROLE_SERIES2, "p95", '+'}};
+	struct chart c = chart_of(series, 2);
+	struct surface *s = canvas(12, 4, true);
+
+	(void)state;
+	c.no_axes = true;
+	c.low = 0;
+	c.high = 3;
+	chart_draw(s, &c);
+	assert_shows(s, " *p50 +p95\n++++++++++++\n************\n\n");
+	assert_int_equal(surface_at(s, 7, 0)->style, ROLE_SERIES2);
+	surface_free(&s);
+}
+
 /* Any numbers in any room: for the sanitizers to watch. */
 static void odd_sizes_and_numbers(void **state)
 {
@@ -335,6 +352,7 @@ int main(void)
 		cmocka_unit_test(axes_have_round_numbers),
 		cmocka_unit_test(a_new_bucket_shifts_the_picture),
 		cmocka_unit_test(threshold_cursor_and_time),
+		cmocka_unit_test(a_legend_names_the_lines),
 		cmocka_unit_test(odd_sizes_and_numbers),
 		cmocka_unit_test(numbers_read_well),
 		cmocka_unit_test(ticks_are_nice),

@@ -5,8 +5,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "base/utf8.h"
 #include "ui/surface.h"
 
@@ -110,6 +112,38 @@ static void outside_text_is_harmless(void **state)
 	surface_free(&s);
 }
 
+/* The list of naughty strings, raw: no cell ever holds what a terminal would act on. */
+static void naughty_strings_are_harmless(void **state)
+{
+	const char *shared = getenv("LLMDECK_SHARED");
+	char path[512];
+	struct buf text = {0};
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/data/parsers/blns.json", shared ? shared : "../shared");
+	if (file_read(path, 1 << 20, &text, NULL) != 0) {
+		print_message("skipped: no %s\n", path);
+		skip();
+	}
+	struct surface *s = surface_new(60, 1);
+	struct str rest = buf_str(&text);
+	while (rest.len > 0) {
+		surface_clear(s, ROLE_TEXT);
+		assert_true(surface_outside(s, 5, 0, 40, ROLE_TEXT, str_cut(&rest, '\n')) <= 40);
+		assert_whole(s);
+		for (int x = 0; x < 60; x++) {
+			const struct cell *c = surface_at(s, x, 0);
+
+			assert_true(c->ch[0] == 0 || utf8_width(c->ch[0]) >= 1);
+			assert_true(c->ch[1] == 0 || utf8_width(c->ch[1]) == 0);
+			if (x < 5 || x >= 45)
+				assert_int_equal(c->ch[0], ' ');
+		}
+	}
+	surface_free(&s);
+	buf_fini(&text);
+}
+
 static void rules_and_boxes(void **state)
 {
 	struct surface *s = surface_new(20, 4);
@@ -179,6 +213,7 @@ int main(void)
 		cmocka_unit_test(wide_characters_stay_whole),
 		cmocka_unit_test(marks_join_their_base),
 		cmocka_unit_test(outside_text_is_harmless),
+		cmocka_unit_test(naughty_strings_are_harmless),
 		cmocka_unit_test(rules_and_boxes),
 		cmocka_unit_test(ascii_text_has_only_ascii),
 		cmocka_unit_test(random_writes_stay_inside),
