@@ -37,15 +37,12 @@ static bool is_service_rule(const struct rule *rule)
 static int apps_load(const struct panel_query *query, void *state, struct err *err)
 {
 	struct apps *a = state;
-	int64_t until = query->now_us < query->view.to_us ? query->now_us : query->view.to_us;
 
 	a->by = query->form == PANEL_PAGE ? query->by : DIM_SERVICE;
 	if (fleet_groups(&a->groups, query, a->by, NEED_LATENCY, err) != 0 ||
 	    query_rollouts(query->reader, &query->view, &a->rollouts, err) != 0)
 		return -1;
-	a->seconds = (double)(until - a->groups.from_us) / 1e6;
-	if (a->seconds < 1)
-		a->seconds = 1;
+	a->seconds = query_seconds(query);
 	a->rules = rule_set_copy(query->rules);
 	for (size_t i = 0; a->by == DIM_SERVICE && i < a->rules->count; i++) {
 		const struct rule *rule = &a->rules->rules[i];
@@ -107,7 +104,7 @@ static void add_rollout(const struct apps *a, struct sheet *out, struct sheet_ro
 
 static void apps_rows(const void *state, const struct panel_frame *frame, struct sheet *out)
 {
-	static const struct sheet_column rollout = {"candidate_share", "ROLLOUT", 18, false, 2, true};
+	static const struct sheet_column rollout = {"candidate_share", "ROLLOUT", 17, false, 2, true};
 	const struct apps *a = state;
 
 	groups_sheet(&a->groups, a->by, a->seconds, apps_columns, APPS_COLUMNS, out);

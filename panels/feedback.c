@@ -86,7 +86,9 @@ static void feedback_head(const struct feedback_state *f, const struct panel_fra
 		int x = (int)strlen(title) + 4;
 		int width = s->width - x - 4;
 
-		draw_split(s, x, 0, width > 44 ? 44 : width, total);
+		width = width > 44 ? 44 : width;
+		surface_fill(s, (struct rect){x - 1, 0, width + 3, 1}, ' ', ROLE_TEXT);
+		draw_split(s, x, 0, width, total);
 	}
 }
 

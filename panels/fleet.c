@@ -15,6 +15,14 @@ static double covered_seconds(int64_t from_us, int64_t to_us, int64_t end_us)
 	return until > from_us + US_PER_S ? (double)(until - from_us) / (double)US_PER_S : 1;
 }
 
+double query_seconds(const struct panel_query *query)
+{
+	const struct view *v = &query->view;
+	int64_t from = v->from_us > query->data_from_us ? v->from_us : query->data_from_us;
+
+	return covered_seconds(from, v->to_us, query->now_us);
+}
+
 int fleet_load(struct fleet *f, const struct panel_query *query, unsigned needs,
                unsigned series_needs, struct err *err)
 {
@@ -32,7 +40,8 @@ int fleet_load(struct fleet *f, const struct panel_query *query, unsigned needs,
 	if (query_figures(query->reader, &view, needs, query->compare ? series_needs : 0, &f->before,
 	                  err) != 0)
 		return -1;
-	f->seconds = covered_seconds(f->now.from_us, f->now.to_us, f->end_us);
+	f->seconds = query_seconds(query);
+	f->has_before = query->data_from_us <= f->before.from_us + f->now.step_us;
 	f->before_seconds = covered_seconds(f->before.from_us, f->before.to_us, f->before.to_us);
 	return 0;
 }
@@ -50,6 +59,8 @@ struct value fleet_value(const struct fleet *f, enum metric m)
 
 struct value fleet_before(const struct fleet *f, enum metric m)
 {
+	if (!f->has_before)
+		return value_unknown();
 	return metric_value(m, &f->before.total.total, f->before_seconds);
 }
 

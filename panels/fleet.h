@@ -8,6 +8,7 @@
 struct fleet {
 	struct figures_result now, before;
 	double seconds, before_seconds; /* what the totals cover */
+	bool has_before;                /* the data reaches back over the whole window before */
 	int64_t end_us;                 /* end of what is known: the last step may be cut there */
 };
 
@@ -18,12 +19,15 @@ int fleet_load(struct fleet *f, const struct panel_query *query, unsigned needs,
 void fleet_fini(struct fleet *f);
 
 struct value fleet_value(const struct fleet *f, enum metric m);
+/* UNKNOWN when the data does not reach back over the whole window before. */
 struct value fleet_before(const struct fleet *f, enum metric m);
 /* One number a step, NaN where nothing is known; the step that has just begun is left out. `out` has
  * room for `cap`; returns how many. */
 size_t fleet_series(const struct fleet *f, enum metric m, double *out, size_t cap);
 size_t fleet_series_before(const struct fleet *f, enum metric m, double *out, size_t cap);
 
+/* The seconds that rates of this query are taken over: its window, as far as there is data for it. */
+double query_seconds(const struct panel_query *query);
 /* Totals by one dimension. */
 int fleet_groups(struct figures_result *out, const struct panel_query *query, enum dim by,
                  unsigned needs, struct err *err);

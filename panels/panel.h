@@ -28,6 +28,7 @@ struct panel_query {
 	enum dim by;        /* the page's grouping */
 	enum panel_form form;
 	int64_t now_us;     /* end of what is known: the clock when live, the data's end in a history */
+	int64_t data_from_us; /* when the store's data begins; 0 = unknown */
 	bool compare;       /* also load the series of the window before */
 	const struct rule_set *rules;
 };

@@ -46,11 +46,10 @@ static int load_arms(const struct panel_query *query, struct rollouts *r, size_t
 static int rollouts_load(const struct panel_query *query, void *state, struct err *err)
 {
 	struct rollouts *r = state;
-	int64_t until = query->now_us < query->view.to_us ? query->now_us : query->view.to_us;
 
 	if (query_rollouts(query->reader, &query->view, &r->rollouts, err) != 0)
 		return -1;
-	r->seconds = (double)(until - query->view.from_us) / 1e6;
+	r->seconds = query_seconds(query);
 	for (size_t i = 0; query->form == PANEL_PAGE && i < r->rollouts.row_count && i < PAGE_ROLLOUTS; i++) {
 		if (load_arms(query, r, i, err) != 0)
 			return -1;

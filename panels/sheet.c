@@ -143,21 +143,21 @@ static void draw_mark(struct surface *cell, style st, const void *arg)
 	            (st & 0xffu) == ROLE_SELECTED ? st : state_style(states[row->state]));
 }
 
-/* "v43 ███▒▒▒▒▒▒  25%" */
+/* "v43    ███▒▒▒▒▒  25%" */
 static void draw_share(struct surface *cell, style st, const void *arg)
 {
 	const struct sheet_row *row = arg;
 	struct str label = {0};
 	char percent[16];
-	int bar = cell->width - 10;
+	int bar = cell->width - 12;
 
 	for (int i = 0; i < SHEET_COLUMNS_MAX; i++)
 		label = row->cells[i].text.len > 0 ? row->cells[i].text : label;
 	if (isnan(row->bar))
 		return;
-	surface_outside(cell, 0, 0, 4, st, label);
+	surface_outside(cell, 0, 0, 6, st, label);
 	if (bar > 2)
-		rollout_draw(cell, 5, 0, bar, (st & 0xffu) == ROLE_SELECTED ? st : ROLE_SERIES4, row->bar);
+		rollout_draw(cell, 7, 0, bar, (st & 0xffu) == ROLE_SELECTED ? st : ROLE_SERIES4, row->bar);
 	snprintf(percent, sizeof percent, "%3.0f%%", row->bar * 100);
 	surface_text(cell, cell->width - 4, 0, st, percent);
 }

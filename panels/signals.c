@@ -129,6 +129,7 @@ static void signals_head(const struct signals *s, const struct panel_frame *fram
 	int64_t length = s->fleet.now.to_us - s->fleet.now.from_us;
 	char reference[FIGURE_TEXT_BYTES], right[80] = "", title[80];
 	char from[TIME_TEXT_BYTES], to[TIME_TEXT_BYTES];
+	int x;
 
 	snprintf(title, sizeof title, "signals, change vs %s", reference_format(length, reference));
 	if (surface->width < 50)
@@ -136,12 +137,13 @@ static void signals_head(const struct signals *s, const struct panel_frame *fram
 	if (l->limit > 0)
 		snprintf(right, sizeof right, "limit");
 	draw_head(surface, frame, title, right);
-	if (l->spark <= 0 || l->spark_width < 16 || (int)strlen(title) + 4 > l->spark + 20)
+	if (l->spark <= 0 || l->spark_width < 16)
 		return;
+	x = (int)strlen(title) + 4 > l->spark ? (int)strlen(title) + 4 : l->spark;
 	axis_time(s->fleet.now.from_us, length, frame->tz, from);
 	axis_time(s->fleet.end_us, length, frame->tz, to);
-	if ((int)strlen(title) + 3 < l->spark)
-		surface_text(surface, l->spark, 0, ROLE_MUTED, from);
+	if (x + 8 < l->spark + l->spark_width - 8)
+		surface_text(surface, x, 0, ROLE_MUTED, from);
 	draw_right(surface, l->spark, 0, l->spark_width, ROLE_MUTED, to);
 }
 

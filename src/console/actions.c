@@ -1,11 +1,11 @@
 /* The table, in the order in which help lists it. */
 #include "console/actions.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/utf8.h"
 
 const struct action console_actions[] = {
 	{ACT_HELP, "help", "?", "this help", DANGER_NONE},
@@ -50,12 +50,12 @@ const struct action console_actions[] = {
 static const struct {
 	int action;
 	const char *word;
-	enum { ANYWHERE, ON_TILES, ON_PAGE } where;
+	enum { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS } where;
 } offers[] = {
 	{ACT_HELP, "help", ANYWHERE},      {ACT_PALETTE, "cmd", ANYWHERE},
 	{ACT_FILTER, "filter", ANYWHERE},  {ACT_NEXT_PANEL, "panel", ON_TILES},
 	{ACT_OPEN, "open", ON_TILES},      {ACT_BACK, "back", ON_PAGE},
-	{ACT_GROUP, "group", ON_PAGE},     {ACT_SORT, "sort", ON_PAGE},
+	{ACT_GROUP, "group", ON_GROUPS},   {ACT_SORT, "sort", ON_GROUPS},
 	{ACT_ZOOM_IN, "zoom", ANYWHERE},   {ACT_PAUSE, "pause", ANYWHERE},
 	{ACT_QUIT, "quit", ANYWHERE},      {ACT_PAGE0 + 6, "monitor", ANYWHERE},
 	{ACT_PAGE0 + 4, "rollouts", ANYWHERE}, {ACT_PAGE0 + 7, "feedback", ANYWHERE},
@@ -91,6 +91,12 @@ static void first_key(const struct keymap *m, const struct action *a, struct buf
 	}
 }
 
+/* "?help" needs no blank, "z zoom" does. */
+static bool is_sign(const char *key)
+{
+	return ispunct((unsigned char)key[0]) && key[1] == '\0';
+}
+
 const char *actions_key_line(const struct keymap *m, const struct deck *d, int width, char *out,
                              size_t cap)
 {
@@ -102,12 +108,13 @@ const char *actions_key_line(const struct keymap *m, const struct deck *d, int w
 	for (size_t i = 0; i < sizeof offers / sizeof *offers; i++) {
 		char piece[64];
 
-		if ((offers[i].where == ON_TILES && page) || (offers[i].where == ON_PAGE && !page))
+		if ((offers[i].where == ON_TILES && page) || (offers[i].where >= ON_PAGE && !page) ||
+		    (offers[i].where == ON_GROUPS && !panels[d->place.panel]->groups))
 			continue;
 		first_key(m, action_of(offers[i].action), &key);
 		if (key.len == 0)
 			continue;
-		snprintf(piece, sizeof piece, "%s%s%s", key.data, key.len > 1 ? " " : "", offers[i].word);
+		snprintf(piece, sizeof piece, "%s%s%s", key.data, is_sign(key.data) ? "" : " ", offers[i].word);
 		if ((int)(len + strlen(piece)) > width || len + strlen(piece) + 3 > cap)
 			break;
 		len += (size_t)snprintf(out + len, cap - len, "%s  ", piece);

@@ -33,7 +33,7 @@ struct loader {
 	/* the thread's own */
 	struct store_reader *reader;
 	struct rule_set *rules;
-	int64_t version;
+	int64_t version, data_from_us;
 	struct {
 		uint64_t generation;
 		int64_t version, to_us, mono_us, took_us;
@@ -41,13 +41,13 @@ struct loader {
 };
 
 struct panel_snapshot *load_panel(struct store_reader *reader, const struct load_item *item,
-                                  const struct view *view, int64_t now_us, bool compare,
-                                  const struct rule_set *rules, struct err *err)
+                                  const struct view *view, int64_t now_us, int64_t data_from_us,
+                                  bool compare, const struct rule_set *rules, struct err *err)
 {
 	const struct panel *panel = panels[item->panel];
 	struct panel_query query = {.reader = reader, .view = *view, .by = item->by,
 	                            .form = item->form, .now_us = now_us, .compare = compare,
-	                            .rules = rules};
+	                            .data_from_us = data_from_us, .rules = rules};
 	struct panel_snapshot *s = mem_zalloc(sizeof *s);
 	int64_t started = clock_mono_us();
 
@@ -161,7 +161,7 @@ static void load_item(struct loader *l, const struct load_job *job, size_t i,
 	const struct load_item *item = &job->items[i];
 	struct panel_snapshot *s;
 
-	s = load_panel(l->reader, item, view, now_us, job->compare, l->rules, err);
+	s = load_panel(l->reader, item, view, now_us, l->data_from_us, job->compare, l->rules, err);
 	l->done[item->panel].generation = job->generation;
 	l->done[item->panel].version = l->version;
 	l->done[item->panel].to_us = view->to_us;
@@ -225,6 +225,7 @@ static void run_job(struct loader *l, const struct load_job *job)
 		wake_ui(l);
 		return;
 	}
+	l->data_from_us = summary.first_us;
 	publish_status(l, &summary, "");
 	view = job_view(job, &summary, clock_wall_us(), &now_us);
 	for (size_t i = 0; i < job->item_count && !must_break(l); i++) {

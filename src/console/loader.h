@@ -50,8 +50,8 @@ bool loader_status(struct loader *l, struct deck_status *out);
 
 /* The same load in the caller's thread, for one screen in a pipe. NULL with a sentence. */
 struct panel_snapshot *load_panel(struct store_reader *reader, const struct load_item *item,
-                                  const struct view *view, int64_t now_us, bool compare,
-                                  const struct rule_set *rules, struct err *err);
+                                  const struct view *view, int64_t now_us, int64_t data_from_us,
+                                  bool compare, const struct rule_set *rules, struct err *err);
 /* The job that loads what the deck shows. */
 void load_job_for(const struct deck *d, const struct load_item *items, size_t count, int64_t wall_us,
                   struct load_job *out);

@@ -51,7 +51,8 @@ int deck_setup(struct deck *d, const struct console_options *o, struct tz **tz, 
 	int64_t length = o->since_us;
 
 	deck_init(d);
-	if (pw) {
+	d->user = o->user;
+	if (pw && !o->user) {
 		snprintf(user, sizeof user, "%.31s", pw->pw_name);
 		d->user = user;
 	}
@@ -60,7 +61,7 @@ int deck_setup(struct deck *d, const struct console_options *o, struct tz **tz, 
 	d->context = o->context;
 	d->context_colour = o->context_colour;
 	d->demo = o->demo;
-	d->read_only = o->read_only;
+	d->read_only = true; /* nothing on the screen changes anything yet */
 	if (length <= 0 && o->config)
 		length = o->config->options[OPTION_WINDOW].number;
 	if (length > 0 || o->to_us > 0)
@@ -82,8 +83,8 @@ static void load_into(struct deck *d, struct store_reader *reader, const struct 
 	struct err err = {""};
 
 	panel_snapshot_free(&d->shown[item->panel]);
-	d->shown[item->panel] = load_panel(reader, item, &view, deck_now_us(d, wall_us), d->compare,
-	                                   rules, &err);
+	d->shown[item->panel] = load_panel(reader, item, &view, deck_now_us(d, wall_us),
+	                                   d->status.summary.first_us, d->compare, rules, &err);
 	if (!d->shown[item->panel])
 		snprintf(d->status.error, sizeof d->status.error, "%s", err.text);
 }

@@ -109,10 +109,10 @@ static void overview_two(struct layout *l)
 
 static void overview_three(struct layout *l)
 {
-	static const struct slot left[] = {{&signals_panel, 7, 7, 0}, {&apps_panel, 8, 12, 2},
-	                                   {&rollouts_panel, 4, 6, 0}, {&flags_panel, 5, 9, 1}};
-	static const struct slot right[] = {{&alerts_panel, 4, 6, 0}, {&feedback_panel, 9, 12, 2},
-	                                    {&slowest_panel, 6, 10, 0}};
+	static const struct slot left[] = {{&signals_panel, 7, 7, 0}, {&apps_panel, 8, 10, 1},
+	                                   {&rollouts_panel, 4, 6, 0}, {&flags_panel, 5, 8, 1},
+	                                   {&slowest_panel, 6, 10, 2}};
+	static const struct slot right[] = {{&alerts_panel, 4, 6, 0}, {&feedback_panel, 9, 12, 1}};
 	int side = l->body.width * 34 / 100, last = l->body.width * 26 / 100;
 	struct rect middle = {side + 1, l->body.y, l->body.width - side - last - 2, l->body.height};
 
@@ -208,14 +208,18 @@ size_t layout_items(const struct deck *d, const struct layout *l,
 
 int layout_chart_columns(const struct layout *l)
 {
+	const struct panel *const wide[] = {&cost_panel, &latency_panel, &errors_panel, &flags_panel,
+	                                    &requests_panel};
 	int widest = 20;
 
 	for (size_t i = 0; i < l->tile_count; i++) {
-		int width = l->tiles[i].rect.width - 8;
+		int columns = panels[l->tiles[i].panel] == &signals_panel ? l->tiles[i].rect.width - 48 : 0;
 
-		if (l->tiles[i].panel == panel_index(&signals_panel))
-			width = l->tiles[i].rect.width - 50;
-		widest = width > widest ? width : widest;
+		for (size_t k = 0; k < sizeof wide / sizeof *wide; k++) {
+			if (panels[l->tiles[i].panel] == wide[k])
+				columns = l->tiles[i].rect.width - 8;
+		}
+		widest = columns > widest ? columns : widest;
 	}
 	return widest > 180 ? 180 : widest;
 }
