@@ -12,8 +12,6 @@ static const struct command_option collect_options[] = {
 	{NULL, NULL, NULL},
 };
 
-extern const struct command collect_command;
-
 static int run(const struct global *g, int argc, char **argv)
 {
 	struct args a;

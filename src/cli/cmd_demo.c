@@ -37,8 +37,6 @@ static const struct command_option demo_options[] = {
 	{NULL, NULL, NULL},
 };
 
-extern const struct command demo_command;
-
 /* ── the private folder ────────────────────────────────────────────────────────────────────── */
 
 /* Removes the files in it and the folder itself; it never holds folders. */

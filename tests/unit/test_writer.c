@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,13 +267,13 @@ static void stop_stores_what_is_queued(void **state)
 
 static void *store_many(void *arg)
 {
-	static _Atomic uint32_t next;
+	static atomic_uint next;
 	struct sink *sink = arg;
 	struct err err;
 	struct sink_ack ack;
 
 	for (int i = 0; i < 25; i++) {
-		struct batch *b = batch_of(100000 + (next += 10), 10);
+		struct batch *b = batch_of(100000 + atomic_fetch_add(&next, 10), 10);
 
 		assert_int_equal(sink->store(sink, b, &ack, &err), SINK_OK);
 		assert_int_equal(ack.added, 10);
