@@ -4,12 +4,16 @@
 #include "cli/command.h"
 
 const struct command *const commands[] = {
+	&console_command,
+	&demo_command,
+	&collect_command,
 	&import_command,
 	&report_command,
 	&requests_command,
 	&snapshot_command,
 	&sources_command,
 	&prices_command,
+	&doctor_command,
 	&completion_command,
 	NULL,
 };

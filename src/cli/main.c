@@ -3,7 +3,6 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/args.h"
@@ -11,19 +10,14 @@
 #include "cli/global.h"
 #include "cli/output.h"
 
-/* A missing or misspelt locale must not cost the characters; who asks for C by name gets ASCII.
- * Numbers stay in the C locale, since JSON, CSV and SQL are written with them. */
+/* A missing or misspelt locale must not cost the characters, and "C" is what machines without one
+ * have: C.UTF-8 is always there. Numbers stay in the C locale, since JSON, CSV and SQL are written
+ * with them. */
 static void set_locale(void)
 {
-	static const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-	const char *asked = NULL;
+	const char *set = setlocale(LC_CTYPE, "");
 
-	for (size_t i = 0; i < 3 && asked == NULL; i++) {
-		const char *value = getenv(variables[i]);
-
-		asked = value && value[0] ? value : NULL;
-	}
-	if (asked == NULL || setlocale(LC_CTYPE, "") == NULL)
+	if (set == NULL || strcmp(set, "C") == 0 || strcmp(set, "POSIX") == 0)
 		setlocale(LC_CTYPE, "C.UTF-8");
 }
 

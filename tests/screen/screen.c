@@ -91,7 +91,7 @@ static void set_variable(const char *entry)
 static void set_environment(const char *const *env)
 {
 	static const char *const kept[] = {"PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
-	                                   "LLMDECK_SHARED"};
+	                                   "LLMDECK_SHARED", "LLMDECK_DATA"};
 	char *values[sizeof kept / sizeof kept[0]];
 	static const char *const own[] = {"HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME",
 	                                  "XDG_CONFIG_HOME", "XDG_DATA_HOME"};
