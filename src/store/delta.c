@@ -239,7 +239,8 @@ static int write_row(struct rollup_writer *w, enum tier t, struct names *n, stru
 	if (stored < 0)
 		return -1;
 	bool empty = rollup_is_empty(e->row);
-	if (empty && !stored)
+	/* Nothing is taken from a row that retention has removed. */
+	if (!stored && (empty || e->row->figures.requests < 0 || e->row->figures.feedback < 0))
 		return 0;
 	sqlite3_stmt *st = empty ? w->remove[t] : stored ? w->update[t] : w->insert[t];
 	sqlite3_bind_int64(st, 1, e->key);

@@ -1,0 +1,377 @@
+/* The recount. Hour by hour the raw rows and the feedback are added up just as the writer does it,
+ * and every stored row of the tiers up to one hour is compared with that, sketches cell by cell; a
+ * day is compared with its hours, and everything with the sum of the leaves. Hours whose raw rows
+ * retention has removed are compared tier with tier only. Memory: one hour's rollups. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/delta.h"
+#include "store/reader_private.h"
+#include "store/sql.h"
+
+struct check {
+	struct store_reader *r;
+	void (*finding)(const char *text, void *arg);
+	void (*progress)(double share, void *arg);
+	void *arg;
+	int64_t findings;
+	sqlite3_stmt *raw, *next_raw, *feedback, *next_feedback, *get[TIER_COUNT];
+	struct delta delta;
+	struct rollup stored, sum;
+	int64_t raw_rows, expected[TIER_COUNT];
+	int64_t first_us, last_us;
+};
+
+static void find(struct check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void find(struct check *c, const char *fmt, ...)
+{
+	struct buf b = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	c->findings++;
+	if (c->finding)
+		c->finding(b.data, c->arg);
+	buf_fini(&b);
+}
+
+static int check_sqlite(struct check *c, bool deep, struct err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int got;
+
+	if (sql_prepare(c->r->db, &st, deep ? "PRAGMA integrity_check" : "PRAGMA quick_check", err))
+		return -1;
+	while ((got = sql_step(st, err)) > 0)
+		if (!str_equal_c(sql_str(st, 0), "ok"))
+			find(c, "SQLite: %.*s", STR_ARG(sql_str(st, 0)));
+	sqlite3_finalize(st);
+	return got;
+}
+
+static int check_references(struct check *c, struct err *err)
+{
+	static const struct {
+		const char *sql, *what;
+	} checks[] = {
+		{"SELECT count(*) FROM feedback f WHERE NOT EXISTS (SELECT 1 FROM series s WHERE s.id=f.series AND s.kind=2)",
+		 "feedback items name a series that does not exist"},
+		{"SELECT count(*) FROM flags f WHERE request_id IS NOT NULL AND request_id>=(SELECT ifnull(max(value), 0)<<10 FROM meta"
+		 " WHERE key='raw_floor_us') AND NOT EXISTS (SELECT 1 FROM requests r WHERE r.id=f.request_id)",
+		 "late flags name a request that does not exist"},
+		{"SELECT count(*) FROM feedback WHERE import_ref<>0 AND import_ref NOT IN (SELECT ref FROM imports)",
+		 "feedback items name an import that does not exist"},
+		{"SELECT count(*) FROM billing WHERE import_ref<>0 AND import_ref NOT IN (SELECT ref FROM imports)",
+		 "billing rows name an import that does not exist"},
+		{"SELECT count(*) FROM rollout_arms WHERE rollout_id NOT IN (SELECT id FROM rollouts)",
+		 "rollout arms name a rollout that does not exist"},
+		{"SELECT count(*) FROM labels WHERE feedback_id NOT IN (SELECT id FROM feedback)",
+		 "labels name a feedback item that does not exist"},
+	};
+
+	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+		int64_t n;
+
+		if (sql_int(c->r->db, checks[i].sql, 0, &n, err))
+			return -1;
+		if (n)
+			find(c, "%lld %s", (long long)n, checks[i].what);
+	}
+	return 0;
+}
+
+static bool series_known(const struct check *c, uint32_t series)
+{
+	return series < c->r->names.series_count && c->r->names.series[series].kind == SERIES_IS_LEAF;
+}
+
+static int count_raw(struct check *c, int64_t hour_us, struct err *err)
+{
+	static _Thread_local struct packed p;
+	int got;
+
+	/* Rows of a crowded microsecond may stand a little later than they ended. */
+	sqlite3_bind_int64(c->raw, 1, id_first_us(hour_us));
+	sqlite3_bind_int64(c->raw, 2, id_first_us(hour_us + US_PER_HOUR + US_PER_S));
+	while ((got = sql_step(c->raw, err)) > 0) {
+		int64_t id = sqlite3_column_int64(c->raw, 0);
+		uint32_t series = (uint32_t)sqlite3_column_int64(c->raw, 1);
+
+		if (!pack_read(&p, id, sqlite3_column_blob(c->raw, 2), (size_t)sqlite3_column_bytes(c->raw, 2))) {
+			find(c, "request %llx: its row is damaged", (long long)id);
+			continue;
+		}
+		if (p.end_us < hour_us || p.end_us >= hour_us + US_PER_HOUR)
+			continue;
+		c->raw_rows++;
+		if (!series_known(c, series))
+			find(c, "request %llx: its series %u does not exist", (long long)id, series);
+		else
+			rollup_add(delta_leaf(&c->delta, series, p.end_us, c->r->floor_us[TIER_10S]), &p, 1);
+	}
+	return got;
+}
+
+static int count_feedback(struct check *c, int64_t hour_us, struct err *err)
+{
+	int got;
+
+	sqlite3_bind_int64(c->feedback, 1, hour_us);
+	sqlite3_bind_int64(c->feedback, 2, hour_us + US_PER_HOUR);
+	while ((got = sql_step(c->feedback, err)) > 0) {
+		uint32_t series = (uint32_t)sqlite3_column_int64(c->feedback, 0);
+		int mood = sqlite3_column_int(c->feedback, 2);
+
+		if (!series_known(c, series))
+			continue;
+		struct figures *f = &delta_leaf(&c->delta, series, sqlite3_column_int64(c->feedback, 1),
+		                                c->r->floor_us[TIER_10S])->figures;
+		f->feedback++;
+		f->positive += mood == MOOD_POSITIVE;
+		f->neutral += mood == MOOD_NEUTRAL;
+		f->negative += mood == MOOD_NEGATIVE;
+	}
+	return got;
+}
+
+/* Reads a stored row into c->stored: 1, 0 when there is none. */
+static int read_stored(struct check *c, enum tier t, int64_t key, struct err *err)
+{
+	rollup_reset(&c->stored);
+	sqlite3_bind_int64(c->get[t], 1, key);
+	int got = sql_step(c->get[t], err);
+	if (got > 0 && !rollup_decode_merge(&c->stored, key_bucket(key) * tier_us[t], sqlite3_column_blob(c->get[t], 0),
+	                                    (size_t)sqlite3_column_bytes(c->get[t], 0)))
+		find(c, "%s: row %lld is damaged", tier_table[t], (long long)key);
+	sqlite3_reset(c->get[t]);
+	return got;
+}
+
+static void say_difference(struct check *c, enum tier t, int64_t key, const struct rollup *want, const char *against)
+{
+	char when[32];
+	int64_t us = key_bucket(key) * tier_us[t];
+
+	sqlite3_snprintf(sizeof when, when, "%lld", us / US_PER_S);
+	find(c, "%s: series %u at %s s: %lld requests, %lld nano-dollars stored, %lld and %lld counted from %s", tier_table[t],
+	     key_series(key), when, (long long)c->stored.figures.requests, (long long)c->stored.figures.cost_nusd,
+	     (long long)want->figures.requests, (long long)want->figures.cost_nusd, against);
+}
+
+static int compare_tier(struct check *c, enum tier t, struct err *err)
+{
+	struct rollup *want;
+	uint64_t key;
+	size_t at = 0;
+
+	while ((want = intmap_next(&c->delta.rows[t], &at, &key))) {
+		if (!delta_is_stored(&c->r->names, key_series((int64_t)key)) || rollup_is_empty(want))
+			continue;
+		c->expected[t]++;
+		int got = read_stored(c, t, (int64_t)key, err);
+		if (got < 0)
+			return -1;
+		if (!got || !rollup_equal(&c->stored, want))
+			say_difference(c, t, (int64_t)key, want, "the raw rows");
+	}
+	return 0;
+}
+
+static int next_time(sqlite3_stmt *st, int64_t from, int64_t *us, bool is_id, struct err *err)
+{
+	sqlite3_bind_int64(st, 1, from);
+	int got = sql_step(st, err);
+	*us = got > 0 ? sqlite3_column_int64(st, 0) : INT64_MAX;
+	if (got > 0 && is_id)
+		*us = id_time_us(*us);
+	sqlite3_reset(st);
+	return got < 0 ? -1 : 0;
+}
+
+/* The next hour at or after `from_us` that has raw rows or feedback; INT64_MAX at the end. */
+static int next_hour(struct check *c, int64_t from_us, int64_t *hour_us, struct err *err)
+{
+	int64_t raw, feedback;
+
+	if (next_time(c->next_raw, id_first_us(from_us), &raw, true, err) ||
+	    next_time(c->next_feedback, from_us, &feedback, false, err))
+		return -1;
+	raw = raw < feedback ? raw : feedback;
+	*hour_us = raw == INT64_MAX ? INT64_MAX : raw / US_PER_HOUR * US_PER_HOUR;
+	return 0;
+}
+
+static int recount_raw(struct check *c, struct err *err)
+{
+	int64_t hour = c->r->raw_floor_us;
+
+	for (;; hour += US_PER_HOUR) {
+		if (next_hour(c, hour, &hour, err))
+			return -1;
+		if (hour == INT64_MAX)
+			return 0;
+		if (count_raw(c, hour, err) || count_feedback(c, hour, err))
+			return -1;
+		delta_propagate(&c->delta, &c->r->names);
+		for (int t = 0; t <= TIER_1H; t++)
+			if (reader_has_tier(c->r, (enum tier)t, hour) && compare_tier(c, (enum tier)t, err))
+				return -1;
+		delta_clear(&c->delta);
+		if (c->progress && c->last_us > c->first_us)
+			c->progress(0.9 * (double)(hour - c->first_us) / (double)(c->last_us - c->first_us), c->arg);
+	}
+}
+
+/* Rows that nothing explains. */
+static int count_rows(struct check *c, struct err *err)
+{
+	for (int t = 0; t <= TIER_1H; t++) {
+		int64_t floor = c->r->raw_floor_us > c->r->floor_us[t] ? c->r->raw_floor_us : c->r->floor_us[t], n;
+		char sql[128];
+
+		if (c->r->import_count && c->r->floor_us[t] > c->r->raw_floor_us && t != TIER_10S)
+			continue; /* imports keep rows below the floor */
+		sqlite3_snprintf(sizeof sql, sql, "SELECT count(*) FROM %s WHERE (id & 4294967295)>=%lld", tier_table[t],
+		                 floor / tier_us[t]);
+		if (sql_int(c->r->db, sql, 0, &n, err))
+			return -1;
+		if (n > c->expected[t])
+			find(c, "%s: %lld rows stand for nothing in the raw rows", tier_table[t], (long long)(n - c->expected[t]));
+	}
+	return 0;
+}
+
+/* Whether the next finer tier keeps this row's series and time. */
+static bool has_finer_rows(const struct check *c, enum tier t, int64_t key)
+{
+	uint32_t series = key_series(key);
+	const struct series *s = series < c->r->names.series_count ? &c->r->names.series[series] : NULL;
+
+	if (s && s->kind == SERIES_IS_MARGINAL && dim_first_tier((enum dim)s->dim) >= t)
+		return false;
+	return reader_has_tier(c->r, (enum tier)(t - 1), key_bucket(key) * tier_us[t]);
+}
+
+/* Compares each row of a coarse tier with the sum of the next finer one. */
+static int compare_upward(struct check *c, enum tier t, int64_t below_us, struct err *err)
+{
+	int64_t ratio = tier_us[t] / tier_us[t - 1];
+	sqlite3_stmt *st = NULL;
+	char sql[96];
+	int got, failed = 0;
+
+	sqlite3_snprintf(sizeof sql, sql, "SELECT id FROM %s WHERE (id & 4294967295)<%lld", tier_table[t],
+	                 (below_us + tier_us[t] - 1) / tier_us[t]);
+	if (sql_prepare(c->r->db, &st, sql, err))
+		return -1;
+	while (!failed && (got = sql_step(st, err)) > 0) {
+		int64_t key = sqlite3_column_int64(st, 0), fine = key_bucket(key) * ratio;
+
+		if (!has_finer_rows(c, t, key))
+			continue;
+		rollup_reset(&c->sum);
+		for (int64_t i = 0; i < ratio && failed >= 0; i++) {
+			failed = read_stored(c, (enum tier)(t - 1), rollup_key(key_series(key), fine + i), err);
+			if (failed > 0)
+				rollup_merge(&c->sum, &c->stored);
+		}
+		failed = failed < 0 || read_stored(c, t, key, err) < 0;
+		if (!failed && !rollup_equal(&c->stored, &c->sum))
+			say_difference(c, t, key, &c->sum, tier_table[t - 1]);
+	}
+	sqlite3_finalize(st);
+	return failed || got < 0 ? -1 : 0;
+}
+
+/* Everything of a day against the sum of its leaves. */
+static int compare_leaves(struct check *c, struct err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int got, failed = 0;
+
+	if (sql_prepare(c->r->db, &st, "SELECT id FROM rollups_1d WHERE id>=?1 AND id<?2", err))
+		return -1;
+	sqlite3_bind_int64(st, 1, rollup_key(SERIES_ALL, 0));
+	sqlite3_bind_int64(st, 2, rollup_key(SERIES_ALL + 1, 0));
+	while (!failed && (got = sql_step(st, err)) > 0) {
+		int64_t key = sqlite3_column_int64(st, 0);
+
+		rollup_reset(&c->sum);
+		for (size_t i = 0; i < c->r->names.series_count && failed >= 0; i++) {
+			if (c->r->names.series[i].kind != SERIES_IS_LEAF)
+				continue;
+			failed = read_stored(c, TIER_1D, rollup_key((uint32_t)i, key_bucket(key)), err);
+			if (failed > 0)
+				rollup_merge(&c->sum, &c->stored);
+		}
+		failed = failed < 0 || read_stored(c, TIER_1D, key, err) < 0;
+		if (!failed && !rollup_equal(&c->stored, &c->sum))
+			say_difference(c, TIER_1D, key, &c->sum, "its leaves");
+	}
+	sqlite3_finalize(st);
+	return failed || got < 0 ? -1 : 0;
+}
+
+static int check_totals(struct check *c, struct err *err)
+{
+	int64_t requests;
+
+	if (reader_meta(c->r, "requests", &requests, err))
+		return -1;
+	if (!c->r->raw_floor_us && requests != c->raw_rows)
+		find(c, "the store says %lld requests and holds %lld", (long long)requests, (long long)c->raw_rows);
+	return 0;
+}
+
+static int prepare(struct check *c, struct err *err)
+{
+	sqlite3 *db = c->r->db;
+	char sql[96];
+
+	for (int t = 0; t < TIER_COUNT; t++) {
+		sqlite3_snprintf(sizeof sql, sql, "SELECT figures FROM %s WHERE id=?1", tier_table[t]);
+		if (sql_prepare(db, &c->get[t], sql, err))
+			return -1;
+	}
+	return sql_prepare(db, &c->raw, "SELECT id, series, body FROM requests WHERE id>=?1 AND id<?2", err) ||
+	       sql_prepare(db, &c->next_raw, "SELECT id FROM requests WHERE id>=?1 ORDER BY id LIMIT 1", err) ||
+	       sql_prepare(db, &c->feedback, "SELECT series, counted_us, mood FROM feedback WHERE counted_us>=?1 AND counted_us<?2", err) ||
+	       sql_prepare(db, &c->next_feedback, "SELECT counted_us FROM feedback WHERE counted_us>=?1 ORDER BY counted_us LIMIT 1", err) ||
+	       reader_meta(c->r, "first_us", &c->first_us, err) || reader_meta(c->r, "last_us", &c->last_us, err) ? -1 : 0;
+}
+
+static void clean_up(struct check *c)
+{
+	for (int t = 0; t < TIER_COUNT; t++)
+		sqlite3_finalize(c->get[t]);
+	sqlite3_finalize(c->raw);
+	sqlite3_finalize(c->next_raw);
+	sqlite3_finalize(c->feedback);
+	sqlite3_finalize(c->next_feedback);
+	delta_fini(&c->delta);
+	rollup_fini(&c->stored);
+	rollup_fini(&c->sum);
+}
+
+int64_t store_check(struct store_reader *r, bool deep, void (*finding)(const char *text, void *arg),
+                    void (*progress)(double share, void *arg), void *arg, struct err *err)
+{
+	struct check c = {.r = r, .finding = finding, .progress = progress, .arg = arg};
+
+	if (reader_begin(r, err))
+		return -1;
+	int failed = check_sqlite(&c, deep, err) || check_references(&c, err);
+	if (!failed && deep)
+		failed = prepare(&c, err) || recount_raw(&c, err) || count_rows(&c, err) || check_totals(&c, err) ||
+		         compare_upward(&c, TIER_10M, r->raw_floor_us, err) || compare_upward(&c, TIER_1H, r->raw_floor_us, err) ||
+		         compare_upward(&c, TIER_1D, INT64_MAX / 2, err) || compare_leaves(&c, err);
+	clean_up(&c);
+	if (!failed && progress)
+		progress(1, arg);
+	reader_end(r, 0);
+	return failed ? -1 : c.findings;
+}
