@@ -303,6 +303,10 @@ static void end(struct collector *c)
 		control_quiesce(c->control);
 	if (c->host)
 		source_host_stop(c->host);
+	if (c->loop) {
+		loop_timer_free(c->loop, &c->pressure); /* it asks the writer */
+		loop_timer_free(c->loop, &c->watchdog);
+	}
 	writer_stop(&c->writer);
 	if (c->control)
 		say_farewell(c);

@@ -66,18 +66,24 @@ enum spawn_need spawn_needed(const char *store_path, const char *socket_path,
 
 /* ── the child's side ──────────────────────────────────────────────────────────────────────── */
 
-static void leave_terminal(const char *log_path)
+/* The parent's handlers know the parent's terminal and state: none of them may run here. */
+static void reset_signals(void)
 {
 	sigset_t none;
+
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void leave_terminal(const char *log_path)
+{
 	int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int log = log_path ? open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
 
 	setsid();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
 	if (nowhere >= 0) {
 		dup2(nowhere, STDIN_FILENO);
 		dup2(nowhere, STDOUT_FILENO);
@@ -91,6 +97,7 @@ static _Noreturn void child_main(const struct spawn_options *o, int fd)
 	struct err err = {""};
 
 	prctl(PR_SET_NAME, "llmdeck-collect");
+	reset_signals();
 	leave_terminal(o->log_path);
 	collector.parent_fd = fd;
 	int result = collector_run(&collector, &err);
