@@ -23,8 +23,8 @@ struct plot {
 	double low, high;
 	size_t buckets, group; /* buckets of the data; buckets joined in one column of dots */
 	size_t lead;           /* buckets missing before the first to fill its group */
-	size_t points;         /* columns of dots that have data, at the right */
-	int spread;            /* columns of dots a point takes */
+	size_t points;         /* of the line: groups that have buckets */
+	int64_t first, across; /* number of the first point since the epoch; points that fill the plot */
 	uint8_t *braille;      /* dots of each cell */
 };
 
@@ -94,20 +94,22 @@ static void fit_buckets(struct plot *p, const struct chart *c)
 
 	p->buckets = bucket_count(c);
 	p->group = 1;
-	p->lead = 0;
-	while (p->buckets > 0) {
-		int64_t length = c->step_us * (int64_t)p->group;
-
-		if (p->group > 1 && length > 0 && c->from_us > 0)
-			p->lead = (size_t)(c->from_us % length / c->step_us);
-		p->points = (p->lead + p->buckets + p->group - 1) / p->group;
-		if (p->points <= dots)
-			break;
-		p->group++;
-	}
+	p->across = 1;
 	if (p->buckets == 0)
-		p->points = 0;
-	p->spread = p->points ? (int)(dots / p->points) : 1;
+		return;
+	/* Groups may begin anywhere in the window: one point more than it holds when it begins with one. */
+	for (;; p->group++) {
+		p->across = (int64_t)((p->buckets + p->group - 1) / p->group + (p->group > 1));
+		if (p->across <= (int64_t)dots || dots < 2)
+			break;
+	}
+	if (c->step_us > 0 && c->from_us > 0) {
+		int64_t bucket = c->from_us / c->step_us;
+
+		p->lead = (size_t)(bucket % (int64_t)p->group);
+		p->first = bucket / (int64_t)p->group;
+	}
+	p->points = (p->lead + p->buckets + p->group - 1) / p->group;
 }
 
 /* The mean of the buckets behind one point; NaN when none has data. */
@@ -138,9 +140,18 @@ static int dot_row(const struct plot *p, double value)
 	return (int)lround((1 - share) * (p->dots_y - 1));
 }
 
+/* Column of dots where a point begins. Places are rounded by the point's number since the epoch, not
+ * in the window, so that a window that moves on shifts the whole picture and bends nothing. */
 static int point_column(const struct plot *p, size_t point)
 {
-	return p->dots_x - (int)(p->points - point) * p->spread;
+	int64_t end = (p->first + (int64_t)p->points) * p->dots_x / p->across;
+
+	return p->dots_x - (int)(end - (p->first + (int64_t)point) * p->dots_x / p->across);
+}
+
+static int point_width(const struct plot *p, size_t point)
+{
+	return point_column(p, point + 1) - point_column(p, point);
 }
 
 static void set_dot(struct plot *p, int x, int y, const struct chart_series *s)
@@ -190,9 +201,9 @@ static void draw_line(struct plot *p, const struct chart_series *s)
 			join(p, s, x0, y0, x, y);
 		set_dot(p, x, y, s);
 		/* A value holds for the whole of its bucket. */
-		for (int k = 1; k < p->spread; k++)
+		for (int k = 1; k < point_width(p, i); k++)
 			set_dot(p, x + k, y, s);
-		x0 = x + p->spread - 1;
+		x0 = x + point_width(p, i) - 1;
 		y0 = y;
 		before = true;
 	}
@@ -210,7 +221,7 @@ static void draw_columns(struct plot *p, const struct chart_series *s)
 		int eighths = (int)lround((share < 0 ? 0 : share > 1 ? 1 : share) * p->area.height * 8);
 		if (eighths == 0 && value > p->low)
 			eighths = 1;
-		for (int k = 0; k < p->spread; k++) {
+		for (int k = 0; k < point_width(p, i); k++) {
 			int x = point_column(p, i) + k, y = p->area.height - 1;
 
 			for (int left = eighths; left > 0; left -= 8, y--)
@@ -387,10 +398,12 @@ int64_t chart_time_at(const struct surface *s, const struct chart *c, int x)
 
 	if (!plan(&p, &copy, c, ticks, &tick_count, &label_columns) || p.points == 0)
 		return -1;
-	int dot = (x - label_columns) * (p.graph == GRAPH_BRAILLE ? 2 : 1) - point_column(&p, 0);
-	if (x < label_columns || x >= s->width || dot < 0)
+	int dot = (x - label_columns) * (p.graph == GRAPH_BRAILLE ? 2 : 1);
+	if (x < label_columns || x >= s->width || dot < point_column(&p, 0))
 		return -1;
-	size_t bucket = (size_t)(dot / p.spread) * p.group;
-	bucket = bucket < p.lead ? 0 : bucket - p.lead;
+	size_t point = 0;
+	while (point + 1 < p.points && point_column(&p, point + 1) <= dot)
+		point++;
+	size_t bucket = point * p.group < p.lead ? 0 : point * p.group - p.lead;
 	return bucket < p.buckets ? c->from_us + c->step_us * (int64_t)bucket : -1;
 }

@@ -32,10 +32,10 @@ struct chart {
 };
 
 /* Draws it into the whole surface: y labels at the left, the plot, time labels in the last row.
- * One bucket is one column of dots (braille) or cells at least, the newest at the right edge, so that
- * the picture shifts by whole buckets and never re-scales in time while it is drawn at one size. A
- * chart with more buckets than dots joins neighbours (their mean), on borders that do not move with
- * the window. */
+ * The buckets fill the plot, the newest at the right edge; a bucket's width in columns of dots never
+ * changes while the chart is drawn at one size, so that a new bucket shifts the picture and redraws
+ * nothing else. A chart with more buckets than dots joins neighbours (their mean), on borders that do
+ * not move with the window. */
 void chart_draw(struct surface *s, const struct chart *chart);
 
 /* The bucket that column x of a surface of this size shows; -1 when it shows none. For a mouse or a

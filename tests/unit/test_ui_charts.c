@@ -210,6 +210,42 @@ static void a_new_bucket_shifts_the_picture(void **state)
 	surface_free(&after);
 }
 
+/* Buckets that do not divide the width: the picture still moves as one. */
+static void odd_widths_shift_as_one(void **state)
+{
+	double values[80];
+
+	(void)state;
+	for (int i = 0; i < 80; i++)
+		values[i] = i % 7;
+	for (size_t count = 20; count < 70; count += 7) {
+		struct surface *before = canvas(47, 7, true), *after = canvas(47, 7, true);
+		struct chart_series series = {.values = values, .count = count, .style = ROLE_SERIES1};
+		struct chart c = chart_of(&series, 1);
+		int shift = 0, worst = 1000;
+
+		c.no_axes = true;
+		c.low = 0;
+		c.high = 6;
+		chart_draw(before, &c);
+		series.values = values + 1;
+		c.from_us += c.step_us;
+		chart_draw(after, &c);
+		if (count <= 47)
+			assert_int_equal(surface_at(before, 0, 6)->ch[0], '*'); /* it begins at the left edge */
+		for (; shift < 4 && worst > 0; shift++) {
+			worst = 0;
+			for (int y = 0; y < 7; y++)
+				for (int x = 1; x < 40; x++)
+					worst += surface_at(after, x, y)->ch[0] != surface_at(before, x + shift, y)->ch[0];
+		}
+		if (count <= 47)
+			assert_int_equal(worst, 0);
+		surface_free(&before);
+		surface_free(&after);
+	}
+}
+
 static void threshold_cursor_and_time(void **state)
 {
 	const double values[] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
@@ -351,6 +387,7 @@ int main(void)
 		cmocka_unit_test(a_line_in_each_graph),
 		cmocka_unit_test(axes_have_round_numbers),
 		cmocka_unit_test(a_new_bucket_shifts_the_picture),
+		cmocka_unit_test(odd_widths_shift_as_one),
 		cmocka_unit_test(threshold_cursor_and_time),
 		cmocka_unit_test(a_legend_names_the_lines),
 		cmocka_unit_test(odd_sizes_and_numbers),
