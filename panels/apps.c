@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
 
@@ -147,6 +148,7 @@ const struct panel apps_panel = {
 	        "exactly that service. On its page it groups by any dimension.",
 	.page = '6',
 	.groups = true,
+	.pace_us = 3 * US_PER_S,
 	.state_size = sizeof(struct apps),
 	.load = apps_load,
 	.fini = apps_fini,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/money.h"
+#include "base/clock.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
 
@@ -113,6 +114,7 @@ const struct panel cost_panel = {
 	        "are not free, they are missing, and the sum is then a lower bound (≥).",
 	.page = '6',
 	.groups = true,
+	.pace_us = 5 * US_PER_S,
 	.state_size = sizeof(struct cost),
 	.load = cost_load,
 	.fini = cost_fini,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
 #include "ui/bars.h"
@@ -136,6 +137,7 @@ const struct panel errors_panel = {
 	        "nothing for a failed call make the rate a lower bound (≥).",
 	.page = '6',
 	.groups = true,
+	.pace_us = 5 * US_PER_S,
 	.state_size = sizeof(struct errors),
 	.load = errors_load,
 	.fini = errors_fini,

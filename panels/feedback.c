@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
 #include "ui/bars.h"
@@ -252,6 +253,7 @@ const struct panel feedback_panel = {
 	        "withheld, and the figures stay.",
 	.page = '7',
 	.groups = true,
+	.pace_us = 5 * US_PER_S,
 	.state_size = sizeof(struct feedback_state),
 	.load = feedback_load,
 	.fini = feedback_fini,

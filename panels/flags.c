@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
 
@@ -138,6 +139,7 @@ const struct panel flags_panel = {
 	        "the user saw them.",
 	.page = '6',
 	.groups = true,
+	.pace_us = 5 * US_PER_S,
 	.state_size = sizeof(struct flags),
 	.load = flags_load,
 	.fini = flags_fini,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
 #include "ui/bars.h"
@@ -166,6 +167,7 @@ const struct panel latency_panel = {
 	        "1,000 requests are behind it. The boxes compare models on one scale.",
 	.page = '6',
 	.groups = true,
+	.pace_us = 5 * US_PER_S,
 	.state_size = sizeof(struct latency),
 	.load = latency_load,
 	.fini = latency_fini,

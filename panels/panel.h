@@ -59,6 +59,9 @@ struct panel {
 	const char *help;  /* a few sentences: what it shows, from where, how to read it */
 	char page;         /* digit of the page it belongs to: '6' monitor, '7' feedback, … */
 	bool groups;       /* its page has a breakdown by a dimension */
+	/* As a tile it is loaded at most so often: what changes on the screen travels over a slow line.
+	 * 0 = as often as the console looks for new data. */
+	int64_t pace_us;
 	size_t state_size;
 	/* Loader thread. Fills a zeroed state; on -1 what it made is freed with fini() and the old state
 	 * stays on screen, marked STALE. Under 20 ms for any window. */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
 
@@ -105,6 +106,7 @@ const struct panel requests_panel = {
 	        "the bucket in which it was completed.",
 	.page = '6',
 	.groups = true,
+	.pace_us = 5 * US_PER_S,
 	.state_size = sizeof(struct requests),
 	.load = requests_load,
 	.fini = requests_fini,

@@ -267,6 +267,7 @@ const struct panel rollouts_panel = {
 	        "share of requests that arrives in the window. They differ while a change is on its way, and "
 	        "when somebody else turned a knob. Latency, errors, cost, flags and mood are each arm's own.",
 	.page = '4',
+	.pace_us = 2 * US_PER_S,
 	.state_size = sizeof(struct rollouts),
 	.load = rollouts_load,
 	.fini = rollouts_fini,

@@ -216,6 +216,7 @@ const struct panel signals_panel = {
 	        "metric; the rule reads its own window, and what it saw stands before the limit once it is "
 	        "passed. Without a rule there is no limit, and ok means no more than that data arrives.",
 	.page = '6',
+	.pace_us = 2 * US_PER_S,
 	.state_size = sizeof(struct signals),
 	.load = signals_load,
 	.fini = signals_fini,

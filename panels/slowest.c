@@ -109,6 +109,7 @@ const struct panel slowest_panel = {
 	.help = "The slowest single requests among the newest raw rows of the last five minutes. The head "
 	        "says how far back it looked.",
 	.page = '6',
+	.pace_us = 10 * US_PER_S,
 	.state_size = sizeof(struct slowest),
 	.load = slowest_load,
 	.fini = slowest_fini,

@@ -196,12 +196,41 @@ static int wait_for_data(const char *store_path, struct err *err)
 	return summary.requests ? 0 : err_set(err, "demo: the fleet gives no data: %s", store_path);
 }
 
+/* Limits that fit the invented fleet, where the user's own config has none: a quiet fleet stays below
+ * all of them, the incident goes over some. */
+#define DEMO_RULES 6
+static size_t demo_rules(struct config_alert rules[DEMO_RULES])
+{
+	static const struct config_alert limits[DEMO_RULES] = {
+		{.name = "demo-cost", .metric = METRIC_COST_RATE, .limit = 450},
+		{.name = "demo-slow", .metric = METRIC_LATENCY_P95, .limit = 6, .severity = SEVERITY_CRITICAL},
+		{.name = "demo-ttft", .metric = METRIC_TTFT_P95, .limit = 3},
+		{.name = "demo-errors", .metric = METRIC_ERROR_RATE, .limit = 0.02},
+		{.name = "demo-flags", .metric = METRIC_FLAG_RATE, .limit = 10},
+		{.name = "demo-checkout", .metric = METRIC_LATENCY_P95, .limit = 5.5,
+		 .severity = SEVERITY_CRITICAL},
+	};
+
+	memcpy(rules, limits, sizeof limits);
+	for (size_t i = 0; i < DEMO_RULES; i++)
+		rules[i].window_us = 2 * US_PER_MIN;
+	view_add_filter(&rules[DEMO_RULES - 1].where, STR_LIT("service=checkout-assistant"), NULL);
+	return DEMO_RULES;
+}
+
 static int show(const struct global *g, const struct demo *d, struct err *err)
 {
+	struct config_alert rules[DEMO_RULES];
+	struct config shown = g->config; /* borrows: g keeps what it owns */
 	struct console_options o = {
 		.store_path = d->store_path, .socket_path = d->socket_path, .config_path = g->config_path,
-		.config = &g->config, .demo = true, .once = !isatty(STDOUT_FILENO),
+		.config = &shown, .demo = true, .once = !isatty(STDOUT_FILENO), .since_us = 15 * US_PER_MIN,
 	};
+
+	if (shown.alert_count == 0) {
+		shown.alert_count = demo_rules(rules);
+		shown.alerts = rules;
+	}
 
 	if (o.once && wait_for_data(d->store_path, err))
 		return -1;

@@ -117,7 +117,8 @@ static int draw_right_end(const struct deck *d, const struct frame_options *o, s
 {
 	struct piece p[5] = {{"", ROLE_TEXT, 1}, {"", ROLE_TEXT, 0}, {"", ROLE_MUTED, 4},
 	                     {"", ROLE_MUTED, 3}, {"", ROLE_MUTED, 2}};
-	int least = 4, width, x;
+	bool filtered = d->where.filter_count > 0 || d->find[0];
+	int least = 4, width, x, room = filtered ? s->width * 2 / 5 : s->width * 2 / 3;
 
 	window_text(d, p[0].text, sizeof p[0].text);
 	p[1].style = mode_text(d, o, p[1].text, sizeof p[1].text);
@@ -126,7 +127,7 @@ static int draw_right_end(const struct deck *d, const struct frame_options *o, s
 	clock_piece(d, o->wall_us, s->width >= 120, &p[3]);
 	snprintf(p[4].text, sizeof p[4].text, "%s%s%s", d->user ? d->user : "", d->user ? " " : "",
 	         d->read_only ? "RO" : "RW");
-	while (least > 0 && pieces_width(p, 5, least) > s->width * 2 / 3)
+	while (least > 0 && pieces_width(p, 5, least) > room)
 		least--;
 	width = pieces_width(p, 5, least);
 	x = s->width - width;

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 
 #define REOPEN_US US_PER_S
+#define SHOW_US (20 * US_PER_MS) /* what is there is shown when the rest takes longer than this */
 
 struct loader {
 	pthread_t thread;
@@ -148,6 +149,8 @@ static bool is_due(const struct loader *l, const struct load_job *job, size_t i,
 	if (job->frozen && strcmp(panels[panel]->name, "alerts") != 0)
 		return false;
 	pause = pause > 30 * US_PER_S ? 30 * US_PER_S : pause;
+	if (job->items[i].form == PANEL_TILE && pause < panels[panel]->pace_us)
+		pause = panels[panel]->pace_us;
 	if (pause < 20 * l->done[panel].took_us)
 		pause = 20 * l->done[panel].took_us;
 	if (since < pause)
@@ -171,7 +174,6 @@ static void load_item(struct loader *l, const struct load_job *job, size_t i,
 	l->done[item->panel].took_us = s->took_us;
 	s->generation = job->generation;
 	publish(l, item->panel, s);
-	wake_ui(l);
 }
 
 static int open_store(struct loader *l, struct err *err)
@@ -211,7 +213,7 @@ static void run_job(struct loader *l, const struct load_job *job)
 	struct store_summary summary;
 	struct err err = {""}, failed = {""};
 	struct view view;
-	int64_t now_us;
+	int64_t now_us, woken;
 
 	if (open_store(l, &err) != 0) {
 		publish_status(l, NULL, err.text);
@@ -228,7 +230,12 @@ static void run_job(struct loader *l, const struct load_job *job)
 	l->data_from_us = summary.first_us;
 	publish_status(l, &summary, "");
 	view = job_view(job, &summary, clock_wall_us(), &now_us);
+	woken = clock_mono_us();
 	for (size_t i = 0; i < job->item_count && !must_break(l); i++) {
+		if (clock_mono_us() - woken > SHOW_US) {
+			wake_ui(l);
+			woken = clock_mono_us();
+		}
 		if (!is_due(l, job, i, &view, clock_mono_us()))
 			continue;
 		err.text[0] = '\0';
