@@ -23,6 +23,7 @@
 #define SERIES_LIMIT_DEFAULT 10000
 #define LEAF_ROWS_MAX 16000u /* accumulated before they are written out: bounds memory */
 #define TOPS_MAX 512u
+#define BUSY_MS 5000
 
 const char *const meta_name[META_COUNT] = {
 	"commit_us", "requests", "feedback", "billing", "first_us", "last_us", "floor_10s_us", "floor_1m_us",
@@ -99,7 +100,6 @@ static int set_up_connection(sqlite3 *db, const struct store_options *o, bool se
 	int persist = 1;
 	char text[256];
 
-	sqlite3_busy_timeout(db, 3000);
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
 	snprintf(text, sizeof text, "PRAGMA synchronous=%s; PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=%d;"
 	         "PRAGMA secure_delete=%s; PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY",
@@ -116,6 +116,7 @@ static int open_main(struct store_writer *w, struct err *err)
 	if (sqlite3_open_v2(w->path, &w->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		return sql_fail(w->db, "opening the store", err);
 	sqlite3_extended_result_codes(w->db, 1);
+	sqlite3_busy_timeout(w->db, BUSY_MS);
 	if (schema_check(w->db, w->path, &version, err))
 		return -1;
 	if (version == 0 && sql_exec(w->db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL", err))
@@ -134,6 +135,7 @@ static void open_texts(struct store_writer *w)
 
 	if (create_file(path, 0600, &err) ||
 	    sqlite3_open_v2(path, &w->texts, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
+	    sqlite3_busy_timeout(w->texts, BUSY_MS) != SQLITE_OK ||
 	    sql_exec(w->texts, "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL", &err) ||
 	    set_up_connection(w->texts, &w->options, true, &err) || schema_migrate_text(w->texts, &err) ||
 	    sql_prepare(w->texts, &w->add_text, "INSERT OR REPLACE INTO texts(id, text) VALUES(?1, ?2)", &err) ||

@@ -469,8 +469,10 @@ static void write_for_ever(void)
 	struct store_options o = {.now_us = NOW_US};
 	uint64_t n = (uint64_t)getpid() << 20;
 
-	if (store_writer_open(&w, path, &o, &err))
+	if (store_writer_open(&w, path, &o, &err)) {
+		fprintf(stderr, "%s\n", err.text);
 		_exit(1);
+	}
 	for (;;) {
 		for (int i = 0; i < 400; i++, n++) {
 			struct request *r = add_request(NOW_US - (int64_t)(n * 7919 % 7200) * US_PER_S - 1, (uint8_t)n);
@@ -479,8 +481,10 @@ static void write_for_ever(void)
 			memcpy(r->trace_id, &n, 8);
 		}
 		add_feedback("", 0, NOW_US - (int64_t)(n % 100000));
-		if (store_writer_append(w, b, &counts, &err) || store_writer_commit(w, &err))
+		if (store_writer_append(w, b, &counts, &err) || store_writer_commit(w, &err)) {
+			fprintf(stderr, "%s\n", err.text);
 			_exit(1);
+		}
 		batch_reset(b);
 	}
 }
