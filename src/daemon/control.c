@@ -1,5 +1,5 @@
 /* Each path is one row: method, role, bound, handler. admit() checks the role before the body is
- * read, so that a stranger cannot even make us read. */
+ * kept, so that a stranger cannot fill our memory. */
 #include "daemon/control.h"
 
 #include <stdlib.h>

@@ -18,6 +18,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define SWALLOW_MAX_BYTES ((size_t)64 << 20) /* of a refused body */
+
 enum exchange_state {
 	EXCHANGE_READING,  /* the body is coming in */
 	EXCHANGE_HANDLING, /* the handler has it; the connection is suspended once handle() returned */
@@ -27,12 +29,14 @@ enum exchange_state {
 struct http_exchange {
 	struct http_server *server;
 	struct MHD_Connection *connection;
-	const struct http_route *route;
+	const struct http_route *route; /* NULL: there is none, and it is refused */
 	char *path;
 	struct buf body;
 	size_t accounted_bytes; /* of the server's in-flight sum */
 	struct peer peer;
 	enum exchange_state state;
+	bool refused; /* the answer was decided before the handler saw it */
+	size_t swallowed_bytes;
 	int status, retry_after_s;
 	const char *type, *allow;
 	struct buf answer;
@@ -77,21 +81,23 @@ static void append_error(struct buf *out, const char *sentence)
 	buf_puts(out, "}\n");
 }
 
-/* Refuses before the body was read; MHD then closes the connection. */
-static enum MHD_Result refuse(struct MHD_Connection *connection, struct http_reply *reply,
-                              const char *sentence)
+/* Decides the answer before or while the body comes in: what is left of the body is swallowed, and
+ * the answer given at its end. To close at once would lose the answer, since a sender that is still
+ * writing sees a broken pipe first. */
+static void refuse(struct http_exchange *x, const struct http_reply *reply, const char *sentence)
 {
-	struct buf body = {0};
-
-	if (!reply->body.len) {
-		append_error(&body, sentence);
-		reply->type = "application/json";
-		reply->body = buf_str(&body);
-	}
-	enum MHD_Result result = queue_reply(connection, reply);
-
-	buf_fini(&body);
-	return result;
+	x->server->in_flight_bytes -= x->accounted_bytes;
+	x->accounted_bytes = 0;
+	buf_fini(&x->body);
+	x->refused = true;
+	x->status = reply->status;
+	x->allow = reply->allow;
+	x->retry_after_s = reply->retry_after_s;
+	x->type = reply->body.len ? reply->type : "application/json";
+	if (reply->body.len)
+		buf_append_str(&x->answer, reply->body);
+	else
+		append_error(&x->answer, sentence);
 }
 
 static void read_peer(struct MHD_Connection *connection, struct peer *out)
@@ -150,54 +156,55 @@ static void exchange_free(struct http_exchange *x)
 	free(x);
 }
 
-static enum MHD_Result open_exchange(struct http_server *s, struct MHD_Connection *connection,
-                                     const char *method, const char *path, void **slot)
+static void refuse_too_large(struct http_exchange *x)
+{
+	refuse(x, &(struct http_reply){.status = MHD_HTTP_CONTENT_TOO_LARGE},
+	       "the body is too large for this path: send smaller batches");
+}
+
+static struct http_exchange *open_exchange(struct http_server *s, struct MHD_Connection *connection,
+                                           const char *method, const char *path)
 {
 	struct http_reply reply = {0};
 	struct err err = {""};
 	const struct http_route *route = find_route(s, method, path, &reply);
-
-	if (!route)
-		return refuse(connection, &reply, reply.status == MHD_HTTP_NOT_FOUND
-		              ? "no such path: see llmdeck(1) for what the socket offers"
-		              : "this path takes another method");
 	struct http_exchange *x = exchange_new(s, connection, route, path);
 
+	if (!route) {
+		refuse(x, &reply, reply.status == MHD_HTTP_NOT_FOUND
+		       ? "no such path: see llmdeck(1) for what the socket offers"
+		       : "this path takes another method");
+		return x;
+	}
 	read_peer(connection, &x->peer);
 	reply.status = MHD_HTTP_FORBIDDEN;
-	if (route->admit && !route->admit(route->arg, &x->peer, &reply, &err)) {
-		exchange_free(x);
-		return refuse(connection, &reply, err.text);
-	}
-	if (!length_fits(connection, route->body_max_bytes)) {
-		exchange_free(x);
-		reply = (struct http_reply){.status = MHD_HTTP_CONTENT_TOO_LARGE};
-		return refuse(connection, &reply, "the body is too large for this path: send smaller batches");
-	}
-	*slot = x;
-	return MHD_YES;
+	if (route->admit && !route->admit(route->arg, &x->peer, &reply, &err))
+		refuse(x, &reply, err.text);
+	else if (!length_fits(connection, route->body_max_bytes))
+		refuse_too_large(x);
+	return x;
 }
 
-/* Adds a piece of the body. What goes over the bounds is swallowed and answered at the end. */
-static void read_body(struct http_exchange *x, const char *bytes, size_t len)
+/* Adds a piece of the body; false when even swallowing it has gone on for too long. */
+static bool read_body(struct http_exchange *x, const char *bytes, size_t len)
 {
 	struct http_server *s = x->server;
 
-	if (x->status)
-		return;
+	if (x->refused) {
+		x->swallowed_bytes += len;
+		return x->swallowed_bytes <= SWALLOW_MAX_BYTES;
+	}
 	if (x->body.len + len > x->route->body_max_bytes) {
-		x->status = MHD_HTTP_CONTENT_TOO_LARGE;
+		refuse_too_large(x);
 	} else if (s->in_flight_bytes + len > s->options.in_flight_max_bytes) {
-		x->status = MHD_HTTP_SERVICE_UNAVAILABLE;
+		refuse(x, &(struct http_reply){.status = MHD_HTTP_SERVICE_UNAVAILABLE, .retry_after_s = 1},
+		       "too many bodies are being read: try again in a moment");
 	} else {
 		buf_append(&x->body, bytes, len);
 		x->accounted_bytes += len;
 		s->in_flight_bytes += len;
-		return;
 	}
-	s->in_flight_bytes -= x->accounted_bytes;
-	x->accounted_bytes = 0;
-	buf_fini(&x->body);
+	return true;
 }
 
 static enum MHD_Result send_answer(struct http_exchange *x)
@@ -214,14 +221,6 @@ static enum MHD_Result hand_over(struct http_exchange *x)
 {
 	struct http_server *s = x->server;
 
-	if (x->status) { /* read_body() gave up */
-		struct http_reply reply = {.status = x->status};
-
-		reply.retry_after_s = x->status == MHD_HTTP_SERVICE_UNAVAILABLE ? 1 : 0;
-		return refuse(x->connection, &reply, x->status == MHD_HTTP_SERVICE_UNAVAILABLE
-		              ? "too many bodies are being read: try again in a moment"
-		              : "the body is too large for this path: send smaller batches");
-	}
 	x->state = EXCHANGE_HANDLING;
 	s->pending++;
 	/* Suspended before the handler runs: its answer may come from another thread at any moment. */
@@ -238,14 +237,17 @@ static enum MHD_Result access_handler(void *arg, struct MHD_Connection *connecti
 	struct http_exchange *x = *slot;
 
 	(void)version;
-	if (!x)
-		return open_exchange(s, connection, method, path, slot);
-	if (*upload_len) {
-		read_body(x, upload, *upload_len);
-		*upload_len = 0;
+	if (!x) {
+		*slot = open_exchange(s, connection, method, path);
 		return MHD_YES;
 	}
-	if (x->state == EXCHANGE_ANSWERED)
+	if (*upload_len) {
+		bool goes_on = read_body(x, upload, *upload_len);
+
+		*upload_len = 0;
+		return goes_on ? MHD_YES : MHD_NO;
+	}
+	if (x->refused || x->state == EXCHANGE_ANSWERED)
 		return send_answer(x);
 	if (x->state == EXCHANGE_HANDLING)
 		return MHD_YES;

@@ -27,8 +27,9 @@ struct http_reply {
 struct http_route {
 	const char *method, *path; /* exact */
 	size_t body_max_bytes;     /* more is answered with 413; 0: no body allowed */
-	/* Called before the body is read. True: go on. False: `reply` (zeroed, with words in `err`) is
-	 * the refusal; its body is made from err when it has none. May be NULL. */
+	/* Called before the body is read. True: go on. False: `reply` (403 unless changed, words in
+	 * `err`) is the refusal; its body is made from err when it has none. What the client sends is
+	 * then swallowed, not kept. May be NULL. */
 	bool (*admit)(void *arg, const struct peer *peer, struct http_reply *reply, struct err *err);
 	/* Called with the whole body. Answers by http_answer(), now or later. */
 	void (*handle)(void *arg, struct http_exchange *x);
