@@ -6,8 +6,8 @@
  *   surface --changed cells--> curses' stdscr --doupdate--> memfd --> tty.c (one write)
  *
  * `shown` keeps what curses has been told, so that an unchanged frame costs a memory comparison and
- * not one byte. A full block is sent as a blank in reverse video: one byte instead of three, the
- * same picture. curses' pair n+1 is role n. */
+ * not one byte. A long run of full blocks is sent as blanks in reverse video: one byte a cell instead
+ * of three, the same picture. curses' pair n+1 is role n. */
 #include "ui/screen.h"
 
 #include <errno.h>
@@ -28,6 +28,9 @@
 #include <term.h>
 
 #define FALLBACK_TERM "xterm-256color"
+#define FULL_BLOCK 0x2588
+/* Below it the change of attributes costs more than the characters. */
+#define BLANK_RUN_MIN 12
 #define COPY_BYTES_MAX 74994
 #define RESIZE_QUIET_US (15 * US_PER_MS)
 #define RESIZE_LONGEST_US (60 * US_PER_MS)
@@ -366,14 +369,14 @@ static attr_t curses_attributes(uint16_t attributes)
 	       (attributes & STYLE_REVERSE ? A_REVERSE : 0);
 }
 
-static void paint_cell(struct screen *s, int x, int y, const struct cell *c)
+static void paint_cell(struct screen *s, int x, int y, const struct cell *c, bool in_run)
 {
 	uint16_t looks = theme_look(s->theme, c->style, s->colours).attributes;
 	wchar_t text[4] = {(wchar_t)c->ch[0], (wchar_t)c->ch[1], (wchar_t)c->ch[2], 0};
 	int pair = s->colours == COLOURS_NONE ? 0 : (int)STYLE_ROLE(c->style) + 1;
 	cchar_t cell;
 
-	if (c->ch[0] == 0x2588 && !(looks & (STYLE_DIM | STYLE_UNDERLINE))) {
+	if (in_run && !(looks & (STYLE_DIM | STYLE_UNDERLINE))) {
 		text[0] = L' ';
 		looks ^= STYLE_REVERSE;
 	}
@@ -391,25 +394,43 @@ static bool cell_equal(const struct cell *a, const struct cell *b)
 	       a->style == b->style;
 }
 
-/* Tells curses what has changed in a row. A changed half of a wide character repaints the whole. */
+/* How many full blocks of one style begin here. */
+static int block_run(const struct cell *c, int left)
+{
+	int run = 0;
+
+	while (run < left && c[run].ch[0] == FULL_BLOCK && c[run].style == c->style)
+		run++;
+	return run;
+}
+
+/* Tells curses what has changed in a row. A changed half of a wide character repaints the whole.
+ * Full blocks are told anew each time, for their run may have grown: curses sends what differs. */
 static void paint_row(struct screen *s, int y)
 {
 	const struct cell *now = s->surface->cells + (size_t)y * (size_t)s->surface->stride;
 	struct cell *shown = s->shown->cells + (size_t)y * (size_t)s->shown->stride;
 	bool ascii = s->surface->ascii || !s->utf8;
 	struct cell blank = {{' ', 0, 0}, 0};
+	int run_end = 0;
+	bool in_run = false;
 
 	for (int x = 0; x < s->surface->width; x++) {
+		if (x >= run_end && now[x].ch[0] == FULL_BLOCK) {
+			run_end = x + block_run(&now[x], s->surface->width - x);
+			in_run = run_end - x >= BLANK_RUN_MIN;
+		}
+		bool block = x < run_end;
 		bool wide = x + 1 < s->surface->width && now[x + 1].ch[0] == 0;
 
-		if (!s->repaint && cell_equal(&now[x], &shown[x]) &&
+		if (!s->repaint && !block && cell_equal(&now[x], &shown[x]) &&
 		    (!wide || cell_equal(&now[x + 1], &shown[x + 1])))
 			continue;
 		if (now[x].ch[0] != 0) {
-			paint_cell(s, x, y, &now[x]);
+			paint_cell(s, x, y, &now[x], block && in_run);
 		} else if (ascii) {
 			blank.style = now[x].style;
-			paint_cell(s, x, y, &blank);
+			paint_cell(s, x, y, &blank, false);
 		}
 	}
 	memcpy(shown, now, (size_t)s->surface->width * sizeof(*now));
