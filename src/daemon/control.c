@@ -142,7 +142,8 @@ static void bind_routes(struct control *c)
 	for (size_t i = 0; i < VERB_COUNT; i++) {
 		c->bindings[i] = (struct binding){c, &verbs[i]};
 		c->routes[i] = (struct http_route){
-			verbs[i].method, verbs[i].path, verbs[i].body_max_bytes, admit, handle, &c->bindings[i],
+			.method = verbs[i].method, .path = verbs[i].path, .body_max_bytes = verbs[i].body_max_bytes,
+			.admit = admit, .handle = handle, .arg = &c->bindings[i],
 		};
 	}
 }

@@ -7,10 +7,12 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -308,6 +310,75 @@ static void second_writer_is_refused(void **state)
 	writer_stop(&w);
 }
 
+/* How much a file may grow: the limit acts like a full disk, and can be lifted again. */
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void full_disk_acknowledges_nothing_and_heals(void **state)
+{
+	const struct place *p = *state;
+	struct writer *w = start(p, (struct writer_options){
+		.store.full_sync = true, .retry_us = 200 * US_PER_MS});
+	struct sink *sink = writer_sink(w);
+	struct gate gate = new_gate(false);
+	struct batch *b = batch_of(0, 10);
+	struct writer_stats stats;
+	struct sink_ack ack;
+	struct err err = {""};
+
+	assert_int_equal(sink->store(sink, b, &ack, &err), SINK_OK);
+	limit_files(4096);
+	assert_int_equal(sink->submit(sink, batch_of(100, 5000), pass_gate, &gate, &err), SINK_OK);
+	wait_for(&gate, 1);
+	assert_int_equal(gate.failed, 1);
+	assert_true(gate.error[0]);
+	writer_get_stats(w, &stats);
+	assert_true(stats.failing && stats.failures > 1 && stats.words[0]);
+	assert_int_equal(stats.given_back, 1);
+	assert_int_equal(stats.rows, 10);
+	limit_files(RLIM_INFINITY);
+	batch_free(&b);
+	b = batch_of(100, 5000);
+	if (sink->store(sink, b, &ack, &err) != SINK_OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(ack.added, 5000);
+	writer_get_stats(w, &stats);
+	assert_false(stats.failing);
+	batch_free(&b);
+	writer_stop(&w);
+	assert_int_equal(stored(p), 5010);
+}
+
+static void lifted_limit_saves_a_waiting_batch(void **state)
+{
+	const struct place *p = *state;
+	struct writer *w = start(p, (struct writer_options){.store.full_sync = true});
+	struct sink *sink = writer_sink(w);
+	struct gate gate = new_gate(false);
+	struct writer_stats stats = {0};
+	struct err err;
+	int64_t until_us = clock_mono_us() + DEADLINE_S * US_PER_S;
+
+	limit_files(4096);
+	assert_int_equal(sink->submit(sink, batch_of(0, 5000), pass_gate, &gate, &err), SINK_OK);
+	while (!stats.failures && clock_mono_us() < until_us)
+		writer_get_stats(w, &stats);
+	assert_true(stats.failing);
+	limit_files(RLIM_INFINITY);
+	wait_for(&gate, 1);
+	assert_int_equal(gate.ok, 1);
+	assert_int_equal(gate.added, 5000);
+	writer_stop(&w);
+	assert_int_equal(stored(p), 5000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +389,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(stop_stores_what_is_queued, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(many_threads_store_at_once, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(second_writer_is_refused, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(full_disk_acknowledges_nothing_and_heals, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(lifted_limit_saves_a_waiting_batch, make_place, remove_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
