@@ -55,7 +55,54 @@ static bool premerged_here(enum tier t, enum dim d)
 	return dim_first_tier(d) == TIER_10S ? t <= TIER_1M : t == dim_first_tier(d);
 }
 
-static void merge_marginals(struct delta *d, enum tier t, const struct names *n, const struct entries *e)
+/* A row and one of those that are to be merged into it. */
+struct link {
+	int64_t into;
+	const struct rollup *from;
+};
+struct links {
+	struct link *items;
+	size_t len, cap;
+};
+
+static void add_link(struct links *l, int64_t into, const struct rollup *from)
+{
+	if (l->len == l->cap)
+		l->items = mem_grow(l->items, &l->cap, l->len + 1, sizeof *l->items);
+	l->items[l->len++] = (struct link){into, from};
+}
+
+static int by_into(const void *a, const void *b)
+{
+	int64_t x = ((const struct link *)a)->into, y = ((const struct link *)b)->into;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Merges all that goes into one row at once, through arrays of cells. */
+static void apply(struct delta *d, enum tier t, struct links *l)
+{
+	if (l->len)
+		qsort(l->items, l->len, sizeof *l->items, by_into);
+	for (size_t i = 0; i < l->len;) {
+		int64_t key = l->items[i].into;
+		struct rollup *row = delta_row(d, t, key);
+
+		if (i + 1 == l->len || l->items[i + 1].into != key) {
+			rollup_merge(row, l->items[i++].from);
+			continue;
+		}
+		for (; i < l->len && l->items[i].into == key; i++) {
+			rollup_merge_counts(row, l->items[i].from);
+			for (int k = 0; k < SKETCH_COUNT; k++)
+				dense_add(d->dense, (enum sketch_kind)k, &l->items[i].from->figures.sketches[k], 1);
+		}
+		dense_take(d->dense, &row->figures);
+	}
+	l->len = 0;
+}
+
+static void link_marginals(struct links *l, enum tier t, const struct names *n, const struct entries *e)
 {
 	for (size_t i = 0; i < e->len; i++) {
 		const struct series *s = &n->series[key_series(e->items[i].key)];
@@ -63,23 +110,23 @@ static void merge_marginals(struct delta *d, enum tier t, const struct names *n,
 
 		for (int dim = 0; dim < DIM_COUNT && s->kind == SERIES_IS_LEAF; dim++)
 			if (premerged_here(t, (enum dim)dim) && (dim == DIM_SERVICE || s->value[dim]))
-				rollup_merge(delta_row(d, t, rollup_key(s->marginal[dim], bucket)), e->items[i].row);
+				add_link(l, rollup_key(s->marginal[dim], bucket), e->items[i].row);
 	}
 }
 
-static void merge_all(struct delta *d, enum tier t, const struct names *n, const struct entries *e)
+static void link_all(struct links *l, const struct names *n, const struct entries *e)
 {
 	for (size_t i = 0; i < e->len; i++) {
 		const struct series *s = &n->series[key_series(e->items[i].key)];
 
 		if (s->kind == SERIES_IS_MARGINAL && s->dim == DIM_SERVICE)
-			rollup_merge(delta_row(d, t, rollup_key(SERIES_ALL, key_bucket(e->items[i].key))), e->items[i].row);
+			add_link(l, rollup_key(SERIES_ALL, key_bucket(e->items[i].key)), e->items[i].row);
 	}
 }
 
 /* The 10 s tier passes on its leaves alone: 1 min has leaves of its own that are too old for 10 s,
  * and pre-merges them together. */
-static void merge_upward(struct delta *d, enum tier t, const struct names *n, const struct entries *e)
+static void link_upward(struct links *l, enum tier t, const struct names *n, const struct entries *e)
 {
 	int64_t ratio = tier_us[t + 1] / tier_us[t];
 
@@ -87,27 +134,34 @@ static void merge_upward(struct delta *d, enum tier t, const struct names *n, co
 		uint32_t series = key_series(e->items[i].key);
 
 		if (t != TIER_10S || n->series[series].kind == SERIES_IS_LEAF)
-			rollup_merge(delta_row(d, (enum tier)(t + 1), rollup_key(series, key_bucket(e->items[i].key) / ratio)),
-			             e->items[i].row);
+			add_link(l, rollup_key(series, key_bucket(e->items[i].key) / ratio), e->items[i].row);
 	}
 }
 
 void delta_propagate(struct delta *d, const struct names *n)
 {
 	struct entries e = {0};
+	struct links l = {0};
 
+	if (!d->dense)
+		d->dense = dense_new();
 	for (int t = 0; t < TIER_COUNT; t++) {
 		collect(d, (enum tier)t, &e);
-		merge_marginals(d, (enum tier)t, n, &e);
+		link_marginals(&l, (enum tier)t, n, &e);
+		apply(d, (enum tier)t, &l);
 		if (t <= TIER_1M) {
 			collect(d, (enum tier)t, &e);
-			merge_all(d, (enum tier)t, n, &e);
+			link_all(&l, n, &e);
+			apply(d, (enum tier)t, &l);
 		}
-		collect(d, (enum tier)t, &e);
-		if (t + 1 < TIER_COUNT)
-			merge_upward(d, (enum tier)t, n, &e);
+		if (t + 1 < TIER_COUNT) {
+			collect(d, (enum tier)t, &e);
+			link_upward(&l, (enum tier)t, n, &e);
+			apply(d, (enum tier)(t + 1), &l);
+		}
 	}
 	free(e.items);
+	free(l.items);
 }
 
 bool delta_is_stored(const struct names *n, uint32_t series)
@@ -157,6 +211,7 @@ void delta_fini(struct delta *d)
 		free(d->spare[i]);
 	}
 	free(d->spare);
+	dense_free(&d->dense);
 	for (int t = 0; t < TIER_COUNT; t++)
 		intmap_fini(&d->rows[t]);
 	*d = (struct delta){0};

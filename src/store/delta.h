@@ -16,6 +16,7 @@ struct delta {
 	struct rollup **spare;          /* emptied ones, kept for their memory */
 	size_t spare_count, spare_cap;
 	size_t leaf_rows;
+	struct dense *dense; /* scratch of the propagation */
 };
 
 /* The leaf's rollup for an event at time_us; `floor_10s_us`: older events have no 10 s bucket. */

@@ -18,7 +18,7 @@ enum {
 	BIT_IMPORT = 1u << 8,
 	BIT_BASIS = 1u << 9,
 	BIT_REPORTED = 1u << 10,
-	BIT_HTTP = 1u << 11,
+	BIT_HTTP = 1u << 26,
 	BIT_SOURCE = 1u << 12,
 	BIT_SPAN = 1u << 13,
 	BIT_ERROR = 1u << 14,
@@ -32,6 +32,7 @@ enum {
 	BIT_REASONING = 1u << 22,
 	BIT_ATTEMPT = 1u << 23,
 	BIT_PARENT = 1u << 25,
+	BIT_HTTP_200 = 1u << 11,
 	BIT_LATER = 1u << 24, /* the id's time is later than end_us by so many microseconds */
 };
 
@@ -139,6 +140,12 @@ static bool get_text(struct str *s, char **room, const uint8_t **at, const uint8
 	return true;
 }
 
+/* The status nearly all rows have is one bit. */
+static bool is_plain_ok(const struct packed *p)
+{
+	return p->http_status == 200;
+}
+
 static uint32_t presence(const struct packed *p, int64_t id, uint32_t *attrs)
 {
 	uint32_t bits = 0;
@@ -157,7 +164,8 @@ static uint32_t presence(const struct packed *p, int64_t id, uint32_t *attrs)
 	bits |= p->cost_source != COST_UNPRICED ? BIT_HAS_COST : 0;
 	bits |= p->cost_source == COST_REPORTED ? BIT_REPORTED : 0;
 	bits |= p->status == REQUEST_ERROR ? BIT_ERROR : 0;
-	bits |= p->http_status ? BIT_HTTP : 0;
+	bits |= p->http_status && !is_plain_ok(p) ? BIT_HTTP : 0;
+	bits |= is_plain_ok(p) ? BIT_HTTP_200 : 0;
 	bits |= p->attempt ? BIT_ATTEMPT : 0;
 	bits |= p->has_trace ? BIT_TRACE : 0;
 	bits |= p->has_span ? BIT_SPAN : 0;
@@ -290,7 +298,7 @@ bool pack_read(struct packed *p, int64_t id, const void *body, size_t len)
 	v = 0;
 	if ((bits & BIT_HTTP) && !varint_read(&at, end, &v))
 		return false;
-	p->http_status = (uint16_t)v;
+	p->http_status = (uint16_t)(bits & BIT_HTTP_200 ? 200 : v);
 	if ((bits & BIT_ATTEMPT) && !get_bytes(&p->attempt, 1, &at, end))
 		return false;
 	v = 0;

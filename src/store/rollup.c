@@ -119,28 +119,26 @@ void rollup_add(struct rollup *r, const struct packed *p, int sign)
 	}
 }
 
-/* Everything but the sketches. */
-static void merge_counts(struct rollup *into, const struct rollup *from, int weight)
+void rollup_merge_counts(struct rollup *into, const struct rollup *from)
 {
 	struct figures *a = &into->figures;
 	const struct figures *b = &from->figures;
 
 	for (size_t i = 0; i < COUNTERS; i++)
-		*counter(a, i) += weight * *counter(b, i);
+		*counter(a, i) += *counter(b, i);
 	if (b->first_us && (!a->first_us || b->first_us < a->first_us))
 		a->first_us = b->first_us;
 	if (b->last_us > a->last_us)
 		a->last_us = b->last_us;
 	for (size_t i = 0; i < from->errors.len; i++)
-		tally_add(&into->errors, from->errors.items[i].name, weight * from->errors.items[i].count, 0);
+		tally_add(&into->errors, from->errors.items[i].name, from->errors.items[i].count, 0);
 	for (size_t i = 0; i < from->flags.len; i++)
-		tally_add(&into->flags, from->flags.items[i].name, weight * from->flags.items[i].count,
-		          weight * from->flags.items[i].blocked);
+		tally_add(&into->flags, from->flags.items[i].name, from->flags.items[i].count, from->flags.items[i].blocked);
 }
 
 void rollup_merge(struct rollup *into, const struct rollup *from)
 {
-	merge_counts(into, from, 1);
+	rollup_merge_counts(into, from);
 	for (int k = 0; k < SKETCH_COUNT; k++)
 		sketch_merge(&into->figures.sketches[k], &from->figures.sketches[k]);
 }
@@ -375,27 +373,40 @@ void dense_add(struct dense *d, enum sketch_kind kind, const struct sketch *s, i
 			dense_cell(d, (int)kind, s->cells[i].index, weight * s->cells[i].count);
 }
 
+/* Moves one kind's counts into an empty sketch. */
+static void take_kind(struct dense *d, int k, struct sketch *s)
+{
+	size_t cells = 0, cap = s->cap;
+
+	for (size_t w = 0; w < DENSE_CELLS / 64; w++)
+		cells += (size_t)__builtin_popcountll(d->touched[k][w]);
+	s->cells = mem_grow(s->cells, &cap, cells, sizeof *s->cells);
+	s->cap = (uint32_t)cap;
+	for (size_t w = 0; w < DENSE_CELLS / 64; w++) {
+		for (uint64_t bits = d->touched[k][w]; bits; bits &= bits - 1) {
+			uint32_t index = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(bits);
+			int64_t count = d->counts[k][index];
+
+			d->counts[k][index] = 0;
+			s->cells[s->len] = (struct sketch_cell){.index = index, .count = count};
+			s->len += count != 0;
+			s->count += count;
+		}
+		d->touched[k][w] = 0;
+	}
+}
+
 void dense_take(struct dense *d, struct figures *into)
 {
 	for (int k = 0; k < SKETCH_COUNT; k++) {
 		struct sketch s = {0};
-		size_t cap = 0;
 
-		for (size_t w = 0; w < DENSE_CELLS / 64; w++) {
-			for (uint64_t bits = d->touched[k][w]; bits; bits &= bits - 1) {
-				uint32_t index = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(bits);
-				int64_t count = d->counts[k][index];
-
-				d->counts[k][index] = 0;
-				if (!count)
-					continue;
-				s.cells = mem_grow(s.cells, &cap, s.len + 1, sizeof *s.cells);
-				s.cells[s.len++] = (struct sketch_cell){.index = index, .count = count};
-				s.count += count;
-			}
-			d->touched[k][w] = 0;
+		if (!into->sketches[k].len) {
+			into->sketches[k].count = 0;
+			take_kind(d, k, &into->sketches[k]);
+			continue;
 		}
-		s.cap = (uint32_t)cap;
+		take_kind(d, k, &s);
 		sketch_merge(&into->sketches[k], &s);
 		sketch_fini(&s);
 	}

@@ -41,6 +41,8 @@ struct rollup {
 /* Adds a request `sign` (+1, -1) times. */
 void rollup_add(struct rollup *r, const struct packed *p, int sign);
 void rollup_merge(struct rollup *into, const struct rollup *from);
+/* Everything but the sketches. */
+void rollup_merge_counts(struct rollup *into, const struct rollup *from);
 void rollup_reset(struct rollup *r); /* keeps memory */
 void rollup_fini(struct rollup *r);
 /* Nothing in it at all: a row of it is removed, not stored. */

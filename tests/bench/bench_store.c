@@ -1,6 +1,6 @@
 /* bench_store STORE.db: reads JSONL of the benchmark's generator from standard input with a minimal
  * scanner, stores it and prints what storing alone took, then the times of usual questions.
- * bench_store -q STORE.db asks only. */
+ * bench_store -q STORE.db asks only, -f fills only. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,11 +174,12 @@ static void ask_all(const char *path)
 int main(int argc, char **argv)
 {
 	if (argc < 2 || (argc == 2 && argv[1][0] == '-')) {
-		fprintf(stderr, "usage: bench_store [-q] STORE.db < requests.jsonl\n");
+		fprintf(stderr, "usage: bench_store [-q|-f] STORE.db < requests.jsonl\n");
 		return 2;
 	}
-	if (argc == 2)
-		fill(argv[1]);
-	ask_all(argv[argc - 1]);
+	if (strcmp(argv[1], "-q"))
+		fill(argv[argc - 1]);
+	if (strcmp(argv[1], "-f"))
+		ask_all(argv[argc - 1]);
 	return 0;
 }
