@@ -1,7 +1,7 @@
-/* Two threads. The reading thread cuts, maps and prices rows into batches of 10,000; the caller's
+/* Two threads. The reading thread cuts, maps and prices rows into batches of 5,000; the caller's
  * thread gives them to the sink, one after the other, each with the mark that says how far the
- * import has come when that batch is stored. Three batches go round between them, so the reader is at
- * most two ahead and memory stays bounded. The mark is committed with its rows: whatever kills the
+ * import has come when that batch is stored. Two batches go round between them: one is filled while the
+ * other is stored, so memory stays bounded. The mark is committed with its rows: whatever kills the
  * process, the next run finds rows and mark in agreement and goes on behind them. */
 #include "collect/import.h"
 
@@ -17,9 +17,9 @@
 #include "judge/mood.h"
 #include "parse/json.h"
 
-#define BATCH_ROWS 10000
+#define BATCH_ROWS 5000 /* with two batches and the store's cache the process stays under 64 MiB */
 #define BATCH_RECORDS (16 * BATCH_ROWS) /* a batch also ends after so many records, good or bad */
-#define BATCHES 3
+#define BATCHES 2
 
 /* A queue of at most BATCHES batches between two threads. */
 struct batch_queue {
