@@ -101,7 +101,7 @@ static struct batch *batch_of(uint32_t first, size_t rows)
 static struct store_summary summary_of(const struct place *p)
 {
 	struct store_reader *reader;
-	struct store_summary summary;
+	struct store_summary summary = {0};
 	struct err err = {""};
 
 	if (store_reader_open(&reader, p->store, &err) || query_summary(reader, &summary, &err))
@@ -446,7 +446,7 @@ static void demo_fills_its_store(void **state)
 	struct config_section section;
 	struct control_client *c = control_client_new(p->socket);
 	struct control_status status;
-	struct store_summary summary;
+	struct store_summary summary = {0};
 	struct err err = {""};
 	int64_t until_us = clock_mono_us() + DEADLINE_US;
 

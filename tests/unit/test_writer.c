@@ -83,7 +83,7 @@ static struct batch *batch_of(uint32_t first, size_t rows)
 static int64_t stored(const struct place *p)
 {
 	struct store_reader *reader;
-	struct store_summary summary;
+	struct store_summary summary = {0};
 	struct err err = {""};
 
 	if (store_reader_open(&reader, p->store, &err) || query_summary(reader, &summary, &err))
