@@ -2,6 +2,7 @@
  * else it hands its batches to the collector. The engine is collect/import.h; here are options,
  * messages, the progress bar and the choice of the sink. */
 #include <errno.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,7 +234,10 @@ static int open_sink(struct run *run, const struct global *g, struct err *err)
 		run->job.sink = run->remote = control_client_sink(g->socket_path);
 		return 0;
 	}
-	if (writer_start(&run->writer, g->store_path, &how, err) != 0)
+	char *folder = mem_strdup(g->store_path);
+	int made = file_make_dirs(dirname(folder), 0700, err);
+	free(folder);
+	if (made != 0 || writer_start(&run->writer, g->store_path, &how, err) != 0)
 		return -1;
 	run->job.sink = writer_sink(run->writer);
 	return 0;

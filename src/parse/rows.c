@@ -330,6 +330,26 @@ static bool take_between(struct rows *r, const char *p, bool *closed)
 	return true;
 }
 
+/* The comma at `p` and the element that must follow it, taken together. */
+static enum rows_result take_behind_comma(struct rows *r, struct str window, const char *p, bool last,
+                                          struct rows_record *out)
+{
+	const char *end = window.ptr + window.len, *element = p + 1;
+
+	while (element < end && is_space(*element))
+		element++;
+	if (element == end && !last)
+		return ROWS_MORE;
+	if (element == end || *element == ',' || *element == ']') {
+		out->bytes = (struct str){p, 1};
+		return bad(out, "a value is missing behind `,`", 0, true);
+	}
+	if (!last && !value_end(element, end, false) && (size_t)(end - element) <= ROWS_ELEMENT_MAX_BYTES)
+		return ROWS_MORE;
+	advance(r, p, element);
+	return take_value(r, window, element, last, out);
+}
+
 static enum rows_result next_json(struct rows *r, struct str window, bool last, struct rows_record *out)
 {
 	const char *end = window.ptr + window.len;
@@ -377,21 +397,7 @@ static enum rows_result next_json(struct rows *r, struct str window, bool last, 
 			}
 			if (closed)
 				break;
-			/* A comma: an element must follow; it is taken together with it. */
-			const char *element = p + 1;
-			while (element < end && is_space(*element))
-				element++;
-			if (element == end && !last)
-				return ROWS_MORE;
-			if (element == end || *element == ',' || *element == ']') {
-				out->bytes = (struct str){p, 1};
-				return bad(out, "a value is missing behind `,`", 0, true);
-			}
-			if (!last && !value_end(element, end, false) &&
-			    (size_t)(end - element) <= ROWS_ELEMENT_MAX_BYTES)
-				return ROWS_MORE;
-			advance(r, p, element);
-			return take_value(r, window, element, last, out);
+			return take_behind_comma(r, window, p, last, out);
 		}
 		advance(r, p, p + 1);
 		out->consumed++;
