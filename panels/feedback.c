@@ -105,7 +105,7 @@ static void draw_item(const struct feedback_row *row, const struct panel_frame *
 	surface_put(s, x, y, (uint32_t)mood_sign(item->mood), mood_style(item->mood));
 	x += 2;
 	if (name) {
-		surface_outside(s, x, y, name, ROLE_ACCENT, item->dims[DIM_SERVICE]);
+		surface_outside(s, x, y, name, ROLE_MUTED, item->dims[DIM_SERVICE]);
 		x += name + 1;
 	}
 	if (row->text_withheld)

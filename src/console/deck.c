@@ -61,7 +61,7 @@ struct view deck_view(const struct deck *d, int64_t wall_us)
 	struct view v = d->where;
 	int64_t now = deck_now_us(d, wall_us), step;
 
-	step = view_choose_step_us(now - d->window_us, now, d->columns_hint);
+	step = view_choose_step_us(0, d->window_us, d->columns_hint); /* of the length alone: never flips */
 	v.to_us = round_up(now, step);
 	v.from_us = v.to_us - round_up(d->window_us, step);
 	if (v.from_us < 0)

@@ -246,6 +246,8 @@ struct picture {
 	int width, height;
 	bool ascii, styles;
 	int64_t ago_us; /* how much later somebody looks */
+	bool ansi;      /* with SGR sequences */
+	enum colours colours;
 };
 
 static void draw_picture(const struct picture *p)
@@ -256,6 +258,7 @@ static void draw_picture(const struct picture *p)
 	struct surface *s = surface_new(p->width, p->height);
 	struct buf text = {0};
 	struct err err = {""};
+	struct theme theme;
 
 	clock_set_fake_us(NOW_US + p->ago_us);
 	if (p->where)
@@ -264,7 +267,12 @@ static void draw_picture(const struct picture *p)
 	s->graph = p->ascii ? GRAPH_ASCII : GRAPH_BRAILLE;
 	if (console_render(&o, s, &err) != 0)
 		fail_msg("%s: %s", p->name, err.text);
-	surface_to_text(s, &text);
+	if (p->ansi) {
+		theme_default(&theme);
+		surface_to_ansi(s, &theme, p->colours, &text);
+	} else {
+		surface_to_text(s, &text);
+	}
 	if (p->styles)
 		append_styles(s, &text);
 	compare(p->name, &text);
@@ -282,16 +290,19 @@ static void draw_all(const struct picture *pictures, size_t count)
 static void test_overview(void **state)
 {
 	static const struct picture pictures[] = {
-		{"overview-80x24", NULL, NULL, 80, 24, false, true, 0},
-		{"overview-132x43", NULL, NULL, 132, 43, false, false, 0},
-		{"overview-200x50", NULL, NULL, 200, 50, false, true, 0},
-		{"overview-60x20", NULL, NULL, 60, 20, false, false, 0},
-		{"overview-38x10", NULL, NULL, 38, 10, false, false, 0},
-		{"overview-20x5", NULL, NULL, 20, 5, false, false, 0},
-		{"overview-80x24-ascii", NULL, NULL, 80, 24, true, false, 0},
-		{"overview-80x24-filtered", NULL, "service=returns-agent", 80, 24, false, false, 0},
-		{"overview-80x24-stale", NULL, NULL, 80, 24, false, true, 4 * US_PER_MIN},
-		{"overview-80x24-history", NULL, NULL, 80, 24, false, false, 3 * US_PER_DAY},
+		{"overview-80x24", NULL, NULL, 80, 24, false, true, 0, false, COLOURS_NONE},
+		{"overview-132x43", NULL, NULL, 132, 43, false, false, 0, false, COLOURS_NONE},
+		{"overview-200x50", NULL, NULL, 200, 50, false, true, 0, false, COLOURS_NONE},
+		{"overview-60x20", NULL, NULL, 60, 20, false, false, 0, false, COLOURS_NONE},
+		{"overview-38x10", NULL, NULL, 38, 10, false, false, 0, false, COLOURS_NONE},
+		{"overview-20x5", NULL, NULL, 20, 5, false, false, 0, false, COLOURS_NONE},
+		{"overview-80x24-ascii", NULL, NULL, 80, 24, true, false, 0, false, COLOURS_NONE},
+		{"overview-80x24-filtered", NULL, "service=returns-agent", 80, 24, false, false, 0, false, COLOURS_NONE},
+		{"overview-80x24-stale", NULL, NULL, 80, 24, false, true, 4 * US_PER_MIN, false, COLOURS_NONE},
+		{"overview-80x24-history", NULL, NULL, 80, 24, false, false, 3 * US_PER_DAY, false, COLOURS_NONE},
+		{"overview-80x24-256", NULL, NULL, 80, 24, false, false, 0, true, COLOURS_256},
+		{"overview-80x24-16", NULL, NULL, 80, 24, false, false, 0, true, COLOURS_16},
+		{"overview-80x24-mono", NULL, NULL, 80, 24, true, false, 0, true, COLOURS_NONE},
 	};
 
 	(void)state;
@@ -301,22 +312,22 @@ static void test_overview(void **state)
 static void test_pages(void **state)
 {
 	static const struct picture pictures[] = {
-		{"cost-80x24", "cost", NULL, 80, 24, false, false, 0},
-		{"cost-200x50", "cost", NULL, 200, 50, false, false, 0},
-		{"latency-80x24", "latency", NULL, 80, 24, false, false, 0},
-		{"latency-132x43", "latency", NULL, 132, 43, false, true, 0},
-		{"latency-80x24-ascii", "latency", NULL, 80, 24, true, false, 0},
-		{"errors-132x43", "errors", NULL, 132, 43, false, false, 0},
-		{"flags-132x43", "flags", NULL, 132, 43, false, true, 0},
-		{"requests-132x43", "requests", NULL, 132, 43, false, false, 0},
-		{"rollouts-80x24", "rollouts", NULL, 80, 24, false, false, 0},
-		{"rollouts-132x43", "rollouts", NULL, 132, 43, false, false, 0},
-		{"feedback-80x24", "feedback", NULL, 80, 24, false, true, 0},
-		{"monitor-80x24", "monitor", NULL, 80, 24, false, false, 0},
-		{"monitor-132x43", "monitor", NULL, 132, 43, false, false, 0},
-		{"alerts-80x24", "alerts", NULL, 80, 24, false, false, 0},
-		{"apps-80x24", "apps", NULL, 80, 24, false, false, 0},
-		{"slowest-132x43", "slowest", NULL, 132, 43, false, false, 0},
+		{"cost-80x24", "cost", NULL, 80, 24, false, false, 0, false, COLOURS_NONE},
+		{"cost-200x50", "cost", NULL, 200, 50, false, false, 0, false, COLOURS_NONE},
+		{"latency-80x24", "latency", NULL, 80, 24, false, false, 0, false, COLOURS_NONE},
+		{"latency-132x43", "latency", NULL, 132, 43, false, true, 0, false, COLOURS_NONE},
+		{"latency-80x24-ascii", "latency", NULL, 80, 24, true, false, 0, false, COLOURS_NONE},
+		{"errors-132x43", "errors", NULL, 132, 43, false, false, 0, false, COLOURS_NONE},
+		{"flags-132x43", "flags", NULL, 132, 43, false, true, 0, false, COLOURS_NONE},
+		{"requests-132x43", "requests", NULL, 132, 43, false, false, 0, false, COLOURS_NONE},
+		{"rollouts-80x24", "rollouts", NULL, 80, 24, false, false, 0, false, COLOURS_NONE},
+		{"rollouts-132x43", "rollouts", NULL, 132, 43, false, false, 0, false, COLOURS_NONE},
+		{"feedback-80x24", "feedback", NULL, 80, 24, false, true, 0, false, COLOURS_NONE},
+		{"monitor-80x24", "monitor", NULL, 80, 24, false, false, 0, false, COLOURS_NONE},
+		{"monitor-132x43", "monitor", NULL, 132, 43, false, false, 0, false, COLOURS_NONE},
+		{"alerts-80x24", "alerts", NULL, 80, 24, false, false, 0, false, COLOURS_NONE},
+		{"apps-80x24", "apps", NULL, 80, 24, false, false, 0, false, COLOURS_NONE},
+		{"slowest-132x43", "slowest", NULL, 132, 43, false, false, 0, false, COLOURS_NONE},
 	};
 
 	(void)state;
