@@ -1,5 +1,6 @@
-/* Figures and counts by name from the rollups. Group after group: all rows of a group's series are
- * decoded straight into arrays of cells (totals) and into the steps' sketches (series). */
+/* Figures and counts by name from the rollups. Group after group: the rows of a group's series are
+ * decoded straight into arrays of cells for the total, which is read in the coarsest tiers the
+ * window allows, and once more into the steps' sketches in those the step allows. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,8 @@
 
 struct walk {
 	struct store_reader *r;
-	const struct runs *runs;
+	const struct runs *runs;       /* for the totals, in the coarsest tiers */
+	const struct runs *step_runs;  /* for the series; without steps when there is none */
 	struct figures_group *group;
 	unsigned needs, series_needs;
 	int weight;
@@ -18,15 +20,18 @@ static size_t step_of(const struct runs *runs, int64_t bucket_us)
 	return (size_t)((bucket_us - runs->from_us) / runs->step_us);
 }
 
-static int add_row(void *arg, int64_t bucket_us, const void *blob, size_t len)
+static int add_to_total(void *arg, int64_t bucket_us, const void *blob, size_t len)
 {
 	struct walk *w = arg;
 
-	if (!dense_decode_merge(w->r->dense, &w->group->total, w->needs, w->weight, bucket_us, blob, len))
-		return -1;
-	if (!w->runs->step_us)
-		return 0;
-	struct figures *step = &w->group->series[step_of(w->runs, bucket_us)];
+	return dense_decode_merge(w->r->dense, &w->group->total, w->needs, w->weight, bucket_us, blob, len) ? 0 : -1;
+}
+
+static int add_to_step(void *arg, int64_t bucket_us, const void *blob, size_t len)
+{
+	struct walk *w = arg;
+	struct figures *step = &w->group->series[step_of(w->step_runs, bucket_us)];
+
 	return figures_decode_merge(step, w->series_needs, w->weight, bucket_us, blob, len) ? 0 : -1;
 }
 
@@ -110,7 +115,9 @@ static int read_groups(struct walk *w, const struct view *v, const struct source
 		}
 		for (; i < sources->len && sources->items[i].group == group && !failed; i++) {
 			w->weight = sources->items[i].weight;
-			failed = reader_walk(w->r, w->runs, &sources->items[i], add_row, w, err);
+			failed = reader_walk(w->r, w->runs, &sources->items[i], add_to_total, w, err);
+			if (!failed && w->step_runs->step_us)
+				failed = reader_walk(w->r, w->step_runs, &sources->items[i], add_to_step, w, err);
 		}
 		dense_take(w->r->dense, &w->group->total);
 		if (nothing_in(&w->group->total)) {
@@ -124,13 +131,14 @@ static int read_groups(struct walk *w, const struct view *v, const struct source
 int query_figures(struct store_reader *r, const struct view *v, unsigned needs, unsigned series_needs,
                   struct figures_result *out, struct err *err)
 {
-	struct runs runs;
+	struct runs runs, total_runs;
 	struct sources sources;
 
 	memset(out, 0, sizeof *out);
 	if (reader_begin(r, err))
 		return -1;
 	runs_plan(&runs, r, v->from_us, v->to_us, v->step_us);
+	runs_plan(&total_runs, r, v->from_us, v->to_us, 0);
 	sources_choose(&sources, r, v);
 	if (sources.len)
 		qsort(sources.items, sources.len, sizeof *sources.items, by_group);
@@ -140,7 +148,7 @@ int query_figures(struct store_reader *r, const struct view *v, unsigned needs, 
 	out->steps = runs.steps;
 	out->tier_us = runs.tier_us;
 	start_group(out, &out->total);
-	struct walk w = {.r = r, .runs = &runs, .needs = needs, .series_needs = v->step_us ? series_needs : 0};
+	struct walk w = {.r = r, .runs = &total_runs, .step_runs = &runs, .needs = needs, .series_needs = v->step_us ? series_needs : 0};
 	int failed = read_groups(&w, v, &sources, out, err);
 	if (failed) {
 		figures_result_fini(out);
@@ -149,6 +157,7 @@ int query_figures(struct store_reader *r, const struct view *v, unsigned needs, 
 		qsort(out->groups, out->group_count, sizeof *out->groups, most_requests_first);
 	}
 	runs_fini(&runs);
+	runs_fini(&total_runs);
 	sources_fini(&sources);
 	return reader_end(r, failed);
 }

@@ -159,6 +159,19 @@ static int load_imports(struct store_reader *r, struct err *err)
 	return got;
 }
 
+/* Committed strings and series never change or go: new ones have higher ids. */
+static int load_names(struct store_reader *r, struct err *err)
+{
+	int64_t strings, series;
+
+	if (sql_int(r->db, "SELECT max(id) FROM strings", 0, &strings, err) ||
+	    sql_int(r->db, "SELECT max(id) FROM series", 0, &series, err))
+		return -1;
+	if (strings + 1 == (int64_t)r->names.text_count && series + 1 == (int64_t)r->names.series_count)
+		return 0;
+	return names_reload(&r->names, err);
+}
+
 static int load(struct store_reader *r, struct err *err)
 {
 	static const char *const floors[TIER_COUNT] = {"floor_10s_us", "floor_1m_us", "floor_10m_us", "floor_1h_us",
@@ -167,7 +180,9 @@ static int load(struct store_reader *r, struct err *err)
 	for (int t = 0; t < TIER_COUNT; t++)
 		if (reader_meta(r, floors[t], &r->floor_us[t], err))
 			return -1;
-	return reader_meta(r, "raw_floor_us", &r->raw_floor_us, err) || load_imports(r, err) || names_reload(&r->names, err) ? -1 : 0;
+	if (reader_meta(r, "raw_floor_us", &r->raw_floor_us, err) || load_imports(r, err))
+		return -1;
+	return load_names(r, err);
 }
 
 int reader_begin(struct store_reader *r, struct err *err)

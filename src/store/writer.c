@@ -122,9 +122,9 @@ static int open_main(struct store_writer *w, struct err *err)
 	if (version == 0 && sql_exec(w->db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL", err))
 		return -1;
 	if (sql_exec(w->db, "PRAGMA journal_mode=WAL", err) || set_up_connection(w->db, &w->options, false, err) ||
-	    schema_migrate(w->db, w->path, w->options.demo, err))
+	    schema_add_functions(w->db, err))
 		return -1;
-	return schema_add_functions(w->db, err);
+	return schema_migrate(w->db, w->path, w->options.demo, err);
 }
 
 /* The store works without its text file: a collector may not be allowed to keep texts. */

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "store/query.h"
+#include "store/schema.h"
 #include "store/writer.h"
 
 #define NOW_US (INT64_C(1767225600) * US_PER_S)
@@ -591,6 +592,35 @@ static void another_user_may_read(void **state)
 	open_writer();
 }
 
+static void views_show_what_is_stored(void **state)
+{
+	static const char *const queries[] = {
+		"SELECT count(*) FROM v_requests WHERE service='chat' AND user='mia' AND cost_nusd=5001 AND trace_id IS NOT NULL",
+		"SELECT count(*) FROM v_flags WHERE category='hate' AND severity=3 AND blocked=1 AND model IS NULL",
+		"SELECT count(*) FROM v_feedback WHERE mood=3 AND judge='rating'",
+		"SELECT requests FROM v_rollups WHERE service='chat' AND latency_p50_us>900000",
+	};
+	sqlite3 *db;
+
+	(void)state;
+	add_request(NOW_US - US_PER_MIN, 1);
+	store();
+	add_flag(1, NOW_US);
+	add_feedback("a", 1, NOW_US);
+	store();
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	must(schema_add_functions(db, &err));
+	for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+		sqlite3_stmt *st;
+
+		assert_int_equal(sqlite3_prepare_v2(db, queries[i], -1, &st, NULL), SQLITE_OK);
+		assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+		assert_int_equal(sqlite3_column_int(st, 0), 1);
+		sqlite3_finalize(st);
+	}
+	sqlite3_close(db);
+}
+
 int main(void)
 {
 #define LIFE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -601,7 +631,7 @@ int main(void)
 		LIFE(retention_by_age_keeps_rollups_and_imports), LIFE(retention_by_size_gives_space_back),
 		LIFE(foreign_and_newer_files_are_left_alone), LIFE(rollouts_keep_their_history),
 		LIFE(a_killed_writer_leaves_a_consistent_store), LIFE(readers_see_whole_commits_while_writing),
-		LIFE(another_user_may_read),
+		LIFE(another_user_may_read), LIFE(views_show_what_is_stored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
