@@ -122,6 +122,8 @@ void alerts_draw_strip(const void *state, const struct panel_frame *frame, const
 		strip_quiet(a, frame, quiet, s);
 		return;
 	}
+	if (frame->stale)
+		x += surface_text(s, x, 0, ROLE_STALE, "last known: ");
 	snprintf(count, sizeof count, "%zu of %zu over", a->over, a->count);
 	if (s->width < 60)
 		snprintf(count, sizeof count, "%zu", a->over);

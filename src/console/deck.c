@@ -51,6 +51,13 @@ int64_t deck_now_us(const struct deck *d, int64_t wall_us)
 	return wall_us;
 }
 
+int64_t deck_known_us(const struct deck *d, int64_t wall_us)
+{
+	int64_t now = deck_now_us(d, wall_us), newest = d->status.summary.last_us;
+
+	return newest && now - newest > STALE_DATA_US ? newest + 1 : now;
+}
+
 static int64_t round_up(int64_t t, int64_t step)
 {
 	return (t + step - 1) / step * step;

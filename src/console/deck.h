@@ -77,6 +77,9 @@ void deck_fini(struct deck *d);
 
 /* What time it is for the data: the clock, or the data's end in a history or a fixed window. */
 int64_t deck_now_us(const struct deck *d, int64_t wall_us);
+/* Until when the data is known: deck_now_us(), or the newest data's time where a live store has
+ * fallen silent. After it figures are unknown, not zero. */
+int64_t deck_known_us(const struct deck *d, int64_t wall_us);
 /* The window, filters and step to load for now, aligned to the step so that a chart moves one
  * column a bucket. */
 struct view deck_view(const struct deck *d, int64_t wall_us);

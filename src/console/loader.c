@@ -132,7 +132,7 @@ static struct view job_view(const struct load_job *job, const struct store_summa
 	d.history = job->follows_data;
 	d.columns_hint = job->columns_hint;
 	d.status.summary = *summary;
-	*now_us = deck_now_us(&d, wall_us);
+	*now_us = deck_known_us(&d, wall_us);
 	v = deck_view(&d, wall_us);
 	return v;
 }

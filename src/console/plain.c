@@ -145,7 +145,7 @@ static int say_round(const struct console_options *o, struct deck *d, struct sto
 	deck_judge_history(d, wall);
 	view = deck_view(d, wall);
 	panel_snapshot_free(&d->shown[signals]);
-	d->shown[signals] = load_panel(reader, &item, &view, deck_now_us(d, wall),
+	d->shown[signals] = load_panel(reader, &item, &view, deck_known_us(d, wall),
 	                               d->status.summary.first_us, false, rules, err);
 	if (!d->shown[signals])
 		return -1;
