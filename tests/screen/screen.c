@@ -29,7 +29,7 @@ struct screen {
 	VTerm *vt;
 	VTermScreen *cells;
 	int width, height;
-	bool alternate, cursor_visible, mouse;
+	bool alternate, mouse;
 	struct buf log, text;
 };
 
@@ -116,8 +116,6 @@ static int on_property(VTermProp prop, VTermValue *value, void *user)
 
 	if (prop == VTERM_PROP_ALTSCREEN)
 		s->alternate = value->boolean;
-	else if (prop == VTERM_PROP_CURSORVISIBLE)
-		s->cursor_visible = value->boolean;
 	else if (prop == VTERM_PROP_MOUSE)
 		s->mouse = value->number != VTERM_PROP_MOUSE_NONE;
 	return 1;
@@ -143,7 +141,6 @@ struct screen *screen_start(const char *const *argv, const char *const *env, int
 	screen_folder();
 	s->width = width;
 	s->height = height;
-	s->cursor_visible = true;
 	start_vterm(s);
 	s->pid = forkpty(&s->fd, NULL, NULL, &size);
 	if (s->pid < 0)
@@ -386,33 +383,47 @@ const struct buf *screen_bytes(const struct screen *s)
 	return &s->log;
 }
 
-/* The last of "\e[?Nh" and "\e[?Nl" in the log decides. */
-static bool mode_is_on(const struct screen *s, const char *number)
+/* The last of "\e[?Nh" and "\e[?Nl" in the log decides; without any `otherwise`. */
+static bool mode_is_on(const struct screen *s, const char *number, bool otherwise)
 {
 	char on[16], off[16];
 	const char *last_on = NULL, *last_off = NULL;
 
 	if (s->log.len == 0)
-		return false;
+		return otherwise;
 	snprintf(on, sizeof on, "\033[?%sh", number);
 	snprintf(off, sizeof off, "\033[?%sl", number);
 	for (const char *p = s->log.data; (p = memmem(p, s->log.len - (size_t)(p - s->log.data), on, strlen(on))); p++)
 		last_on = p;
 	for (const char *p = s->log.data; (p = memmem(p, s->log.len - (size_t)(p - s->log.data), off, strlen(off))); p++)
 		last_off = p;
-	return last_on && (last_off == NULL || last_off < last_on);
+	return last_on == NULL && last_off == NULL ? otherwise : last_on > last_off;
+}
+
+const char *screen_why_not_restored(const struct screen *s)
+{
+	static const char *const modes[] = {"2004", "2026", "1049"};
+	struct termios t;
+
+	if (s->alternate)
+		return "the alternate screen is on";
+	/* Not libvterm's property: restoring a saved cursor changes that. */
+	if (!mode_is_on(s, "25", true))
+		return "the cursor is hidden";
+	if (s->mouse)
+		return "mouse reports are on";
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
+		if (mode_is_on(s, modes[i], false))
+			return modes[i];
+	/* On Linux the master side tells the line's settings also after the child has gone. */
+	if (tcgetattr(s->fd, &t) == 0 && (!(t.c_lflag & ICANON) || !(t.c_lflag & ECHO)))
+		return "input is raw";
+	return NULL;
 }
 
 bool screen_restored(const struct screen *s)
 {
-	struct termios t;
-
-	if (s->alternate || !s->cursor_visible || s->mouse)
-		return false;
-	if (mode_is_on(s, "2004") || mode_is_on(s, "2026") || mode_is_on(s, "1049"))
-		return false;
-	/* On Linux the master side tells the line's settings also after the child has gone. */
-	return tcgetattr(s->fd, &t) != 0 || ((t.c_lflag & ICANON) && (t.c_lflag & ECHO));
+	return screen_why_not_restored(s) == NULL;
 }
 
 int screen_run(const char *const *argv, const char *const *env, struct buf *out)

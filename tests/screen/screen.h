@@ -56,6 +56,8 @@ const struct buf *screen_bytes(const struct screen *s);
 /* Whether the terminal is as a shell expects it: main screen, cursor visible, canonical input with echo,
  * no mouse or paste reports. */
 bool screen_restored(const struct screen *s);
+/* What is not; NULL when all is well. */
+const char *screen_why_not_restored(const struct screen *s);
 
 /* A folder of the test program's own, made at the first call and removed at exit. */
 const char *screen_folder(void);

@@ -1,0 +1,290 @@
+/* Texts from outside that try to move the cursor, change the title, reverse the direction or widen a
+ * row: the screen must look exactly as with harmless texts but for the cells of the texts themselves,
+ * and no byte of theirs may reach the terminal as a control. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cjson/cJSON.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "screen.h"
+
+#define SOON 10000
+#define WIDTH 160
+#define HEIGHT 50
+#define MARK "benign"
+
+static const char *const own[] = {
+	"\033[2J\033[H",                 "\033]0;title\007",        "\033]52;c;aGk=\007",
+	"\033[31mred\033[0m",            "\033[1000C\033[1000B",    "\033c\033[!p",
+	"\033P+q544e\033\\",             "\033[6n\033[c\033[5n",    "\033[?1049l\033[?25l",
+	"\033_apc\033\\\033^pm\033\\",   "\xc2\x9b" "31mC1",          "\x9b" "2J raw C1",
+	"tab\there\tand\tthere",         "return\rover\rand over",  "line\nline\nline",
+	"bell\007 backspace\b\b\b del\177", "\016shift out\017",      "\xe2\x80\xae" "override\xe2\x80\xac",
+	"\xe2\x81\xa6isolate\xe2\x81\xa9 \xd8\x9c\xe2\x80\x8f\xe2\x80\x8e",
+	"\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d \xd8\xb3\xd9\x84\xd8\xa7\xd9\x85",
+	"zero\xe2\x80\x8bwidth\xef\xbb\xbf\xe2\x80\x8d joiner",
+	"\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7\xe2\x80\x8d\xf0\x9f\x91\xa6 family",
+	"\xf0\x9f\x87\xa9\xf0\x9f\x87\xaa flag \xf0\x9f\x8f\xb4\xf3\xa0\x81\xa7\xf3\xa0\x81\xa2\xf3\xa0\x81\xbf",
+	"z\xcc\x80\xcc\x81\xcc\x82\xcc\x83\xcc\x84\xcc\x85\xcc\x86\xcc\x87\xcc\x88\xcc\x89\xcc\x8a\xcc\x8b" "algo",
+	"\xcc\x81starts with a mark",    "\xff\xfe\xc0\xaf broken",  "\xed\xa0\x80 surrogate \xf4\x90\x80\x80",
+	"cut \xe2\x82",                  "\xef\xbf\xbf\xf3\xb0\x80\x80 private", "%s%n%x%d",
+	"\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97 wide",
+	"\xe2\x80\xa8line\xe2\x80\xa9paragraph", "\xc2\xad soft hyphen", "\xf0\x9f\x98\x80\xef\xb8\x8f\xe2\x98\x8e\xef\xb8\x8e",
+	"\033%G\033(0lqqk\033(B",        "\033[200~pasted\033[201~", "\033[>4;2m\033[?2026h",
+};
+#define OWN (sizeof own / sizeof own[0])
+
+struct texts {
+	char **text;
+	size_t count, cap;
+};
+
+static void add_text(struct texts *t, const char *text)
+{
+	t->text = mem_grow(t->text, &t->cap, t->count + 1, sizeof *t->text);
+	t->text[t->count++] = mem_strdup(text);
+}
+
+/* Our own, then the list of naughty strings where the shared data is at hand. */
+static bool gather(struct texts *t)
+{
+	const char *shared = getenv("LLMDECK_SHARED");
+	char *path = mem_printf("%s/data/parsers/blns.json", shared && shared[0] ? shared : "../shared");
+	struct buf json = {0};
+	struct err err;
+	bool found = file_read(path, 1 << 20, &json, &err) == 0;
+
+	for (size_t i = 0; i < OWN; i++)
+		add_text(t, own[i]);
+	if (found) {
+		cJSON *list = cJSON_ParseWithLength(json.data, json.len);
+		cJSON *item;
+
+		assert_non_null(list);
+		cJSON_ArrayForEach(item, list)
+			if (cJSON_IsString(item) && item->valuestring[0])
+				add_text(t, item->valuestring);
+		cJSON_Delete(list);
+	}
+	free(path);
+	buf_fini(&json);
+	return found;
+}
+
+static void texts_fini(struct texts *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		free(t->text[i]);
+	free(t->text);
+}
+
+static void import(const char *store, const char *log, const char *as)
+{
+	const char *argv[] = {screen_binary(), "--store", store, "import", log, "--as", as, NULL};
+	struct buf out = {0};
+
+	if (screen_run(argv, NULL, &out) != 0)
+		fail_msg("import: %s", out.data ? out.data : "");
+	assert_non_null(strstr(out.data, "rejected 0"));
+	buf_fini(&out);
+}
+
+/* A row per text; with `hostile` false the text is a marker instead. */
+static void write_log(const char *path, const struct texts *t, bool feedback, bool hostile)
+{
+	struct buf csv = {0};
+	struct err err = {""};
+
+	buf_puts(&csv, feedback ? "time,id,service,rating,text\n"
+	                        : "end_time,service,model,input_tokens,output_tokens,cost_usd,latency_ms\n");
+	for (size_t i = 0; i < t->count; i++) {
+		struct buf mark = {0};
+
+		buf_printf(&mark, MARK "-%03zu", i);
+		buf_printf(&csv, "2026-03-01T10:%02zu:%02zuZ,", i / 60 % 60, i % 60);
+		if (feedback)
+			buf_printf(&csv, "i%zu,chat,3,", i);
+		else
+			buf_puts(&csv, "chat,");
+		buf_append_c(&csv, '"');
+		if (hostile && !feedback) /* else "null" and the like are no model at all */
+			buf_printf(&csv, "m%03zu ", i);
+		for (const char *p = hostile ? t->text[i] : mark.data; *p; p++) {
+			buf_append_c(&csv, *p);
+			if (*p == '"')
+				buf_append_c(&csv, '"');
+		}
+		buf_append_c(&csv, '"');
+		if (!feedback)
+			buf_printf(&csv, ",100,10,%zu,500", 2000 - i);
+		buf_append_c(&csv, '\n');
+		buf_fini(&mark);
+	}
+	if (file_write_atomic(path, csv.data, csv.len, 0600, &err))
+		fail_msg("%s", err.text);
+	buf_fini(&csv);
+}
+
+static char *make_store(const struct texts *t, bool feedback, bool hostile)
+{
+	char *store = mem_printf("%s/%s-%s.db", screen_folder(), feedback ? "feedback" : "models",
+	                         hostile ? "hostile" : "benign");
+	char *log = mem_printf("%s.csv", store);
+
+	write_log(log, t, feedback, hostile);
+	import(store, log, feedback ? "feedback" : "request");
+	free(log);
+	return store;
+}
+
+static struct screen *start(const char *store, const char *page)
+{
+	static const char *const env[] = {"LLMDECK_TEST_CLOCK=2026-03-01T10:30:00Z", NULL};
+	const char *argv[] = {screen_binary(), "--store", store, "console", "--read-only",
+	                      "--page", page, NULL};
+
+	return screen_start(argv, env, WIDTH, HEIGHT);
+}
+
+/* Every cell left of `from` or right of `to` and every row without a marker is the same on both. */
+static void assert_same_around(struct screen *hostile, struct screen *benign, int from, int to)
+{
+	for (int y = 0; y < HEIGHT; y++) {
+		bool text_row = strstr(screen_row(benign, y), MARK) != NULL;
+
+		for (int x = 0; x < WIDTH; x++) {
+			struct screen_cell h = screen_cell(hostile, x, y), b = screen_cell(benign, x, y);
+
+			if (text_row && x >= from && x < to)
+				continue;
+			if (strcmp(h.text, b.text) != 0 && !(strcmp(h.text, " ") <= 0 && strcmp(b.text, " ") <= 0)) {
+				char *row = mem_strdup(screen_row(benign, y));
+
+				fail_msg("row %d column %d is \"%s\", with harmless texts \"%s\":\n%s\n%s", y, x,
+				         h.text, b.text, screen_row(hostile, y), row);
+			}
+		}
+	}
+}
+
+/* Columns [from, to) that the texts stand in: from the marker to the blank before the next text. */
+static void text_columns(struct screen *benign, int *from, int *to)
+{
+	int y;
+
+	if (!screen_find(benign, MARK, from, &y))
+		fail_msg("no marker:\n%s", screen_text(benign));
+	*to = *from + (int)strlen(MARK "-000");
+	while (*to < WIDTH && strcmp(screen_cell(benign, *to, y).text, " ") <= 0)
+		(*to)++;
+}
+
+static void compare_pages(const char *page, bool feedback, const char *key, int pages)
+{
+	struct texts texts = {0};
+	bool shared = gather(&texts);
+	char *hostile_store = make_store(&texts, feedback, true);
+	char *benign_store = make_store(&texts, feedback, false);
+	struct screen *hostile = start(hostile_store, page);
+	struct screen *benign = start(benign_store, page);
+	const char *why;
+	int from, to;
+
+	assert_true(screen_wait_text(benign, "10:30:00Z", SOON));
+	assert_true(screen_wait_text(hostile, "10:30:00Z", SOON));
+	for (const char *k = key; *k; k++) {
+		char one[2] = {*k, '\0'};
+
+		screen_send(benign, one);
+		screen_send(hostile, one);
+	}
+	if (!screen_wait_text(benign, MARK, SOON))
+		fail_msg("no marker:\n%s", screen_text(benign));
+	for (int i = 0; i < pages; i++) {
+		screen_settle(benign, 300, SOON);
+		screen_settle(hostile, 300, SOON);
+		text_columns(benign, &from, &to);
+		assert_same_around(hostile, benign, from, to);
+		screen_send(benign, "\033[6~");
+		screen_send(hostile, "\033[6~");
+	}
+	why = screen_forbidden(screen_bytes(hostile));
+	if (why)
+		fail_msg("the terminal was sent %s", why);
+	screen_send(hostile, "q");
+	assert_int_equal(screen_wait_exit(hostile, SOON), 0);
+	if (!screen_restored(hostile))
+		fail_msg("the terminal was not restored: %s", screen_why_not_restored(hostile));
+	screen_free(&hostile);
+	screen_free(&benign);
+	free(hostile_store);
+	free(benign_store);
+	texts_fini(&texts);
+	if (!shared) {
+		print_message("blns.json is not at hand: only our own texts were tried\n");
+		skip();
+	}
+}
+
+static void feedback_texts(void **state)
+{
+	(void)state;
+	compare_pages("feedback", true, "", 12);
+}
+
+static void model_names(void **state)
+{
+	(void)state;
+	compare_pages("cost", false, "bbbb", 12);
+}
+
+/* Every table and format of the commands. */
+static void commands_print_no_controls(void **state)
+{
+	struct texts texts = {0};
+	char *store;
+
+	(void)state;
+	gather(&texts);
+	store = mem_printf("%s/models-hostile.db", screen_folder());
+	if (!file_exists(store)) {
+		free(store);
+		store = make_store(&texts, false, true);
+	}
+	const char *report[] = {screen_binary(), "--store", store, "report", "--by", "model", NULL};
+	const char *requests[] = {screen_binary(), "--store", store, "requests", "--limit", "1000", NULL};
+	const char *json[] = {screen_binary(), "--store", store, "report", "--by", "model", "--format", "json", NULL};
+	const char *snapshot[] = {screen_binary(), "--store", store, "snapshot", "cost", "--size", "100x80", NULL};
+	const char *const *const all[] = {report, requests, json, snapshot};
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		struct buf out = {0};
+
+		assert_int_equal(screen_run(all[i], NULL, &out), 0);
+		assert_null(memchr(out.data, '\033', out.len));
+		assert_null(memchr(out.data, '\r', out.len));
+		if (all[i] != json && screen_forbidden(&out))
+			fail_msg("%s prints %s", all[i][3], screen_forbidden(&out));
+		buf_fini(&out);
+	}
+	free(store);
+	texts_fini(&texts);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(feedback_texts),
+		cmocka_unit_test(model_names),
+		cmocka_unit_test(commands_print_no_controls),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
