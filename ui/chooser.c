@@ -179,8 +179,8 @@ static void draw_match(struct surface *s, int y, const struct choice *choice, bo
 
 int chooser_draw(struct surface *s, const struct chooser *c, const char *prompt)
 {
-	int rows = s->height - 1, last = s->height - 1;
-	size_t shown = rows > 0 ? (size_t)rows : 0;
+	int last = s->height - 1;
+	size_t shown = last > 0 ? (size_t)last : 0;
 	size_t top = c->selected >= shown && shown > 0 ? c->selected - shown + 1 : 0;
 
 	if (s->height < 1)

@@ -106,7 +106,7 @@ char *fmt_age(double seconds, char out[FMT_BYTES])
 		snprintf(out, FMT_BYTES, "%llds", s);
 	else if (s < 3600)
 		snprintf(out, FMT_BYTES, "%lldm", s / 60);
-	else if (s < 2 * 86400)
+	else if (s < 172800)
 		snprintf(out, FMT_BYTES, "%lldh", s / 3600);
 	else
 		snprintf(out, FMT_BYTES, "%lldd", s / 86400);

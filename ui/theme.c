@@ -91,7 +91,7 @@ static int rgb_of(int32_t colour)
 		int n = colour - 16;
 		return level[n / 36] << 16 | level[n / 6 % 6] << 8 | level[n % 6];
 	}
-	return (8 + (colour - 232) * 10) * 0x010101;
+	return (8 + ((colour - 232) & 31) * 10) * 0x010101;
 }
 
 static int distance(int a, int b)
