@@ -274,7 +274,7 @@ bool pack_read(struct packed *p, int64_t id, const void *body, size_t len)
 	const uint8_t *at = body, *end = at + len;
 	uint64_t bits, v;
 
-	memset(p, 0, offsetof(struct packed, texts));
+	memset(p, 0, offsetof(struct packed, flags));
 	if (!varint_read(&at, end, &bits))
 		return false;
 	for (size_t i = 0; i < COUNTS; i++) {

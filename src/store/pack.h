@@ -36,8 +36,9 @@ struct packed {
 	bool has_trace, has_span, has_parent;
 	uint8_t trace_id[16], span_id[8], parent_id[8];
 	struct str attrs[ATTR_COUNT]; /* borrowed; after pack_read from `texts` */
-	struct packed_flag flags[PACK_FLAGS_MAX];
 	uint32_t flag_count;
+	/* What follows is not cleared: only what flag_count and attrs say is meant. */
+	struct packed_flag flags[PACK_FLAGS_MAX];
 	char texts[ATTR_COUNT * (EVENT_NAME_MAX_BYTES + 1)]; /* where pack_read unpacks the attributes */
 };
 

@@ -13,6 +13,7 @@ struct walk {
 	struct figures_group *group;
 	unsigned needs, series_needs;
 	int weight;
+	size_t step; /* whose cells are in the arrays; SIZE_MAX none */
 };
 
 static size_t step_of(const struct runs *runs, int64_t bucket_us)
@@ -27,12 +28,24 @@ static int add_to_total(void *arg, int64_t bucket_us, const void *blob, size_t l
 	return dense_decode_merge(w->r->dense, &w->group->total, w->needs, w->weight, bucket_us, blob, len) ? 0 : -1;
 }
 
+/* Moves the cells of the step that was added to into its sketches. */
+static void finish_step(struct walk *w)
+{
+	if (w->series_needs && w->step < w->step_runs->steps)
+		dense_take(w->r->dense, &w->group->series[w->step]);
+	w->step = SIZE_MAX;
+}
+
 static int add_to_step(void *arg, int64_t bucket_us, const void *blob, size_t len)
 {
 	struct walk *w = arg;
-	struct figures *step = &w->group->series[step_of(w->step_runs, bucket_us)];
+	size_t step = step_of(w->step_runs, bucket_us);
 
-	return figures_decode_merge(step, w->series_needs, w->weight, bucket_us, blob, len) ? 0 : -1;
+	if (step != w->step) {
+		finish_step(w);
+		w->step = step;
+	}
+	return dense_decode_merge(w->r->dense, &w->group->series[step], w->series_needs, w->weight, bucket_us, blob, len) ? 0 : -1;
 }
 
 static void start_group(struct figures_result *out, struct figures_group *g)
@@ -98,28 +111,41 @@ static void merge_total(struct store_reader *r, struct figures_result *out)
 	dense_take(r->dense, &out->total.total);
 }
 
+static int read_group(struct walk *w, const struct source *sources, size_t count, struct err *err)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < count && !failed; i++) {
+		w->weight = sources[i].weight;
+		failed = reader_walk(w->r, w->runs, &sources[i], add_to_total, w, err);
+	}
+	dense_take(w->r->dense, &w->group->total);
+	for (size_t i = 0; i < count && !failed && w->step_runs->step_us; i++) {
+		w->weight = sources[i].weight;
+		failed = reader_walk(w->r, w->step_runs, &sources[i], add_to_step, w, err);
+		finish_step(w);
+	}
+	return failed;
+}
+
 static int read_groups(struct walk *w, const struct view *v, const struct sources *sources, struct figures_result *out,
                        struct err *err)
 {
 	int failed = 0;
 
 	out->groups = arena_alloc(&out->arena, (sources->group_count + 1) * sizeof *out->groups);
-	for (size_t i = 0; i < sources->len && !failed;) {
+	for (size_t i = 0, end; i < sources->len && !failed; i = end) {
 		size_t group = sources->items[i].group;
 
+		for (end = i; end < sources->len && sources->items[end].group == group; end++)
+			;
 		w->group = &out->groups[out->group_count++];
 		start_group(out, w->group);
 		for (size_t d = 0; d < v->by_count; d++) {
 			const char *text = names_text(&w->r->names, sources->keys[group][d]);
 			w->group->key[d] = arena_copy(&out->arena, text, strlen(text));
 		}
-		for (; i < sources->len && sources->items[i].group == group && !failed; i++) {
-			w->weight = sources->items[i].weight;
-			failed = reader_walk(w->r, w->runs, &sources->items[i], add_to_total, w, err);
-			if (!failed && w->step_runs->step_us)
-				failed = reader_walk(w->r, w->step_runs, &sources->items[i], add_to_step, w, err);
-		}
-		dense_take(w->r->dense, &w->group->total);
+		failed = read_group(w, sources->items + i, end - i, err);
 		if (nothing_in(&w->group->total)) {
 			free_group(w->group, out->steps);
 			out->group_count--;
@@ -148,7 +174,7 @@ int query_figures(struct store_reader *r, const struct view *v, unsigned needs, 
 	out->steps = runs.steps;
 	out->tier_us = runs.tier_us;
 	start_group(out, &out->total);
-	struct walk w = {.r = r, .runs = &total_runs, .step_runs = &runs, .needs = needs, .series_needs = v->step_us ? series_needs : 0};
+	struct walk w = {.r = r, .runs = &total_runs, .step_runs = &runs, .needs = needs, .series_needs = v->step_us ? series_needs : 0, .step = SIZE_MAX};
 	int failed = read_groups(&w, v, &sources, out, err);
 	if (failed) {
 		figures_result_fini(out);

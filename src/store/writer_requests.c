@@ -37,7 +37,7 @@ static int pack_strings(struct store_writer *w, const struct request *r, struct 
 
 static int pack_request(struct store_writer *w, const struct request *r, struct packed *p, struct err *err)
 {
-	memset(p, 0, offsetof(struct packed, texts));
+	memset(p, 0, offsetof(struct packed, flags));
 	p->end_us = r->end_us;
 	p->latency_us = r->latency_us;
 	p->ttft_us = r->ttft_us;
