@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@
 #define REPEATS_MAX 64
 #define BAR_EVERY_US (100 * US_PER_MS)
 
-static volatile sig_atomic_t stop_asked;
+static atomic_int stop_asked;
 
 static void on_signal(int signal_number)
 {

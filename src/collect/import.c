@@ -55,7 +55,7 @@ static void note(const struct import *im, const char *text)
 
 static bool asked_to_stop(const struct import *im)
 {
-	return im->job->stop && *im->job->stop;
+	return input_stopped(&im->input);
 }
 
 static const char *shown_name(const struct import_job *job)

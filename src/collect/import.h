@@ -4,7 +4,7 @@
 #ifndef LLMDECK_COLLECT_IMPORT_H
 #define LLMDECK_COLLECT_IMPORT_H
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ struct import_job {
 	const struct import_mark *known; /* marks of the store */
 	size_t known_count;
 	FILE *rejects;                  /* gets the bytes of rejected records; NULL: nobody wants them */
-	const volatile sig_atomic_t *stop; /* set: finish the batch in hand and come back; NULL: never */
+	const atomic_int *stop; /* set: finish the batch in hand and come back; NULL: never */
 	/* "FILE:LINE:COLUMN: reason" of each reject; called on the reading thread. */
 	void (*on_reject)(void *arg, const char *sentence);
 	/* Something the user should know: ignored columns, where it continues; on either thread, never at

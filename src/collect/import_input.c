@@ -29,7 +29,7 @@ static bool wait_readable(const struct input *in)
 {
 	struct pollfd p = {.fd = in->fd, .events = POLLIN};
 
-	while (!in->stop || !*in->stop)
+	while (!input_stopped(in))
 		if (poll(&p, 1, 100) > 0)
 			return true;
 	return false;
@@ -51,7 +51,7 @@ int input_fill(struct input *in, struct err *err)
 	ssize_t n;
 	do
 		n = read(in->fd, in->data + in->to, in->seekable ? in->cap - in->to : STEP_BYTES);
-	while (n < 0 && errno == EINTR && (!in->stop || !*in->stop));
+	while (n < 0 && errno == EINTR && (!input_stopped(in)));
 	if (n < 0 && errno == EINTR)
 		return 0;
 	if (n < 0)
@@ -138,7 +138,7 @@ static int spool(struct input *in, struct err *err)
 			w.len -= n > 0 ? (size_t)n : 0;
 		}
 		in->from = in->to = 0;
-		if (in->ended || (in->stop && *in->stop))
+		if (in->ended || (input_stopped(in)))
 			break;
 		if (input_fill(in, err) != 0) {
 			close(fd);
@@ -154,7 +154,7 @@ static int spool(struct input *in, struct err *err)
 }
 
 int input_open(struct input *in, const char *path, const struct import_mark *known, size_t known_count,
-               const volatile sig_atomic_t *stop, struct err *err)
+               const atomic_int *stop, struct err *err)
 {
 	struct stat st;
 
@@ -168,7 +168,7 @@ int input_open(struct input *in, const char *path, const struct import_mark *kno
 		return err_set(err, "is a folder: name the files in it");
 	in->seekable = S_ISREG(st.st_mode) && lseek(in->fd, 0, SEEK_CUR) == 0;
 	in->size = in->seekable ? (uint64_t)st.st_size : 0;
-	while (!in->ended && in->to < INPUT_HEAD_BYTES && !(stop && *stop))
+	while (!in->ended && in->to < INPUT_HEAD_BYTES && !input_stopped(in))
 		if (input_fill(in, err) != 0)
 			return -1;
 	if (in->seekable)

@@ -3,7 +3,7 @@
 #ifndef LLMDECK_COLLECT_IMPORT_INPUT_H
 #define LLMDECK_COLLECT_IMPORT_INPUT_H
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,13 +24,19 @@ struct input {
 	uint64_t hashed;  /* bytes of the stream in `hash` */
 	struct hash_stream *hash;
 	bool ended;
-	const volatile sig_atomic_t *stop;
+	const atomic_int *stop;
 };
+
+/* Whether the user has asked to stop. */
+static inline bool input_stopped(const struct input *in)
+{
+	return in->stop && atomic_load(in->stop);
+}
 
 /* Opens `path` ("-": standard input) and reads its head. A pipe whose head is the head of a known
  * import is spooled to a nameless temporary file, so that it can be continued like a file. */
 int input_open(struct input *in, const char *path, const struct import_mark *known, size_t known_count,
-               const volatile sig_atomic_t *stop, struct err *err);
+               const atomic_int *stop, struct err *err);
 void input_close(struct input *in);
 static inline struct str input_window(const struct input *in)
 {

@@ -583,7 +583,7 @@ static void test_going_on(void **state)
 	check_going_on(ROWS_JSON);
 }
 
-static volatile sig_atomic_t stop;
+static atomic_int stop;
 
 static void stop_now(void *arg, const struct import_progress *p)
 {
