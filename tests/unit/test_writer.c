@@ -20,7 +20,7 @@
 #include "daemon/writer.h"
 #include "store/query.h"
 
-#define DEADLINE_S 20
+#define DEADLINE_S 90
 
 struct place {
 	char folder[64], store[96];
