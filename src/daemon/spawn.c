@@ -115,7 +115,7 @@ static _Noreturn void child_main(const struct spawn_options *o, int fd)
 /* Reads the child's line. 0 when it is "ready". */
 static int read_line(int fd, int64_t until_us, struct err *err)
 {
-	char line[sizeof(err->text)];
+	char line[sizeof(err->text)] = "";
 	size_t len = 0;
 
 	while (len + 1 < sizeof(line) && !memchr(line, '\n', len)) {
