@@ -196,6 +196,10 @@ void head_figure(const struct panel_frame *frame, const struct fleet *fleet, enu
 		         time_format_clock(frame->time_cursor_us, frame->tz, at));
 		return;
 	}
+	if (!value_known(now) || !value_known(before)) {
+		snprintf(out, cap, "%s", figure_format(metrics[m].unit, now, ascii, value));
+		return;
+	}
 	reference_format(fleet->now.to_us - fleet->now.from_us, reference);
 	snprintf(out, cap, "%s %s vs %s", figure_format(metrics[m].unit, now, ascii, value),
 	         change_format(metrics[m].unit, now, before, ascii, change), reference);

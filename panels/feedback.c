@@ -205,7 +205,7 @@ static void feedback_draw(const void *state, const struct panel_frame *frame, st
 		y = draw_groups(f, frame, s, y);
 		if (y + 2 < s->height)
 			surface_rule(s, y++, ROLE_BORDER, "stream, newest first", "");
-	} else if (s->width < 60 && s->height > 8) {
+	} else if (s->width < 60 && s->height > 8 && f->items.row_count > 0) {
 		draw_split(s, 1, y++, s->width - 2, &f->fleet.now.total.total);
 		y = draw_trend(f, frame, s, y);
 	}

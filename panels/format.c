@@ -174,7 +174,7 @@ uint32_t state_mark(enum state s, bool ascii)
 
 const char *state_word(enum state s)
 {
-	static const char *const words[] = {"?", "ok", "old", "W", "C"};
+	static const char *const words[] = {"n/a", "ok", "old", "W", "C"};
 
 	return words[s];
 }

@@ -32,7 +32,7 @@ char *limit_format(enum metric_unit unit, double limit, bool below, bool ascii,
 /* Marks of a state: shape and letter and colour. */
 enum state { STATE_UNKNOWN, STATE_OK, STATE_STALE, STATE_WARNING, STATE_CRITICAL };
 uint32_t state_mark(enum state s, bool ascii); /* ● ◆ ▲ or o # ^ */
-const char *state_word(enum state s);          /* "ok", "W", "C", "?", "old" */
+const char *state_word(enum state s);          /* "ok", "W", "C", "n/a", "old" */
 style state_style(enum state s);
 
 /* "13:06" or "21 Nov" as an axis label for a window of this length. */
