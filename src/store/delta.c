@@ -328,7 +328,8 @@ int rollup_writer_flush(struct rollup_writer *w, struct delta *d, struct names *
 	delta_propagate(d, n);
 	for (int t = 0; t < TIER_COUNT && !failed; t++) {
 		collect(d, (enum tier)t, &e);
-		qsort(e.items, e.len, sizeof *e.items, by_key);
+		if (e.len)
+			qsort(e.items, e.len, sizeof *e.items, by_key);
 		for (size_t i = 0; i < e.len && !failed; i++)
 			if (delta_is_stored(n, key_series(e.items[i].key)))
 				failed = write_row(w, (enum tier)t, n, &e.items[i], err);

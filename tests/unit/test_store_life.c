@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -592,6 +593,35 @@ static void another_user_may_read(void **state)
 	open_writer();
 }
 
+static void a_full_disk_undoes_only_what_was_open(void **state)
+{
+	struct rlimit limit, low;
+	bool failed = false;
+
+	(void)state;
+	add_request(NOW_US - US_PER_MIN, 1);
+	store();
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	low = limit;
+	low.rlim_cur = 900000;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	for (int i = 0; i < 100 && !failed; i++) {
+		for (int k = 0; k < 2000; k++)
+			add_request(NOW_US - US_PER_HOUR - (i * 2000 + k) * US_PER_S, 3)->has_span = false;
+		failed = store_writer_append(w, b, &counts, &err) || (i % 5 == 4 && store_writer_commit(w, &err));
+		batch_reset(b);
+	}
+	assert_true(failed);
+	assert_true(err.text[0]);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	add_request(NOW_US - US_PER_MIN, 2);
+	store();
+	assert_true(totals(NOW_US - 2 * US_PER_MIN, NOW_US).requests == 2);
+	assert_consistent();
+}
+
 static void views_show_what_is_stored(void **state)
 {
 	static const char *const queries[] = {
@@ -632,6 +662,7 @@ int main(void)
 		LIFE(foreign_and_newer_files_are_left_alone), LIFE(rollouts_keep_their_history),
 		LIFE(a_killed_writer_leaves_a_consistent_store), LIFE(readers_see_whole_commits_while_writing),
 		LIFE(another_user_may_read), LIFE(views_show_what_is_stored),
+		LIFE(a_full_disk_undoes_only_what_was_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
