@@ -171,8 +171,8 @@ bool delta_is_stored(const struct names *n, uint32_t series)
 	return s->kind != SERIES_IS_MARGINAL || s->value[s->dim];
 }
 
-#define SPARE_MAX 30000u       /* rollups kept for the next transaction */
-#define SPARE_CELLS_MAX 64u    /* larger ones are given back */
+#define SPARE_MAX 12000u       /* rollups kept for the next transaction */
+#define SPARE_CELLS_MAX 16u    /* larger ones are given back */
 
 static void put_away(struct delta *d, struct rollup *r)
 {

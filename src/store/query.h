@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "core/event.h"
 #include "core/figures.h"
@@ -192,6 +193,9 @@ struct billing_result {
 int query_billing(struct store_reader *r, int64_t from_us, int64_t to_us,
                   struct billing_result *out, struct err *err);
 void billing_result_fini(struct billing_result *res);
+
+/* Appends the place that a source's last resume mark told; nothing when it has none. */
+int query_resume(struct store_reader *r, struct str source, struct buf *out, struct err *err);
 
 /* Imports whose first bytes hash alike: an importer compares prefixes to continue or refuse. */
 struct import_row {

@@ -21,7 +21,7 @@
 
 #define ROLLUP_10S_DEFAULT_US (6 * US_PER_HOUR)
 #define SERIES_LIMIT_DEFAULT 10000
-#define LEAF_ROWS_MAX 16000u /* accumulated before they are written out: bounds memory */
+#define LEAF_ROWS_MAX 10000u /* accumulated before they are written out: bounds memory */
 #define TOPS_MAX 512u
 #define BUSY_MS 5000
 
@@ -103,7 +103,7 @@ static int set_up_connection(sqlite3 *db, const struct store_options *o, bool se
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
 	snprintf(text, sizeof text, "PRAGMA synchronous=%s; PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=%d;"
 	         "PRAGMA secure_delete=%s; PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY",
-	         o->full_sync ? "FULL" : "NORMAL", secure ? 2000 : 24000, o->full_sync ? 2000 : 4000, secure ? "ON" : "OFF");
+	         o->full_sync ? "FULL" : "NORMAL", secure ? 1000 : 16000, o->full_sync ? 2000 : 4000, secure ? "ON" : "OFF");
 	return sql_exec(db, text, err);
 }
 
@@ -298,6 +298,13 @@ int store_writer_append(struct store_writer *w, const struct batch *b, struct st
 	counts = counts ? counts : &none;
 	if (writer_begin(w, err))
 		return -1;
+	int fits = writer_move_resume(w, b, err);
+	if (fits < 0)
+		return writer_rollback(w);
+	if (!fits) {
+		counts->stale = true;
+		return 0;
+	}
 	if (writer_begin_import(w, b, err) || writer_add_requests(w, b, counts, err) || writer_add_flags(w, b, counts, err) ||
 	    writer_add_feedback(w, b, counts, err) || writer_add_spans(w, b, counts, err) ||
 	    writer_add_evaluations(w, b, counts, err) || writer_add_billing(w, b, counts, err) ||

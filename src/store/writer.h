@@ -33,6 +33,7 @@ struct store_counts {
 	uint64_t added, duplicates;
 	uint64_t joined;   /* late flags and feedback whose request was found */
 	uint64_t unjoined;
+	bool stale;      /* the batch's resume mark did not fit: its rows were not added */
 };
 
 /* Adds the batch's rows and their rollups to the open transaction (starting one if needed). On -1

@@ -105,5 +105,7 @@ int writer_add_gauges(struct store_writer *w, const struct batch *b, struct stor
 int writer_add_rollouts(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
 int writer_begin_import(struct store_writer *w, const struct batch *b, struct err *err);
 int writer_mark_import(struct store_writer *w, const struct batch *b, struct err *err);
+/* Moves the batch's resume mark (resume.c): 1 moved, or there is none; 0 it does not fit; -1 error. */
+int writer_move_resume(struct store_writer *w, const struct batch *b, struct err *err);
 
 #endif
