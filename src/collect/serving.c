@@ -1,6 +1,7 @@
-/* Samples are matched by family name in one table. A counter's increase is taken series by series
- * (so that one engine's restart does not hide behind the others' growth) and added up per model; a
- * histogram's cumulative bucket increases likewise, kept for the last minute of scrapes. */
+/* Samples are matched by family name in one table (serving_names.c). A counter's increase is taken
+ * series by series (so that one engine's restart does not hide behind the others' growth) and added
+ * up per model; a histogram's cumulative bucket increases likewise, kept for the last minute in slots
+ * of five seconds. Series and models that are gone are forgotten when room is needed. */
 #include "collect/serving.h"
 
 #include <math.h>
@@ -9,165 +10,28 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "core/serving.h"
-
-enum channel {
-	CH_RUNNING, CH_WAITING, CH_KV_CACHE, CH_PREFIX_SHARE, CH_BUDGET_LEFT, CH_REQUESTS_LEFT, CH_TOKENS_LEFT,
-	CH_PREFIX_QUERIES, CH_PREFIX_HITS, CH_PREEMPTIONS, CH_FINISHED, CH_FAILED, CH_INPUT, CH_OUTPUT, CH_SPEND,
-	CH_TTFT, CH_INTER_TOKEN, CH_LATENCY, CH_QUEUE_TIME,
-	CHANNEL_COUNT,
-	CH_FIRST_HISTOGRAM = CH_TTFT,
-	HISTOGRAM_COUNT = CHANNEL_COUNT - CH_FIRST_HISTOGRAM
-};
-
-enum how {
-	HOW_SUM, HOW_MAX, HOW_MIN, /* gauges: how a model's series are put together */
-	HOW_COUNTER,
-	HOW_HISTOGRAM,
-	HOW_HISTOGRAM_SUM,   /* the _sum of a histogram, as a counter */
-	HOW_HISTOGRAM_COUNT, /* its _count */
-};
-
-struct wire_name {
-	const char *family; /* without _total */
-	enum channel channel;
-	enum how how;
-	double scale;      /* to seconds, shares, tokens */
-	const char *label; /* only series with this label and value; NULL: all */
-	const char *value; /* NULL: any non-empty one */
-};
-struct server_kind {
-	const char *kind;   /* for people */
-	const char *prefix; /* of every family */
-	struct wire_name names[24];
-};
-
-/* Names as the servers' own documentation has them, older ones beside newer ones. */
-static const struct server_kind server_kinds[] = {
-	{"vLLM", "vllm:", {
-		{"num_requests_running", CH_RUNNING, HOW_SUM, 1, NULL, NULL},
-		{"num_requests_waiting", CH_WAITING, HOW_SUM, 1, NULL, NULL},
-		{"kv_cache_usage_perc", CH_KV_CACHE, HOW_MAX, 1, NULL, NULL},
-		{"gpu_cache_usage_perc", CH_KV_CACHE, HOW_MAX, 1, NULL, NULL},
-		{"prefix_cache_queries", CH_PREFIX_QUERIES, HOW_COUNTER, 1, NULL, NULL},
-		{"prefix_cache_hits", CH_PREFIX_HITS, HOW_COUNTER, 1, NULL, NULL},
-		{"gpu_prefix_cache_queries", CH_PREFIX_QUERIES, HOW_COUNTER, 1, NULL, NULL},
-		{"gpu_prefix_cache_hits", CH_PREFIX_HITS, HOW_COUNTER, 1, NULL, NULL},
-		{"num_preemptions", CH_PREEMPTIONS, HOW_COUNTER, 1, NULL, NULL},
-		{"prompt_tokens", CH_INPUT, HOW_COUNTER, 1, NULL, NULL},
-		{"generation_tokens", CH_OUTPUT, HOW_COUNTER, 1, NULL, NULL},
-		{"request_success", CH_FINISHED, HOW_COUNTER, 1, NULL, NULL},
-		{"time_to_first_token_seconds", CH_TTFT, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"inter_token_latency_seconds", CH_INTER_TOKEN, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"time_per_output_token_seconds", CH_INTER_TOKEN, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"e2e_request_latency_seconds", CH_LATENCY, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"request_queue_time_seconds", CH_QUEUE_TIME, HOW_HISTOGRAM, 1, NULL, NULL},
-	}},
-	{"SGLang", "sglang:", {
-		{"num_running_reqs", CH_RUNNING, HOW_SUM, 1, NULL, NULL},
-		{"num_queue_reqs", CH_WAITING, HOW_SUM, 1, NULL, NULL},
-		{"num_waiting_reqs", CH_WAITING, HOW_SUM, 1, NULL, NULL},
-		{"token_usage", CH_KV_CACHE, HOW_MAX, 1, NULL, NULL},
-		{"cache_hit_rate", CH_PREFIX_SHARE, HOW_MIN, 1, NULL, NULL},
-		{"prompt_tokens", CH_INPUT, HOW_COUNTER, 1, NULL, NULL},
-		{"generation_tokens", CH_OUTPUT, HOW_COUNTER, 1, NULL, NULL},
-		{"num_requests", CH_FINISHED, HOW_COUNTER, 1, NULL, NULL},
-		{"time_to_first_token_seconds", CH_TTFT, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"inter_token_latency_seconds", CH_INTER_TOKEN, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"time_per_output_token_seconds", CH_INTER_TOKEN, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"e2e_request_latency_seconds", CH_LATENCY, HOW_HISTOGRAM, 1, NULL, NULL},
-	}},
-	{"llama.cpp", "llamacpp:", {
-		{"requests_processing", CH_RUNNING, HOW_SUM, 1, NULL, NULL},
-		{"requests_deferred", CH_WAITING, HOW_SUM, 1, NULL, NULL},
-		{"kv_cache_usage_ratio", CH_KV_CACHE, HOW_MAX, 1, NULL, NULL},
-		{"prompt_tokens", CH_INPUT, HOW_COUNTER, 1, NULL, NULL},
-		{"tokens_predicted", CH_OUTPUT, HOW_COUNTER, 1, NULL, NULL},
-	}},
-	{"TGI", "tgi_", {
-		{"batch_current_size", CH_RUNNING, HOW_SUM, 1, NULL, NULL},
-		{"queue_size", CH_WAITING, HOW_SUM, 1, NULL, NULL},
-		{"request_count", CH_FINISHED, HOW_COUNTER, 1, NULL, NULL},
-		{"request_failure", CH_FAILED, HOW_COUNTER, 1, NULL, NULL},
-		{"request_input_length", CH_INPUT, HOW_HISTOGRAM_SUM, 1, NULL, NULL},
-		{"request_generated_tokens", CH_OUTPUT, HOW_HISTOGRAM_SUM, 1, NULL, NULL},
-		{"request_duration", CH_LATENCY, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"request_mean_time_per_token_duration", CH_INTER_TOKEN, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"request_queue_duration", CH_QUEUE_TIME, HOW_HISTOGRAM, 1, NULL, NULL},
-	}},
-	{"TensorRT-LLM", "trtllm_", {
-		{"kv_cache_utilization", CH_KV_CACHE, HOW_MAX, 1, NULL, NULL},
-		{"kv_cache_hit_rate", CH_PREFIX_SHARE, HOW_MIN, 1, NULL, NULL},
-		{"request_success", CH_FINISHED, HOW_COUNTER, 1, NULL, NULL},
-		{"time_to_first_token_seconds", CH_TTFT, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"time_per_output_token_seconds", CH_INTER_TOKEN, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"e2e_request_latency_seconds", CH_LATENCY, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"request_queue_time_seconds", CH_QUEUE_TIME, HOW_HISTOGRAM, 1, NULL, NULL},
-	}},
-	{"LiteLLM", "litellm_", {
-		{"proxy_total_requests_metric", CH_FINISHED, HOW_COUNTER, 1, NULL, NULL},
-		{"proxy_failed_requests_metric", CH_FAILED, HOW_COUNTER, 1, NULL, NULL},
-		{"input_tokens_metric", CH_INPUT, HOW_COUNTER, 1, NULL, NULL},
-		{"output_tokens_metric", CH_OUTPUT, HOW_COUNTER, 1, NULL, NULL},
-		{"spend_metric", CH_SPEND, HOW_COUNTER, 1, NULL, NULL},
-		{"request_total_latency_metric", CH_LATENCY, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"llm_api_time_to_first_token_metric", CH_TTFT, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"remaining_team_budget_metric", CH_BUDGET_LEFT, HOW_MIN, 1, NULL, NULL},
-		{"remaining_api_key_budget_metric", CH_BUDGET_LEFT, HOW_MIN, 1, NULL, NULL},
-		{"remaining_requests_metric", CH_REQUESTS_LEFT, HOW_MIN, 1, NULL, NULL},
-		{"remaining_tokens_metric", CH_TOKENS_LEFT, HOW_MIN, 1, NULL, NULL},
-		{"remaining_requests", CH_REQUESTS_LEFT, HOW_MIN, 1, NULL, NULL},
-		{"remaining_tokens", CH_TOKENS_LEFT, HOW_MIN, 1, NULL, NULL},
-	}},
-	/* Also what an OpenTelemetry collector's Prometheus page calls them. */
-	{"OpenTelemetry GenAI", "gen_ai_", {
-		{"client_operation_duration_seconds", CH_LATENCY, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"client_operation_duration_seconds", CH_FINISHED, HOW_HISTOGRAM_COUNT, 1, NULL, NULL},
-		{"client_operation_duration_seconds", CH_FAILED, HOW_HISTOGRAM_COUNT, 1, "error_type", NULL},
-		{"client_token_usage", CH_INPUT, HOW_HISTOGRAM_SUM, 1, "gen_ai_token_type", "input"},
-		{"client_token_usage", CH_OUTPUT, HOW_HISTOGRAM_SUM, 1, "gen_ai_token_type", "output"},
-		{"client_inference_usage_input_tokens", CH_INPUT, HOW_COUNTER, 1, NULL, NULL},
-		{"client_inference_usage_output_tokens", CH_OUTPUT, HOW_COUNTER, 1, NULL, NULL},
-		{"server_request_duration_seconds", CH_LATENCY, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"server_request_duration_seconds", CH_FINISHED, HOW_HISTOGRAM_COUNT, 1, NULL, NULL},
-		{"server_request_duration_seconds", CH_FAILED, HOW_HISTOGRAM_COUNT, 1, "error_type", NULL},
-		{"server_time_to_first_token_seconds", CH_TTFT, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"server_time_per_output_token_seconds", CH_INTER_TOKEN, HOW_HISTOGRAM, 1, NULL, NULL},
-	}},
-	{"NVIDIA NIM", "", {
-		{"num_requests_running", CH_RUNNING, HOW_SUM, 1, NULL, NULL},
-		{"num_requests_waiting", CH_WAITING, HOW_SUM, 1, NULL, NULL},
-		{"gpu_cache_usage_perc", CH_KV_CACHE, HOW_MAX, 1, NULL, NULL},
-		{"kv_cache_usage_perc", CH_KV_CACHE, HOW_MAX, 1, NULL, NULL},
-		{"prompt_tokens", CH_INPUT, HOW_COUNTER, 1, NULL, NULL},
-		{"generation_tokens", CH_OUTPUT, HOW_COUNTER, 1, NULL, NULL},
-		{"request_success", CH_FINISHED, HOW_COUNTER, 1, NULL, NULL},
-		{"time_to_first_token_seconds", CH_TTFT, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"time_per_output_token_seconds", CH_INTER_TOKEN, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"inter_token_latency_seconds", CH_INTER_TOKEN, HOW_HISTOGRAM, 1, NULL, NULL},
-		{"e2e_request_latency_seconds", CH_LATENCY, HOW_HISTOGRAM, 1, NULL, NULL},
-	}},
-};
-#define KIND_COUNT (sizeof server_kinds / sizeof server_kinds[0])
+#include "collect/serving_names.h"
 
 #define SERIES_MAX 20000u /* wire series remembered of one target */
 #define MODELS_MAX 256u
 #define BUCKETS_MAX 64u
 #define WINDOW_US US_PER_MIN /* quantiles cover about this much */
-#define WINDOW_SCRAPES 64u
+#define SLOT_US (5 * US_PER_S)
+#define SLOTS 13u
 
-/* Cumulative bucket increases of one histogram, by scrape. */
+/* Cumulative bucket increases of one histogram, by time. */
 struct histogram {
 	double bounds[BUCKETS_MAX]; /* ascending; the last may be infinite */
 	size_t bucket_count;
 	struct {
-		int64_t time_us;
+		int64_t time_us; /* of its first scrape */
 		double increases[BUCKETS_MAX];
-	} scrapes[WINDOW_SCRAPES]; /* ring */
+	} slots[SLOTS]; /* ring */
 	size_t newest;
 };
 struct model {
-	char *name;
+	char *name;                  /* as it is shown */
+	char *key;                   /* as it is found */
 	bool seen[CHANNEL_COUNT];    /* in this scrape */
 	double values[CHANNEL_COUNT]; /* gauges: value; counters: increase in this scrape */
 	bool grew[CHANNEL_COUNT];     /* an increase over a known interval was there */
@@ -178,8 +42,9 @@ struct series {
 	uint64_t scrape; /* in which it was last seen */
 };
 struct serving {
-	char *source;
+	char *source, *place;
 	const struct server_kind *kind;
+	const struct wire_name *chosen[CHANNEL_COUNT], *chosen_before[CHANNEL_COUNT]; /* which name feeds a channel */
 	struct strmap series_index, model_index;
 	struct series *series;
 	size_t series_count, series_cap;
@@ -188,7 +53,9 @@ struct serving {
 	int64_t now_us, previous_us;
 	uint64_t scrape;
 	bool gap;
-	bool delta; /* the sample in hand is an increase */
+	bool delta;      /* the sample in hand is an increase */
+	bool overflowed; /* in this scrape */
+	bool forgot;     /* series were dropped: an unknown one may be an old one */
 	struct buf key;
 };
 
@@ -197,8 +64,26 @@ struct serving *serving_new(const char *source)
 	struct serving *s = mem_zalloc(sizeof *s);
 
 	s->source = mem_strdup(source);
+	s->place = mem_strdup("");
 	s->gap = true;
 	return s;
+}
+
+void serving_set_place(struct serving *s, const char *service, const char *deployment)
+{
+	free(s->place);
+	if (*service || *deployment)
+		s->place = mem_printf("[%s%s%s]", service, *service && *deployment ? " " : "", deployment);
+	else
+		s->place = mem_strdup("");
+}
+
+static void model_fini(struct model *m)
+{
+	for (size_t h = 0; h < HISTOGRAM_COUNT; h++)
+		free(m->histograms[h]);
+	free(m->name);
+	free(m->key);
 }
 
 void serving_free(struct serving **s)
@@ -207,14 +92,12 @@ void serving_free(struct serving **s)
 
 	if (!old)
 		return;
-	for (size_t i = 0; i < old->model_count; i++) {
-		for (size_t h = 0; h < HISTOGRAM_COUNT; h++)
-			free(old->models[i].histograms[h]);
-		free(old->models[i].name);
-	}
+	for (size_t i = 0; i < old->model_count; i++)
+		model_fini(&old->models[i]);
 	free(old->models);
 	free(old->series);
 	free(old->source);
+	free(old->place);
 	strmap_fini(&old->series_index);
 	strmap_fini(&old->model_index);
 	buf_fini(&old->key);
@@ -222,23 +105,102 @@ void serving_free(struct serving **s)
 	*s = NULL;
 }
 
+static bool model_seen(const struct model *m)
+{
+	for (size_t c = 0; c < CHANNEL_COUNT; c++)
+		if (m->seen[c])
+			return true;
+	return false;
+}
+
+/* Drops the models that the last scrape did not show. */
+static void forget_models(struct serving *s)
+{
+	size_t kept = 0;
+
+	strmap_fini(&s->model_index);
+	s->model_index = (struct strmap){0};
+	for (size_t i = 0; i < s->model_count; i++) {
+		if (!model_seen(&s->models[i])) {
+			model_fini(&s->models[i]);
+			continue;
+		}
+		s->models[kept] = s->models[i];
+		strmap_put(&s->model_index, str_of(s->models[kept].key), (uint32_t)kept);
+		kept++;
+	}
+	s->model_count = kept;
+}
+
+struct keeping {
+	const struct serving *s;
+	struct strmap index;
+	struct series *series;
+	size_t count, cap;
+};
+
+static void keep_series(struct str key, uint32_t at, void *arg)
+{
+	struct keeping *k = arg;
+
+	if (k->s->series[at].scrape != k->s->scrape)
+		return;
+	k->series = mem_grow(k->series, &k->cap, k->count + 1, sizeof *k->series);
+	strmap_put(&k->index, key, (uint32_t)k->count);
+	k->series[k->count++] = k->s->series[at];
+}
+
+/* Drops the series that the last scrape did not show. */
+static void forget_series(struct serving *s)
+{
+	struct keeping k = {.s = s};
+
+	strmap_each(&s->series_index, keep_series, &k);
+	s->forgot |= k.count < s->series_count;
+	strmap_fini(&s->series_index);
+	free(s->series);
+	s->series_index = k.index;
+	s->series = k.series;
+	s->series_count = k.count;
+	s->series_cap = k.cap;
+}
+
+static void begin_histogram(struct histogram *h, int64_t now_us)
+{
+	int64_t age_us = now_us - h->slots[h->newest].time_us;
+
+	if (age_us >= 0 && age_us < SLOT_US)
+		return;
+	h->newest = (h->newest + 1) % SLOTS;
+	memset(&h->slots[h->newest], 0, sizeof h->slots[0]);
+	h->slots[h->newest].time_us = now_us;
+}
+
 void serving_begin(struct serving *s, int64_t now_us)
 {
+	if (s->model_count >= MODELS_MAX)
+		forget_models(s);
+	if (s->series_count >= SERIES_MAX)
+		forget_series(s);
+	if (serving_models(s) == 0) {
+		s->kind = NULL; /* another server may have taken its place */
+		memset(s->chosen, 0, sizeof s->chosen);
+	}
 	s->previous_us = s->now_us;
 	s->now_us = now_us;
 	s->scrape++;
+	s->overflowed = false;
+	memcpy(s->chosen_before, s->chosen, sizeof s->chosen);
+	memset(s->chosen, 0, sizeof s->chosen);
 	for (size_t i = 0; i < s->model_count; i++) {
-		memset(s->models[i].seen, 0, sizeof s->models[i].seen);
-		memset(s->models[i].grew, 0, sizeof s->models[i].grew);
-		memset(s->models[i].values, 0, sizeof s->models[i].values);
-		for (size_t h = 0; h < HISTOGRAM_COUNT; h++) {
-			struct histogram *histogram = s->models[i].histograms[h];
-			if (!histogram)
-				continue;
-			histogram->newest = (histogram->newest + 1) % WINDOW_SCRAPES;
-			memset(&histogram->scrapes[histogram->newest], 0, sizeof histogram->scrapes[0]);
-			histogram->scrapes[histogram->newest].time_us = now_us;
-		}
+		struct model *m = &s->models[i];
+
+		memset(m->seen, 0, sizeof m->seen);
+		memset(m->grew, 0, sizeof m->grew);
+		memset(m->values, 0, sizeof m->values);
+		for (size_t h = 0; h < HISTOGRAM_COUNT; h++)
+			if (m->histograms[h])
+				begin_histogram(m->histograms[h], now_us);
 	}
 }
 
@@ -247,40 +209,106 @@ void serving_gap(struct serving *s)
 	s->gap = true;
 }
 
-/* The kind of server that a family belongs to; NULL when it is none of interest. */
-static const struct server_kind *find_kind(const struct serving *s, struct str family)
+static bool kind_has(const struct server_kind *kind, struct str family, struct str *rest)
 {
-	for (size_t k = 0; k < KIND_COUNT; k++) {
-		struct str prefix = str_of(server_kinds[k].prefix), rest;
-		if ((s->kind && s->kind != &server_kinds[k]) || !str_starts_with(family, prefix))
-			continue;
-		rest = (struct str){family.ptr + prefix.len, family.len - prefix.len};
-		for (const struct wire_name *n = server_kinds[k].names; n->family; n++)
-			if (str_equal_c(rest, n->family))
-				return &server_kinds[k];
-	}
+	struct str prefix = str_of(kind->prefix);
+
+	if (!str_starts_with(family, prefix))
+		return false;
+	*rest = (struct str){family.ptr + prefix.len, family.len - prefix.len};
+	for (const struct wire_name *n = kind->names; n->family; n++)
+		if (str_equal_c(*rest, n->family))
+			return true;
+	return false;
+}
+
+/* The kind of server that a family belongs to; NULL when it is none of interest. */
+static const struct server_kind *find_kind(const struct serving *s, struct str family, struct str *rest)
+{
+	if (s->kind)
+		return kind_has(s->kind, family, rest) ? s->kind : NULL;
+	for (size_t k = 0; k < SERVER_KINDS; k++)
+		if (kind_has(&server_kinds[k], family, rest))
+			return &server_kinds[k];
 	return NULL;
 }
 
-static struct model *find_model(struct serving *s, const struct prom_sample *sample)
+/* Tries the family's name as it stands, then without the ending that its line has. */
+static const struct server_kind *find_family(const struct serving *s, const struct prom_sample *sample, struct str *rest)
 {
-	static const char *const labels[] = {"model_name", "model", "requested_model", "model_group", "litellm_model_name",
-		"gen_ai_response_model", "gen_ai_request_model"};
+	static const char *const endings[] = {"_total", "_bucket", "_sum", "_count"};
+	const struct server_kind *kind = find_kind(s, sample->family, rest);
+
+	for (size_t i = 0; !kind && i < sizeof endings / sizeof endings[0]; i++) {
+		struct str family = sample->family;
+		if (!str_ends_with(family, str_of(endings[i])))
+			continue;
+		family.len -= strlen(endings[i]);
+		kind = find_kind(s, family, rest);
+	}
+	return kind;
+}
+
+/* Whom a budget is for, as the gateway's labels say it: "team NAME" or "key NAME". */
+static void budget_name(struct buf *out, const struct prom_sample *sample)
+{
+	static const struct { const char *label, *what; } labels[] = {
+		{"api_key_alias", "key "}, {"hashed_api_key", "key "}, {"team_alias", "team "}, {"team", "team "},
+	};
+
+	for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
+		struct str name = prom_label(sample, labels[i].label);
+		if (name.len == 0 || str_equal_c(name, "None"))
+			continue;
+		buf_puts(out, labels[i].what);
+		buf_append_str(out, name);
+		return;
+	}
+}
+
+static void model_name(struct buf *out, const struct prom_sample *sample)
+{
 	struct str name = {0};
+
+	for (size_t i = 0; serving_model_labels[i] && name.len == 0; i++)
+		name = prom_label(sample, serving_model_labels[i]);
+	buf_append_str(out, name);
+}
+
+static struct model *find_model(struct serving *s, const struct wire_name *n, const struct prom_sample *sample)
+{
 	uint32_t at;
 
-	for (size_t i = 0; i < sizeof labels / sizeof labels[0] && name.len == 0; i++)
-		name = prom_label(sample, labels[i]);
-	if (strmap_get(&s->model_index, name, &at))
+	buf_reset(&s->key);
+	if (n->channel == CH_BUDGET_LEFT)
+		budget_name(&s->key, sample);
+	else
+		model_name(&s->key, sample);
+	if (strmap_get(&s->model_index, buf_str(&s->key), &at))
 		return &s->models[at];
-	if (s->model_count >= MODELS_MAX)
+	/* keys and teams may be many: they leave room for models */
+	if (s->model_count >= (n->channel == CH_BUDGET_LEFT ? MODELS_MAX / 2 : MODELS_MAX)) {
+		s->overflowed = true;
 		return NULL;
+	}
 	s->models = mem_grow(s->models, &s->model_cap, s->model_count + 1, sizeof *s->models);
 	at = (uint32_t)s->model_count++;
-	memset(&s->models[at], 0, sizeof s->models[at]);
-	s->models[at].name = mem_strndup(name.len ? name.ptr : "", name.len);
-	strmap_put(&s->model_index, name, at);
+	s->models[at] = (struct model){.key = mem_strndup(s->key.len ? s->key.data : "", s->key.len)};
+	s->models[at].name = mem_printf("%s%s%s", s->models[at].key, s->key.len && *s->place ? " " : "", s->place);
+	strmap_put(&s->model_index, buf_str(&s->key), at);
 	return &s->models[at];
+}
+
+static void series_key(struct buf *key, const struct prom_sample *sample)
+{
+	buf_reset(key);
+	buf_append_str(key, sample->name);
+	for (size_t i = 0; i < sample->label_count; i++) {
+		buf_append_c(key, '\1');
+		buf_append_str(key, sample->labels[i].name);
+		buf_append_c(key, '\2');
+		buf_append_str(key, sample->labels[i].value);
+	}
 }
 
 /* How much a series grew since the last scrape; false when that cannot be told. A series that feeds two
@@ -288,36 +316,53 @@ static struct model *find_model(struct serving *s, const struct prom_sample *sam
 static bool increase_of(struct serving *s, const struct prom_sample *sample, double *out)
 {
 	struct series *series;
-	uint32_t at;
 	bool known;
+	uint32_t at;
 
-	if (s->delta) {
-		*out = sample->value;
+	*out = sample->value;
+	if (s->delta)
 		return true;
-	}
-	buf_reset(&s->key);
-	buf_append_str(&s->key, sample->name);
-	for (size_t i = 0; i < sample->label_count; i++) {
-		buf_append_c(&s->key, '\1');
-		buf_append_str(&s->key, sample->labels[i].name);
-		buf_append_c(&s->key, '\2');
-		buf_append_str(&s->key, sample->labels[i].value);
-	}
+	series_key(&s->key, sample);
 	if (!strmap_get(&s->series_index, buf_str(&s->key), &at)) {
-		if (s->series_count >= SERIES_MAX)
+		if (s->series_count >= SERIES_MAX) {
+			s->overflowed = true;
 			return false;
+		}
 		s->series = mem_grow(s->series, &s->series_cap, s->series_count + 1, sizeof *s->series);
 		at = (uint32_t)s->series_count++;
-		s->series[at] = (struct series){0, 0};
+		s->series[at] = (struct series){sample->value, s->scrape};
 		strmap_put(&s->series_index, buf_str(&s->key), at);
+		/* A series that was not there a moment ago began at zero: a first error is an error. */
+		return !s->gap && !s->forgot;
 	}
 	series = &s->series[at];
-	known = series->scrape != 0 && series->scrape + 1 == s->scrape && !s->gap;
+	known = series->scrape + 1 == s->scrape && !s->gap;
 	/* a lower count is a restart: all of it came since then */
-	*out = sample->value >= series->previous ? sample->value - series->previous : sample->value;
+	if (sample->value >= series->previous)
+		*out = sample->value - series->previous;
 	series->previous = sample->value;
 	series->scrape = s->scrape;
 	return known;
+}
+
+/* Several names may tell the same thing on one page (an old one kept beside the new): only the one
+ * that stands first in the table counts. What a lesser one brought earlier in the first page is
+ * taken back. */
+static bool is_chosen(struct serving *s, const struct wire_name *n)
+{
+	const struct wire_name **chosen = &s->chosen[n->channel], *before = s->chosen_before[n->channel];
+
+	if (n->channel == CH_BUDGET_LEFT || (*chosen && str_equal_c(str_of((*chosen)->family), n->family)))
+		return true;
+	if ((*chosen && *chosen < n) || (before && before < n && strcmp(before->family, n->family) != 0))
+		return false;
+	for (size_t i = 0; *chosen && i < s->model_count; i++) {
+		struct model *m = &s->models[i];
+		m->seen[n->channel] = m->grew[n->channel] = false;
+		m->values[n->channel] = 0;
+	}
+	*chosen = n;
+	return true;
 }
 
 static void add_gauge(struct model *m, const struct wire_name *n, double value)
@@ -348,8 +393,8 @@ static size_t find_bucket(struct histogram *h, double bound)
 	if (h->bucket_count >= BUCKETS_MAX)
 		return BUCKETS_MAX;
 	memmove(&h->bounds[at + 1], &h->bounds[at], (h->bucket_count - at) * sizeof h->bounds[0]);
-	for (size_t i = 0; i < WINDOW_SCRAPES; i++) {
-		double *increases = h->scrapes[i].increases;
+	for (size_t i = 0; i < SLOTS; i++) {
+		double *increases = h->slots[i].increases;
 		memmove(&increases[at + 1], &increases[at], (h->bucket_count - at) * sizeof *increases);
 		increases[at] = 0;
 	}
@@ -378,12 +423,12 @@ static void add_bucket(struct serving *s, struct model *m, const struct wire_nam
 		return;
 	if (!*slot) {
 		*slot = mem_zalloc(sizeof **slot);
-		(*slot)->scrapes[0].time_us = s->now_us;
+		(*slot)->slots[0].time_us = s->now_us;
 	}
 	m->seen[n->channel] = true;
 	at = find_bucket(*slot, bound * n->scale);
 	if (at < BUCKETS_MAX)
-		(*slot)->scrapes[(*slot)->newest].increases[at] += increase;
+		(*slot)->slots[(*slot)->newest].increases[at] += increase;
 }
 
 static bool label_fits(const struct wire_name *n, const struct prom_sample *sample)
@@ -407,18 +452,6 @@ static bool line_fits(enum how how, struct str name)
 	}
 }
 
-/* The family's name without the ending that the sample's line has. */
-static struct str bare_family(const struct prom_sample *sample)
-{
-	static const char *const endings[] = {"_bucket", "_sum", "_count", "_total"};
-	struct str family = sample->family;
-
-	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
-		if ((i == 3 || str_equal(family, sample->name)) && str_ends_with(family, str_of(endings[i])))
-			return (struct str){family.ptr, family.len - strlen(endings[i])};
-	return family;
-}
-
 static void add_counter(struct model *m, const struct wire_name *n, bool known, double increase)
 {
 	m->seen[n->channel] = true;
@@ -428,37 +461,45 @@ static void add_counter(struct model *m, const struct wire_name *n, bool known, 
 	m->values[n->channel] += increase * n->scale;
 }
 
+/* What one row of the table takes from a sample. */
+static void take(struct serving *s, const struct wire_name *n, const struct prom_sample *sample, bool known,
+                 double increase)
+{
+	struct model *m = is_chosen(s, n) ? find_model(s, n, sample) : NULL;
+
+	if (!m)
+		return;
+	if (n->how <= HOW_MIN)
+		add_gauge(m, n, sample->value);
+	else if (n->how == HOW_HISTOGRAM)
+		add_bucket(s, m, n, sample, known ? increase : 0);
+	else
+		add_counter(m, n, known, increase);
+}
+
 void serving_sample(struct serving *s, const struct prom_sample *sample)
 {
-	struct str family = bare_family(sample);
 	const struct server_kind *kind;
 	bool asked = false, known = false;
 	double increase = 0;
-	struct model *m;
+	struct str family;
 
-	if (!isfinite(sample->value) || sample->value < 0)
+	if (!isfinite(sample->value) || str_ends_with(sample->name, STR_LIT("_created")))
 		return;
-	kind = find_kind(s, family);
-	m = kind ? find_model(s, sample) : NULL;
-	if (!m)
+	kind = find_family(s, sample, &family);
+	if (!kind)
 		return;
 	s->kind = kind;
-	family.ptr += strlen(kind->prefix);
-	family.len -= strlen(kind->prefix);
 	for (const struct wire_name *n = kind->names; n->family; n++) {
-		if (!str_equal_c(family, n->family) || !line_fits(n->how, sample->name) || !label_fits(n, sample))
+		/* only a budget can be overdrawn */
+		if (!str_equal_c(family, n->family) || !line_fits(n->how, sample->name) || !label_fits(n, sample) ||
+		    (sample->value < 0 && n->channel != CH_BUDGET_LEFT))
 			continue;
-		if (n->how <= HOW_MIN) {
-			add_gauge(m, n, sample->value);
-			continue;
-		}
-		if (!asked)
+		if (n->how > HOW_MIN && !asked) {
 			known = increase_of(s, sample, &increase);
-		asked = true;
-		if (n->how == HOW_HISTOGRAM)
-			add_bucket(s, m, n, sample, known ? increase : 0);
-		else
-			add_counter(m, n, known, increase);
+			asked = true;
+		}
+		take(s, n, sample, known, increase);
 	}
 }
 
@@ -471,8 +512,11 @@ void serving_delta(struct serving *s, const struct prom_sample *sample)
 
 /* Linear interpolation inside the bucket that holds the rank, as Prometheus's histogram_quantile()
  * has it; the highest finite bound when the rank lies beyond it. NaN when nothing can be said. */
-static double quantile(const double *bounds, const double *cumulative, size_t count, double q)
+static double quantile(const double *bounds, double *cumulative, size_t count, double q)
 {
+	/* engines with different buckets, or a scrape in the middle of a count, can make a dent */
+	for (size_t i = 1; i < count; i++)
+		cumulative[i] = fmax(cumulative[i], cumulative[i - 1]);
 	double total = count ? cumulative[count - 1] : 0, rank = q * total;
 
 	if (count < 2 || total <= 0)
@@ -507,56 +551,43 @@ static void put_gauge(struct serving *s, const struct model *m, struct batch *ou
 
 static void put_quantiles(struct serving *s, const struct model *m, struct batch *out)
 {
-	static const struct { enum channel channel; struct { enum serving_metric metric; double q; } of[3]; size_t count; } table[] = {
-		{CH_TTFT, {{SERVING_TTFT_P50, .5}, {SERVING_TTFT_P95, .95}, {SERVING_TTFT_P99, .99}}, 3},
-		{CH_INTER_TOKEN, {{SERVING_INTER_TOKEN_P50, .5}, {SERVING_INTER_TOKEN_P95, .95}, {SERVING_INTER_TOKEN_P99, .99}}, 3},
-		{CH_LATENCY, {{SERVING_LATENCY_P50, .5}, {SERVING_LATENCY_P95, .95}, {SERVING_LATENCY_P99, .99}}, 3},
-		{CH_QUEUE_TIME, {{SERVING_QUEUE_TIME_P95, .95}}, 1},
-	};
-
-	for (size_t t = 0; t < sizeof table / sizeof table[0]; t++) {
-		const struct histogram *h = m->histograms[table[t].channel - CH_FIRST_HISTOGRAM];
+	for (size_t i = 0; i < CHANNEL_QUANTILES; i++) {
+		const struct channel_quantile *want = &channel_quantiles[i];
+		const struct histogram *h = m->histograms[want->channel - CH_FIRST_HISTOGRAM];
 		double cumulative[BUCKETS_MAX] = {0};
-		if (!h || !m->seen[table[t].channel])
+
+		if (!h || !m->seen[want->channel])
 			continue;
-		for (size_t i = 0; i < WINDOW_SCRAPES; i++)
-			for (size_t b = 0; h->scrapes[i].time_us > s->now_us - WINDOW_US && b < h->bucket_count; b++)
-				cumulative[b] += h->scrapes[i].increases[b];
-		for (size_t i = 0; i < table[t].count; i++)
-			put_gauge(s, m, out, table[t].of[i].metric,
-			          quantile(h->bounds, cumulative, h->bucket_count, table[t].of[i].q));
+		for (size_t t = 0; t < SLOTS; t++) {
+			int64_t age_us = s->now_us - h->slots[t].time_us;
+			for (size_t b = 0; age_us >= 0 && age_us < WINDOW_US && b < h->bucket_count; b++)
+				cumulative[b] += h->slots[t].increases[b];
+		}
+		put_gauge(s, m, out, want->metric, quantile(h->bounds, cumulative, h->bucket_count, want->q));
 	}
 }
 
 static void put_rates(struct serving *s, const struct model *m, struct batch *out)
 {
-	static const struct { enum channel channel; enum serving_metric metric; double scale; } table[] = {
-		{CH_PREEMPTIONS, SERVING_PREEMPTION_RATE, 1}, {CH_FINISHED, SERVING_REQUEST_RATE, 1},
-		{CH_FAILED, SERVING_FAILURE_RATE, 1}, {CH_INPUT, SERVING_INPUT_TOKEN_RATE, 1},
-		{CH_OUTPUT, SERVING_OUTPUT_TOKEN_RATE, 1}, {CH_SPEND, SERVING_COST_RATE, 3600},
-	};
 	double seconds = (double)(s->now_us - s->previous_us) / 1e6;
 
-	for (size_t i = 0; i < sizeof table / sizeof table[0] && seconds > 0; i++)
-		if (m->grew[table[i].channel])
-			put_gauge(s, m, out, table[i].metric, m->values[table[i].channel] / seconds * table[i].scale);
+	for (size_t i = 0; i < CHANNEL_RATES && s->previous_us > 0 && seconds > 0; i++) {
+		const struct channel_rate *want = &channel_rates[i];
+		if (m->grew[want->channel])
+			put_gauge(s, m, out, want->metric, m->values[want->channel] / seconds * want->scale);
+	}
 	if (m->grew[CH_PREFIX_QUERIES] && m->values[CH_PREFIX_QUERIES] > 0)
 		put_gauge(s, m, out, SERVING_PREFIX_HIT_SHARE, m->values[CH_PREFIX_HITS] / m->values[CH_PREFIX_QUERIES]);
 }
 
 void serving_end(struct serving *s, struct batch *out)
 {
-	static const struct { enum channel channel; enum serving_metric metric; } gauges[] = {
-		{CH_RUNNING, SERVING_RUNNING}, {CH_WAITING, SERVING_WAITING}, {CH_KV_CACHE, SERVING_KV_CACHE},
-		{CH_PREFIX_SHARE, SERVING_PREFIX_HIT_SHARE}, {CH_BUDGET_LEFT, SERVING_REMAINING_BUDGET},
-		{CH_REQUESTS_LEFT, SERVING_REMAINING_REQUESTS}, {CH_TOKENS_LEFT, SERVING_REMAINING_TOKENS},
-	};
-
 	for (size_t i = 0; i < s->model_count; i++) {
 		const struct model *m = &s->models[i];
-		for (size_t g = 0; g < sizeof gauges / sizeof gauges[0]; g++)
-			if (m->seen[gauges[g].channel])
-				put_gauge(s, m, out, gauges[g].metric, m->values[gauges[g].channel]);
+
+		for (size_t g = 0; g < CHANNEL_GAUGES; g++)
+			if (m->seen[channel_gauges[g].channel])
+				put_gauge(s, m, out, channel_gauges[g].metric, m->values[channel_gauges[g].channel]);
 		put_rates(s, m, out);
 		put_quantiles(s, m, out);
 	}
@@ -568,15 +599,16 @@ const char *serving_kind(const struct serving *s)
 	return s->kind ? s->kind->kind : NULL;
 }
 
+bool serving_overflowed(const struct serving *s)
+{
+	return s->overflowed;
+}
+
 size_t serving_models(const struct serving *s)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < s->model_count; i++)
-		for (size_t c = 0; c < CHANNEL_COUNT; c++)
-			if (s->models[i].seen[c]) {
-				count++;
-				break;
-			}
+		count += model_seen(&s->models[i]) ? 1 : 0;
 	return count;
 }

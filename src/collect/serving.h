@@ -13,6 +13,10 @@ struct serving;
 struct serving *serving_new(const char *source);
 void serving_free(struct serving **s);
 
+/* What runs at the target, where somebody said so: stands behind each model's name, "m [chat v42]".
+ * Before the first scrape. */
+void serving_set_place(struct serving *s, const char *service, const char *deployment);
+
 /* One scrape: begin, each sample, end. `end` adds the gauges to the batch. */
 void serving_begin(struct serving *s, int64_t now_us);
 void serving_sample(struct serving *s, const struct prom_sample *sample);
@@ -26,7 +30,9 @@ void serving_gap(struct serving *s);
 
 /* What the target turned out to be: "vLLM", "LiteLLM", …; NULL when nothing was recognised. */
 const char *serving_kind(const struct serving *s);
-/* Model series seen in the last scrape. */
+/* The last scrape had more series or models than are kept. */
+bool serving_overflowed(const struct serving *s);
+/* Models (and holders of budgets) seen in the last scrape. */
 size_t serving_models(const struct serving *s);
 
 #endif

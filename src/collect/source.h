@@ -27,6 +27,8 @@ struct source_report {
 	struct err words;      /* one sentence why, "" when all is well */
 	int64_t last_event_us; /* wall time of the newest success; 0 = never */
 	uint64_t rows;         /* handed to the sink */
+	uint64_t rejected;     /* records that could not be used */
+	uint64_t repeated;     /* records that were told twice, and count once */
 };
 
 /* What a source gets to live on; valid until stop() has returned. */
@@ -36,6 +38,8 @@ struct source_env {
 	/* submit() only. `done` comes on the I/O thread, and not at all once stop() was called. On
 	 * SINK_BUSY keep the batch and offer it again in the next poll(). */
 	struct sink *sink;
+	const char *store_path; /* to ask how far it had come (query_resume()); NULL: there is no store */
+	const struct config *config; /* all of it: the tags' names */
 	const struct price_table *prices; /* may be NULL: everything is unpriced then */
 	const union option_value *options; /* by the rows of source->options */
 	const struct config_section *section; /* for keys that the option table leaves free ("map.*") */

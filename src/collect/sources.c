@@ -6,9 +6,13 @@
 #include "collect/source.h"
 
 extern const struct source demo_source;
+extern const struct source otlp_source;
+extern const struct source prometheus_source;
 
 const struct source *const sources[] = {
 	&demo_source,
+	&otlp_source,
+	&prometheus_source,
 	NULL,
 };
 

@@ -37,6 +37,8 @@ void batch_reset(struct batch *b)
 	b->span_count = b->evaluation_count = 0;
 	b->has_import = false;
 	memset(&b->import, 0, sizeof(b->import));
+	b->has_resume = false;
+	memset(&b->resume, 0, sizeof(b->resume));
 }
 
 struct request *batch_add_request(struct batch *b)

@@ -161,6 +161,16 @@ struct import_mark {
 	bool complete;
 };
 
+/* How far a source that follows something (a log, a series) has come; committed with the rows it
+ * stands for. The places are the source's own words, at most RESUME_PLACE_MAX_BYTES. */
+#define RESUME_PLACE_MAX_BYTES 512
+struct resume_mark {
+	struct str source; /* its name in the configuration */
+	struct str from;   /* where it was before these rows; "" = nowhere. Unless the store agrees nothing
+	                    * of the batch is stored, and the acknowledgement says `stale` */
+	struct str to;     /* where it is after them */
+};
+
 /* One unit of storing: committed whole or not at all. Owns everything in it through `arena`. */
 struct batch {
 	struct arena arena;
@@ -182,6 +192,8 @@ struct batch {
 	size_t rollout_count, rollout_cap;
 	bool has_import;
 	struct import_mark import;
+	bool has_resume;
+	struct resume_mark resume; /* stays in this process: batch_encode() leaves it out */
 };
 
 struct batch *batch_new(void);

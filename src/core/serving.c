@@ -24,6 +24,7 @@ const struct serving_info serving_metrics[SERVING_COUNT] = {
 	[SERVING_QUEUE_TIME_P95] = {"serving.queue_seconds_p95", "QUEUE p95", SERVING_UNIT_SECONDS, true},
 	[SERVING_REMAINING_BUDGET] = {"serving.remaining_budget_usd", "BUDGET LEFT", SERVING_UNIT_USD, false},
 	[SERVING_REMAINING_REQUESTS] = {"serving.remaining_requests", "REQ LEFT", SERVING_UNIT_COUNT, false},
+	[SERVING_DEPLOYMENT_STATE] = {"serving.deployment_state", "STATE", SERVING_UNIT_COUNT, false},
 	[SERVING_REMAINING_TOKENS] = {"serving.remaining_tokens", "TOK LEFT", SERVING_UNIT_COUNT, false},
 };
 

@@ -20,8 +20,9 @@ enum serving_metric {
 	SERVING_INTER_TOKEN_P50, SERVING_INTER_TOKEN_P95, SERVING_INTER_TOKEN_P99, /* s */
 	SERVING_LATENCY_P50, SERVING_LATENCY_P95, SERVING_LATENCY_P99,             /* s */
 	SERVING_QUEUE_TIME_P95,     /* s */
-	SERVING_REMAINING_BUDGET,   /* USD, the smallest of a gateway's teams and keys */
+	SERVING_REMAINING_BUDGET,   /* USD, by a gateway's team or key */
 	SERVING_REMAINING_REQUESTS, SERVING_REMAINING_TOKENS, /* rate-limit headroom that replies told */
+	SERVING_DEPLOYMENT_STATE,   /* a gateway's word on its worst deployment: 0 healthy, 1 partly, 2 down */
 	SERVING_COUNT
 };
 
@@ -34,6 +35,7 @@ struct serving_info {
 	bool estimate;     /* read from histogram buckets */
 };
 extern const struct serving_info serving_metrics[SERVING_COUNT];
+/* False when no gauge has this name. */
 bool serving_from_name(struct str name, enum serving_metric *out);
 
 #endif

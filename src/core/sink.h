@@ -2,6 +2,7 @@
 #ifndef LLMDECK_CORE_SINK_H
 #define LLMDECK_CORE_SINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -15,6 +16,7 @@ enum sink_result {
 
 struct sink_ack {
 	uint64_t added, duplicates;
+	bool stale; /* the batch's resume mark did not fit: nothing of it was stored */
 };
 
 struct sink {

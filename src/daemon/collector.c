@@ -266,7 +266,7 @@ static int open_parts(struct collector *c, struct err *err)
 	    loop_new(&c->loop, err) || writer_start(&c->writer, o->store_path, &writer_options, err))
 		return -1;
 	control_options.sink = writer_sink(c->writer);
-	c->host = source_host_new(c->loop, control_options.sink);
+	c->host = source_host_new(c->loop, control_options.sink, o->store_path);
 	return control_start(&c->control, c->loop, &control_options, err);
 }
 

@@ -40,17 +40,19 @@ struct running {
 struct source_host {
 	struct loop *loop;
 	struct sink *sink;
+	const char *store_path;
 	struct running **running;
 	size_t count;
 	bool paused;
 };
 
-struct source_host *source_host_new(struct loop *loop, struct sink *sink)
+struct source_host *source_host_new(struct loop *loop, struct sink *sink, const char *store_path)
 {
 	struct source_host *h = mem_zalloc(sizeof(*h));
 
 	h->loop = loop;
 	h->sink = sink;
+	h->store_path = store_path;
 	return h;
 }
 
@@ -202,6 +204,7 @@ static void start_source(struct running *r, const struct config *config, const s
 	}
 	r->env = (struct source_env){
 		.name = r->section->name, .loop = r->host->loop, .sink = &r->sink, .prices = prices,
+		.store_path = r->host->store_path, .config = config,
 		.options = r->options, .section = r->section, .report = &r->report,
 	};
 	r->state = r->source->start(&r->env, &err);
@@ -276,7 +279,9 @@ static void append_source(const struct source_host *h, const struct running *r, 
 	buf_printf(out, ",\"state\":\"%s\",\"reason\":",
 	           source_state_name(paused ? SOURCE_PAUSED : r->report.state));
 	buf_append_json(out, str_of(paused ? "the store cannot keep up" : r->report.words.text));
-	buf_printf(out, ",\"rows\":%llu,\"age_s\":", (unsigned long long)r->report.rows);
+	buf_printf(out, ",\"rows\":%llu,\"rejected\":%llu,\"repeated\":%llu,\"age_s\":",
+	           (unsigned long long)r->report.rows, (unsigned long long)r->report.rejected,
+	           (unsigned long long)r->report.repeated);
 	if (last_us)
 		buf_printf(out, "%.3f}", (double)(clock_wall_us() - last_us) / (double)US_PER_S);
 	else

@@ -14,8 +14,8 @@
 
 struct source_host;
 
-/* `sink` must outlive the host's sources AND every batch they submitted; see source_host_free(). */
-struct source_host *source_host_new(struct loop *loop, struct sink *sink);
+/* `store_path` is the sink's store. `sink` must outlive the host's sources AND every batch they submitted; see source_host_free(). */
+struct source_host *source_host_new(struct loop *loop, struct sink *sink, const char *store_path);
 
 /* Whether all sections can be started: their kinds exist and their keys are right. `demo`: the
  * store holds invented data, so that sources of such are allowed. */

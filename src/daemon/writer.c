@@ -343,7 +343,7 @@ static int append_item(struct writer *w, struct item *item, struct err *err)
 
 	if (store_writer_append(w->store, item->batch, &counts, err))
 		return -1;
-	item->ack = (struct sink_ack){counts.added, counts.duplicates};
+	item->ack = (struct sink_ack){counts.added, counts.duplicates, counts.stale};
 	return 0;
 }
 

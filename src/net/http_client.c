@@ -128,6 +128,14 @@ static void set_options(struct http_call *call, const struct http_ask *ask)
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, call);
+	if (ask->accept_compressed)
+		curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
+	if (ask->ca_path && *ask->ca_path)
+		curl_easy_setopt(e, CURLOPT_CAINFO, ask->ca_path);
+	if (ask->insecure) {
+		curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
 	if (ask->unix_path)
 		curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, ask->unix_path);
 	if (ask->body.len || ask->body_type) {
@@ -195,6 +203,9 @@ static enum http_result conclude(struct http_call *call, CURLcode code, struct e
 
 static void call_fini(struct http_call *call)
 {
+	/* headers carry tokens and passwords */
+	for (struct curl_slist *h = call->headers; h; h = h->next)
+		explicit_bzero(h->data, strlen(h->data));
 	curl_slist_free_all(call->headers);
 	free(call->shown_url);
 	http_got_fini(&call->got);

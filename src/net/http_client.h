@@ -23,6 +23,9 @@ struct http_ask {
 	int64_t connect_timeout_us; /* 0: the same */
 	size_t answer_max_bytes;    /* a longer answer is a failure */
 	bool follow_redirects;      /* at most 3, never from https to http */
+	bool accept_compressed;     /* asks for gzip; answer_max_bytes bounds what it unpacks to */
+	const char *ca_path;        /* file with the certificates to trust; NULL or "": the system's */
+	bool insecure;              /* does not check the server's certificate and name */
 };
 
 enum http_result {

@@ -123,7 +123,7 @@ static bool take_quoted(struct prom_parser *p, struct str *rest, struct str *out
 
 	while (at < end && *at != '"') {
 		escaped |= *at == '\\';
-		at += *at == '\\' ? 2 : 1;
+		at += *at == '\\' && at + 1 < end ? 2 : 1;
 	}
 	if (at >= end)
 		return false;

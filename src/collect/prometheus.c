@@ -1,0 +1,227 @@
+/* The source kind "prometheus": scrapes one metrics page on the loop and turns it into serving gauges.
+ * One scrape at a time; the next one is due `every` after the last one began. A target that fails is
+ * asked less and less often, up to once a minute. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "collect/auth.h"
+#include "collect/serving.h"
+#include "collect/source.h"
+#include "net/http_client.h"
+#include "parse/prometheus.h"
+
+#define PAGE_MAX_BYTES ((size_t)16 << 20)
+#define BUSY_AGAIN_US (50 * US_PER_MS)
+#define BACKOFF_MAX_US US_PER_MIN
+
+enum {
+	PROM_URL, PROM_EVERY, PROM_TIMEOUT, PROM_TOKEN, PROM_USER, PROM_PASSWORD, PROM_CA, PROM_INSECURE,
+	PROM_SERVICE, PROM_DEPLOYMENT,
+};
+
+static const struct option_row prometheus_options[] = {
+	[PROM_URL] = {"url", OPTION_TEXT, NULL, 0, 0, NULL, NULL, "the metrics page, for example http://10.0.0.1:8000/metrics"},
+	[PROM_EVERY] = {"every", OPTION_DURATION, "5s", US_PER_S, US_PER_HOUR, NULL, NULL, "time between two scrapes"},
+	[PROM_TIMEOUT] = {"timeout", OPTION_DURATION, "4s", 100 * US_PER_MS, US_PER_MIN, NULL, NULL, "longest time a scrape may take"},
+	[PROM_TOKEN] = {"token", OPTION_TEXT, "", 0, 0, NULL, NULL, "bearer token, as env:NAME or file:/path"},
+	[PROM_USER] = {"user", OPTION_TEXT, "", 0, 0, NULL, NULL, "user name for basic authentication"},
+	[PROM_PASSWORD] = {"password", OPTION_TEXT, "", 0, 0, NULL, NULL, "its password, as env:NAME or file:/path"},
+	[PROM_CA] = {"ca", OPTION_TEXT, "", 0, 0, NULL, NULL, "file with the certificates to trust instead of the system's"},
+	[PROM_INSECURE] = {"insecure", OPTION_BOOL, "no", 0, 1, NULL, NULL, "yes: do not check the server's certificate"},
+	[PROM_SERVICE] = {"service", OPTION_TEXT, "", 0, 0, NULL, NULL, "which service it serves: shown behind the model's name"},
+	[PROM_DEPLOYMENT] = {"deployment", OPTION_TEXT, "", 0, 0, NULL, NULL, "which deployment runs there: shown behind the model's name"},
+	{.name = NULL},
+};
+
+struct scraper {
+	struct source_env env;
+	struct serving *serving;
+	struct http_call *call; /* NULL: none under way */
+	struct batch *batch;    /* offered in the next poll; NULL: none */
+	int64_t due_us, began_us; /* monotonic */
+	int failures;           /* in a row */
+	size_t samples;         /* of the page in hand */
+};
+
+static void *prometheus_start(const struct source_env *env, struct err *err)
+{
+	const union option_value *o = env->options;
+	struct scraper *s;
+
+	if (auth_check_url(o[PROM_URL].text, err) != 0 || auth_check(o[PROM_TOKEN].text, o[PROM_USER].text, o[PROM_PASSWORD].text, err) != 0)
+		return NULL;
+	s = mem_zalloc(sizeof *s);
+	s->env = *env;
+	s->serving = serving_new(env->name);
+	serving_set_place(s->serving, o[PROM_SERVICE].text, o[PROM_DEPLOYMENT].text);
+	return s;
+}
+
+static void say(struct scraper *s, enum source_state state, const char *words)
+{
+	s->env.report->state = state;
+	err_set(&s->env.report->words, "%s", words);
+}
+
+static void failed(struct scraper *s, enum source_state state, const char *words)
+{
+	int64_t every_us = s->env.options[PROM_EVERY].number, wait_us = every_us << (s->failures < 5 ? s->failures : 5);
+
+	if (wait_us > BACKOFF_MAX_US)
+		wait_us = every_us > BACKOFF_MAX_US ? every_us : BACKOFF_MAX_US;
+	s->failures++;
+	s->due_us = s->began_us + wait_us;
+	serving_gap(s->serving);
+	say(s, state, words);
+}
+
+static void stored(void *arg, bool ok, const struct sink_ack *ack, const char *error)
+{
+	(void)ack;
+	if (!ok)
+		say(arg, SOURCE_FAILING, error);
+}
+
+static void on_sample(void *arg, const struct prom_sample *sample)
+{
+	struct scraper *s = arg;
+
+	s->samples++;
+	serving_sample(s->serving, sample);
+}
+
+/* Hands the last page's batch to the sink; false when it is full. */
+static bool deliver(struct scraper *s)
+{
+	struct err err = {""};
+
+	if (!s->batch)
+		return true;
+	switch (s->env.sink->submit(s->env.sink, s->batch, stored, s, &err)) {
+	case SINK_OK:
+		s->batch = NULL;
+		return true;
+	case SINK_BUSY:
+		return false;
+	case SINK_FAILED:
+		break;
+	}
+	say(s, SOURCE_FAILING, err.text);
+	batch_free(&s->batch);
+	return true;
+}
+
+/* Reads the page into a batch. False with a sentence when it is no metrics page. */
+static bool read_page(struct scraper *s, const struct http_got *got, struct err *words)
+{
+	struct prom_parser *parser = prom_parser_new(on_sample, s);
+	bool damaged;
+
+	s->samples = 0;
+	prom_parser_set_openmetrics(parser, strncmp(got->type, "application/openmetrics-text", 28) == 0);
+	serving_begin(s->serving, clock_wall_us());
+	prom_parser_feed(parser, got->body.data, got->body.len);
+	damaged = prom_parser_end(parser, words) != 0;
+	prom_parser_free(&parser);
+	s->batch = batch_new();
+	serving_end(s->serving, s->batch);
+	if (batch_rows(s->batch) == 0)
+		batch_free(&s->batch);
+	if (!damaged && !serving_kind(s->serving))
+		err_set(words, "the page has no metric of a known model server or gateway");
+	else if (!damaged && serving_overflowed(s->serving))
+		err_set(words, "the page has more series than are kept: some models are left out");
+	return !damaged || s->samples > 0;
+}
+
+static void on_page(void *arg, enum http_result result, const struct http_got *got, const struct err *err)
+{
+	struct scraper *s = arg;
+	struct err words = {""};
+
+	s->call = NULL;
+	if (result != HTTP_ANSWERED) {
+		failed(s, SOURCE_FAILING, err->text);
+		return;
+	}
+	if (got->status == 401 || got->status == 403) {
+		err_set(&words, "the page answers %d: set token, or user and password, for this source", got->status);
+		failed(s, SOURCE_DENIED, words.text);
+		return;
+	}
+	if (got->status != 200 || strncmp(got->type, "text/html", 9) == 0) {
+		err_set(&words, "the page answers %d%s: check its url, which usually ends in /metrics", got->status,
+		        got->status == 200 ? " with HTML" : "");
+		failed(s, SOURCE_FAILING, words.text);
+		return;
+	}
+	if (!read_page(s, got, &words)) {
+		failed(s, SOURCE_FAILING, words.text);
+		return;
+	}
+	s->failures = 0;
+	s->due_us = s->began_us + s->env.options[PROM_EVERY].number;
+	s->env.report->last_event_us = clock_wall_us();
+	say(s, SOURCE_OK, words.text);
+	deliver(s);
+}
+
+static void scrape(struct scraper *s)
+{
+	struct auth_header header = {{0}};
+	const char *headers[3] = {"Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5", NULL, NULL};
+	struct err err = {""};
+
+	s->began_us = clock_mono_us();
+	if (auth_header(&header, s->env.options[PROM_TOKEN].text, s->env.options[PROM_USER].text,
+	                s->env.options[PROM_PASSWORD].text, &err) != 0) {
+		failed(s, SOURCE_DENIED, err.text);
+		return;
+	}
+	headers[1] = header.line.len ? header.line.data : NULL;
+	/* due_us is set by what comes back */
+	s->call = http_begin(s->env.loop, &(struct http_ask){
+		.url = s->env.options[PROM_URL].text, .headers = headers, .timeout_us = s->env.options[PROM_TIMEOUT].number,
+		.answer_max_bytes = PAGE_MAX_BYTES, .follow_redirects = true, .accept_compressed = true,
+		.ca_path = s->env.options[PROM_CA].text, .insecure = s->env.options[PROM_INSECURE].yes,
+	}, on_page, s);
+	auth_header_fini(&header);
+}
+
+static int64_t prometheus_poll(void *state)
+{
+	struct scraper *s = state;
+	int64_t wait_us;
+
+	if (!deliver(s))
+		return BUSY_AGAIN_US;
+	wait_us = s->due_us - clock_mono_us();
+	if (s->call)
+		return BUSY_AGAIN_US;
+	if (wait_us > 0)
+		return wait_us;
+	scrape(s);
+	return BUSY_AGAIN_US;
+}
+
+static void prometheus_stop(void *state)
+{
+	struct scraper *s = state;
+
+	if (s->call)
+		http_cancel(&s->call);
+	batch_free(&s->batch);
+	serving_free(&s->serving);
+	free(s);
+}
+
+const struct source prometheus_source = {
+	.kind = "prometheus",
+	.summary = "scrapes the metrics page of a model server or gateway",
+	.options = prometheus_options,
+	.start = prometheus_start,
+	.poll = prometheus_poll,
+	.stop = prometheus_stop,
+};
