@@ -180,7 +180,7 @@ static void group_next(struct app *a)
 static void theme_next(struct app *a)
 {
 	static const char *const themes[] = {"default", "blue-orange", "light", "high-contrast",
-	                                     "monochrome"};
+	                                     "mono"};
 	size_t count = sizeof themes / sizeof *themes, at = 0;
 
 	for (size_t i = 0; i < count; i++) {

@@ -89,7 +89,7 @@ void app_set_theme(struct app *a, const char *name)
 	struct err err = {""};
 	char file[80], *path;
 
-	if (strcmp(name, "default") == 0) {
+	if (!name || strcmp(name, "default") == 0) {
 		theme_default(&theme);
 	} else {
 		snprintf(file, sizeof file, "themes/%.48s.theme", name);
