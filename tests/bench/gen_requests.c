@@ -1,4 +1,4 @@
-/* gen_requests csv|jsonl ROWS [SEED]: invented request events on stdout for the benches, the same for
+/* gen_requests csv|jsonl ROWS [SEED]: invented request events on stdout for the benches, the same for the
  * same seed; about a million a day over 60 series. Shapes follow the public traces: bursts, log-normal token
  * counts, latency by output length, 2 % errors, 1 % flags. */
 #include <math.h>
