@@ -122,7 +122,12 @@ coverage:
 		--html-details $(BUILD)/coverage/index.html | tail -n 40
 	@echo "$(BUILD)/coverage/index.html"
 
-bench: $(BUILD)/llmdeck
+BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libllmdeck.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+bench: $(BUILD)/llmdeck $(BENCH)
 	@LLMDECK_BINARY=$(BUILD)/llmdeck BUILD=$(BUILD) tests/bench/run.sh
 
 compdb:
