@@ -8,6 +8,7 @@
 static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
 
 static const struct command_option collect_options[] = {
+	{"--listen", "ADDR:PORT", "where to receive OTLP/HTTP; default 127.0.0.1:4318; none: nowhere"},
 	{"--log", "LEVEL", "error, warning, info or debug; default info"},
 	{NULL, NULL, NULL},
 };
@@ -21,6 +22,7 @@ static int run(const struct global *g, int argc, char **argv)
 
 	if (!args_open(&a, &collect_command, argc, argv, &code))
 		return code;
+	const char *listen = args_value(&a, "--listen"); /* points into argv */
 	bool bad = args_choice(&a, "--log", levels, &level, &err);
 
 	args_fini(&a);
@@ -29,7 +31,7 @@ static int run(const struct global *g, int argc, char **argv)
 	log_set_level((enum log_level)level);
 	struct collector_options options_given = {
 		.store_path = g->store_path, .socket_path = g->socket_path, .config_path = g->config_path,
-		.config = &g->config, .parent_fd = -1,
+		.config = &g->config, .receive = true, .listen = listen, .parent_fd = -1,
 	};
 
 	return collector_run(&options_given, &err) ? cli_fail(EXIT_UNAVAILABLE, &err) : EXIT_DONE;
@@ -37,7 +39,7 @@ static int run(const struct global *g, int argc, char **argv)
 
 const struct command collect_command = {
 	.name = "collect",
-	.usage = "[--log LEVEL]",
+	.usage = "[--listen ADDR:PORT] [--log LEVEL]",
 	.summary = "run the collector in the foreground",
 	.help = "The collector is the store's only writer: it takes in what the configured sources bring and\n"
 	        "what commands send over its control socket, until SIGTERM or SIGINT, and stores what is queued\n"

@@ -98,7 +98,7 @@ static struct collector_child *start_collector(const struct global *g, char *ban
 	enum spawn_need need = spawn_needed(g->store_path, g->socket_path, &g->config, &err);
 	struct spawn_options o = {
 		.collector = {.store_path = g->store_path, .socket_path = g->socket_path,
-		              .config_path = g->config_path, .config = &g->config, .parent_fd = -1},
+		              .config_path = g->config_path, .config = &g->config, .receive = true, .parent_fd = -1},
 	};
 
 	if (need == SPAWN_NOT_NEEDED)

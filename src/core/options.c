@@ -16,7 +16,9 @@ static const char *const graph_choices[] = {"braille", "block", "ascii", NULL};
 
 const struct option_row options[OPTION_COUNT] = {
 	[OPTION_LISTEN] = {"listen", OPTION_TEXT, "127.0.0.1:4318", 0, 0, NULL, "ADDR:PORT",
-		"where the collector receives OTLP/HTTP"},
+		"where the collector receives OTLP/HTTP; none: nowhere"},
+	[OPTION_TOKEN] = {"token", OPTION_TEXT, "", 0, 0, NULL, "env:NAME or file:/path",
+		"what senders of OTLP must show; needed when `listen` is not a loopback address"},
 	[OPTION_PRICES] = {"prices", OPTION_TEXT, "", 0, 0, NULL, "path",
 		"price table in LiteLLM's format; when empty the imported one, else the shipped one"},
 	[OPTION_RETENTION_RAW] = RETENTION("raw", "30d", "how long single requests are kept"),

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
+#include "collect/otlp_receiver.h"
 #include "daemon/control.h"
 #include "daemon/notify.h"
 #include "daemon/source_host.h"
@@ -149,6 +150,27 @@ static struct retention retention_of(const struct config *config)
 	};
 }
 
+/* Where OTLP is received, NULL for nowhere. */
+static const char *listen_of(const struct collector_options *o, const struct config *config)
+{
+	const char *listen = o->listen ? o->listen : config->options[OPTION_LISTEN].text;
+
+	return o->receive && *listen && strcmp(listen, "none") != 0 ? listen : NULL;
+}
+
+static int check_receiver(const struct collector_options *o, const struct config *config, struct err *err)
+{
+	const char *listen = listen_of(o, config);
+
+	return listen ? otlp_receiver_check(listen, config->options[OPTION_TOKEN].text, err) : 0;
+}
+
+static void start_sources(struct collector *c)
+{
+	source_host_receive(c->host, listen_of(c->options, c->config), c->config->options[OPTION_TOKEN].text);
+	source_host_start(c->host, c->config, c->prices);
+}
+
 /* The new configuration is taken whole, or the old one stays. */
 static void reread_config(struct collector *c)
 {
@@ -160,7 +182,7 @@ static void reread_config(struct collector *c)
 		log_error("%s: the old configuration stays", err.text);
 		return;
 	}
-	if (source_host_check(config, c->options->demo, &err)) {
+	if (source_host_check(config, c->options->demo, &err) || check_receiver(c->options, config, &err)) {
 		config_fini(config);
 		free(config);
 		log_error("%s: the old configuration stays", err.text);
@@ -176,7 +198,7 @@ static void reread_config(struct collector *c)
 	c->config = config;
 	control_set_config(c->control, config);
 	writer_set_retention(c->writer, &keep);
-	source_host_start(c->host, config, c->prices);
+	start_sources(c);
 	log_info("configuration %s read again", c->options->config_path);
 }
 
@@ -261,7 +283,7 @@ static int open_parts(struct collector *c, struct err *err)
 		.stop = ask_to_stop, .arg = c,
 	};
 
-	if (source_host_check(o->config, o->demo, err) || take_signals(c, err) ||
+	if (source_host_check(o->config, o->demo, err) || check_receiver(o, o->config, err) || take_signals(c, err) ||
 	    make_folder_of(o->store_path, err) || make_folder_of(o->socket_path, err) ||
 	    loop_new(&c->loop, err) || writer_start(&c->writer, o->store_path, &writer_options, err))
 		return -1;
@@ -280,7 +302,7 @@ static void begin(struct collector *c)
 	c->watchdog_us = notify_watchdog_us();
 	if (c->watchdog_us)
 		c->watchdog = loop_timer_new(c->loop, c->watchdog_us, feed_watchdog, c);
-	source_host_start(c->host, c->config, c->prices);
+	start_sources(c);
 	log_info("collecting into %s, control socket %s", c->options->store_path, c->options->socket_path);
 	notify_send("READY=1");
 	tell_parent(c->options, "ready");

@@ -14,6 +14,8 @@ struct collector_options {
 	const char *config_path;     /* re-read on SIGHUP; NULL: nothing to re-read */
 	const struct config *config; /* must outlive the run */
 	bool demo;                   /* marks a new store as holding invented data */
+	bool receive;                /* OTLP, at the configuration's `listen` */
+	const char *listen;          /* instead of that; NULL: as configured */
 	/* One end of a stream socket, or -1: gets one line, "ready" or why it could not start; when the
 	 * other end closes, the collector ends. Stays the caller's. */
 	int parent_fd;

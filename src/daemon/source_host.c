@@ -5,6 +5,7 @@
 #include "daemon/source_host.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -44,6 +45,8 @@ struct source_host {
 	struct running **running;
 	size_t count;
 	bool paused;
+	struct config_section receiver; /* name NULL: none */
+	struct config_pair receiver_pairs[2];
 };
 
 struct source_host *source_host_new(struct loop *loop, struct sink *sink, const char *store_path)
@@ -214,20 +217,45 @@ static void start_source(struct running *r, const struct config *config, const s
 		r->timer = loop_timer_new(r->host->loop, 0, poll_source, r);
 }
 
+void source_host_receive(struct source_host *h, const char *listen, const char *token)
+{
+	h->receiver_pairs[0] = (struct config_pair){.key = "listen", .value = listen};
+	h->receiver_pairs[1] = (struct config_pair){.key = "token", .value = token};
+	h->receiver = (struct config_section){
+		.name = listen ? "otlp" : NULL, .kind = "otlp", .pairs = h->receiver_pairs, .pair_count = 2,
+	};
+}
+
+static bool has_kind(const struct config *config, const char *kind)
+{
+	for (size_t i = 0; i < config->source_count; i++) {
+		if (strcmp(config->sources[i].kind, kind) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void add_source(struct source_host *h, const struct config_section *section, const struct config *config,
+                       const struct price_table *prices)
+{
+	struct running *r = mem_zalloc(sizeof(*r));
+
+	r->sink = (struct sink){source_store, source_submit, source_sink_close};
+	r->host = h;
+	r->section = section;
+	h->running[h->count++] = r;
+	start_source(r, config, prices);
+}
+
 void source_host_start(struct source_host *h, const struct config *config,
                        const struct price_table *prices)
 {
 	h->running = mem_array(NULL, config->source_count + 1, sizeof(struct running *));
-	h->count = config->source_count;
-	for (size_t i = 0; i < h->count; i++) {
-		struct running *r = mem_zalloc(sizeof(*r));
-
-		r->sink = (struct sink){source_store, source_submit, source_sink_close};
-		r->host = h;
-		r->section = &config->sources[i];
-		h->running[i] = r;
-		start_source(r, config, prices);
-	}
+	h->count = 0;
+	if (h->receiver.name && !has_kind(config, h->receiver.kind))
+		add_source(h, &h->receiver, config, prices);
+	for (size_t i = 0; i < config->source_count; i++)
+		add_source(h, &config->sources[i], config, prices);
 }
 
 static void stop_source(struct running *r)

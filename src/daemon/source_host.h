@@ -20,6 +20,9 @@ struct source_host *source_host_new(struct loop *loop, struct sink *sink, const 
 /* Whether all sections can be started: their kinds exist and their keys are right. `demo`: the
  * store holds invented data, so that sources of such are allowed. */
 int source_host_check(const struct config *config, bool demo, struct err *err);
+/* From the next start on there is an OTLP receiver at `listen` too, unless the configuration has a
+ * source of that kind. Both texts must outlive the sources; `listen` NULL: none. */
+void source_host_receive(struct source_host *h, const char *listen, const char *token);
 /* Starts every source of `config`, which must outlive them. One that cannot start is kept with the
  * reason, and the others go on. */
 void source_host_start(struct source_host *h, const struct config *config,

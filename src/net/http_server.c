@@ -9,15 +9,18 @@
 #include "net/http_server.h"
 
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
+#define MEMORY_BYTES ((size_t)64 << 10) /* for the head of a request, unless told otherwise */
 #define SWALLOW_MAX_BYTES ((size_t)64 << 20) /* of a refused body */
 
 enum exchange_state {
@@ -27,6 +30,7 @@ enum exchange_state {
 };
 
 struct http_exchange {
+	struct http_exchange *next; /* of the answered ones */
 	struct http_server *server;
 	struct MHD_Connection *connection;
 	const struct http_route *route; /* NULL: there is none, and it is refused */
@@ -42,9 +46,26 @@ struct http_exchange {
 	struct buf answer;
 };
 
+/* An open connection, as far as its patience goes. */
+struct client {
+	struct client *prev, *next;
+	int fd;
+	int64_t since_us; /* monotonic: when it was opened, or last answered */
+	bool answered;    /* at least once: may idle for as long as idle_timeout_s, too */
+	bool held;        /* a handler works on its request: not to be cut */
+	bool cut;
+};
+
 struct http_server {
 	struct loop *loop;
 	struct MHD_Daemon *daemon;
+	struct client *clients; /* newest first */
+	size_t client_count;
+	uint64_t cut_count;
+	struct loop_timer *patience; /* NULL: no request_max_us */
+	pthread_mutex_t lock;        /* guards `answered` and `posted` */
+	struct http_exchange *answered, **answered_end;
+	bool posted; /* a job that takes the answered ones is under way */
 	struct http_server_options options;
 	int epoll_fd;
 	size_t in_flight_bytes, pending;
@@ -81,6 +102,17 @@ static void append_error(struct buf *out, const char *sentence)
 	buf_puts(out, "}\n");
 }
 
+/* A refusal's body; returns its content type. */
+static const char *explain(struct http_exchange *x, int status, const char *sentence)
+{
+	const struct http_server_options *o = &x->server->options;
+
+	if (o->explain)
+		return o->explain(o->explain_arg, http_header(x, MHD_HTTP_HEADER_CONTENT_TYPE), status, sentence, &x->answer);
+	append_error(&x->answer, sentence);
+	return "application/json";
+}
+
 /* Decides the answer before or while the body comes in: what is left of the body is swallowed, and
  * the answer given at its end. To close at once would lose the answer, since a sender that is still
  * writing sees a broken pipe first. */
@@ -93,11 +125,11 @@ static void refuse(struct http_exchange *x, const struct http_reply *reply, cons
 	x->status = reply->status;
 	x->allow = reply->allow;
 	x->retry_after_s = reply->retry_after_s;
-	x->type = reply->body.len ? reply->type : "application/json";
+	x->type = reply->type;
 	if (reply->body.len)
 		buf_append_str(&x->answer, reply->body);
 	else
-		append_error(&x->answer, sentence);
+		x->type = explain(x, reply->status, sentence);
 }
 
 static void read_peer(struct MHD_Connection *connection, struct peer *out)
@@ -171,14 +203,16 @@ static struct http_exchange *open_exchange(struct http_server *s, struct MHD_Con
 	struct http_exchange *x = exchange_new(s, connection, route, path);
 
 	if (!route) {
-		refuse(x, &reply, reply.status == MHD_HTTP_NOT_FOUND
-		       ? "no such path: see llmdeck(1) for what the socket offers"
-		       : "this path takes another method");
+		refuse(x, &reply, reply.status != MHD_HTTP_NOT_FOUND ? "this path takes another method"
+		       : s->options.nowhere ? s->options.nowhere
+		       : "no such path: see llmdeck(1) for what the socket offers");
 		return x;
 	}
 	read_peer(connection, &x->peer);
 	reply.status = MHD_HTTP_FORBIDDEN;
 	if (route->admit && !route->admit(route->arg, &x->peer, &reply, &err))
+		refuse(x, &reply, err.text);
+	else if (route->check && !route->check(route->arg, x, &reply, &err))
 		refuse(x, &reply, err.text);
 	else if (!length_fits(connection, route->body_max_bytes))
 		refuse_too_large(x);
@@ -207,6 +241,126 @@ static bool read_body(struct http_exchange *x, const char *bytes, size_t len)
 	return true;
 }
 
+/* ── connections and their patience ────────────────────────────────────────────────────────── */
+
+static void client_opened(struct http_server *s, struct MHD_Connection *connection, void **slot)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct client *c = mem_zalloc(sizeof(*c));
+
+	c->fd = info ? info->connect_fd : -1;
+	c->since_us = clock_mono_us();
+	c->next = s->clients;
+	if (c->next)
+		c->next->prev = c;
+	s->clients = c;
+	s->client_count++;
+	*slot = c;
+}
+
+static void client_closed(struct http_server *s, void **slot)
+{
+	struct client *c = *slot;
+
+	*slot = NULL;
+	if (!c)
+		return;
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		s->clients = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	s->client_count--;
+	free(c);
+}
+
+static void client_notified(void *arg, struct MHD_Connection *connection, void **slot,
+                            enum MHD_ConnectionNotificationCode code)
+{
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		client_opened(arg, connection, slot);
+	else
+		client_closed(arg, slot);
+}
+
+static struct client *client_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+static void client_hold(struct MHD_Connection *connection, bool held)
+{
+	struct client *c = client_of(connection);
+
+	if (!c)
+		return;
+	c->held = held;
+	c->answered = c->answered || !held;
+	c->since_us = clock_mono_us();
+}
+
+/* MHD sees the end of the stream and closes the connection in its own time. */
+static void client_cut(struct http_server *s, struct client *c)
+{
+	if (c->cut || c->held)
+		return;
+	c->cut = true;
+	s->cut_count++;
+	shutdown(c->fd, SHUT_RDWR);
+}
+
+static void cut_slow_clients(void *arg)
+{
+	struct http_server *s = arg;
+	int64_t now_us = clock_mono_us();
+
+	for (struct client *c = s->clients; c; c = c->next) {
+		int64_t most_us = s->options.request_max_us + (c->answered ? s->options.idle_timeout_s * US_PER_S : 0);
+
+		if (now_us - c->since_us > most_us)
+			client_cut(s, c);
+	}
+	loop_timer_set(s->loop, s->patience, US_PER_S);
+}
+
+static void cut_longest_waiting(struct http_server *s)
+{
+	struct client *longest = NULL;
+
+	for (struct client *c = s->clients; c; c = c->next) {
+		if (c->cut)
+			return; /* one is on its way out */
+		if (!c->held && (!longest || c->since_us < longest->since_us))
+			longest = c;
+	}
+	if (longest)
+		client_cut(s, longest);
+}
+
+bool http_server_adopt(struct http_server *s, int fd, const struct sockaddr *from, unsigned from_len)
+{
+	if (s->client_count >= s->options.connections_max) {
+		cut_longest_waiting(s);
+		return false;
+	}
+	/* MHD closes the socket itself when it cannot take it. */
+	MHD_add_connection(s->daemon, fd, from, (socklen_t)from_len);
+	s->resumed = true;
+	return true;
+}
+
+uint64_t http_server_cut(const struct http_server *s)
+{
+	return s->cut_count;
+}
+
+/* ── exchanges ─────────────────────────────────────────────────────────────────────────────── */
+
 static enum MHD_Result send_answer(struct http_exchange *x)
 {
 	struct http_reply reply = {
@@ -214,6 +368,7 @@ static enum MHD_Result send_answer(struct http_exchange *x)
 		.retry_after_s = x->retry_after_s,
 	};
 
+	client_hold(x->connection, false);
 	return queue_reply(x->connection, &reply);
 }
 
@@ -223,6 +378,7 @@ static enum MHD_Result hand_over(struct http_exchange *x)
 
 	x->state = EXCHANGE_HANDLING;
 	s->pending++;
+	client_hold(x->connection, true);
 	/* Suspended before the handler runs: its answer may come from another thread at any moment. */
 	MHD_suspend_connection(x->connection);
 	x->route->handle(x->route->arg, x);
@@ -267,26 +423,54 @@ static void completed(void *arg, struct MHD_Connection *connection, void **slot,
 		exchange_free(x);
 }
 
-/* On the loop's thread: the answer has been stored. */
-static void resume(void *arg)
+/* The answer has been stored. */
+static void resume(struct http_exchange *x)
 {
-	struct http_exchange *x = arg;
 	struct http_server *s = x->server;
 
 	x->state = EXCHANGE_ANSWERED;
 	s->pending--;
+	client_hold(x->connection, false);
 	MHD_resume_connection(x->connection);
 	s->resumed = true;
 }
 
+/* On the loop's thread. */
+static void resume_answered(void *arg)
+{
+	struct http_server *s = arg;
+	struct http_exchange *x;
+
+	pthread_mutex_lock(&s->lock);
+	x = s->answered;
+	s->answered = NULL;
+	s->answered_end = &s->answered;
+	s->posted = false;
+	pthread_mutex_unlock(&s->lock);
+	while (x) {
+		struct http_exchange *next = x->next;
+
+		resume(x);
+		x = next;
+	}
+}
+
 void http_answer(struct http_exchange *x, const struct http_reply *reply)
 {
+	struct http_server *s = x->server;
+
 	x->status = reply->status;
 	x->type = reply->type;
 	x->allow = reply->allow;
 	x->retry_after_s = reply->retry_after_s;
 	buf_append_str(&x->answer, reply->body);
-	loop_post(x->server->loop, resume, x);
+	pthread_mutex_lock(&s->lock);
+	*s->answered_end = x;
+	s->answered_end = &x->next;
+	if (!s->posted)
+		loop_post(s->loop, resume_answered, s);
+	s->posted = true;
+	pthread_mutex_unlock(&s->lock);
 }
 
 void http_answer_error(struct http_exchange *x, int status, const char *sentence)
@@ -304,6 +488,13 @@ void http_answer_error(struct http_exchange *x, int status, const char *sentence
 struct str http_body(const struct http_exchange *x)
 {
 	return buf_str(&x->body);
+}
+
+void http_release_body(struct http_exchange *x)
+{
+	x->server->in_flight_bytes -= x->accounted_bytes;
+	x->accounted_bytes = 0;
+	buf_fini(&x->body);
 }
 
 const struct peer *http_peer(const struct http_exchange *x)
@@ -354,6 +545,26 @@ static void log_from_daemon(void *arg, const char *fmt, va_list ap)
 	buf_fini(&line);
 }
 
+static struct MHD_Daemon *start_daemon(struct http_server *s, int listen_fd, const struct http_server_options *o)
+{
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	size_t memory_bytes = o->connection_memory_bytes ? o->connection_memory_bytes : MEMORY_BYTES;
+
+	if (listen_fd < 0)
+		flags |= MHD_USE_NO_LISTEN_SOCKET;
+	return MHD_start_daemon(
+		flags, 0, NULL, NULL, access_handler, s,
+		MHD_OPTION_EXTERNAL_LOGGER, log_from_daemon, NULL,
+		MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
+		MHD_OPTION_NOTIFY_CONNECTION, client_notified, s,
+		MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
+		MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_bytes,
+		/* Last: without a listening socket the list ends before it. */
+		listen_fd < 0 ? MHD_OPTION_END : MHD_OPTION_LISTEN_SOCKET, listen_fd,
+		MHD_OPTION_END);
+}
+
 int http_server_start(struct http_server **out, struct loop *loop, int listen_fd,
                       const struct http_server_options *o, struct err *err)
 {
@@ -362,29 +573,26 @@ int http_server_start(struct http_server **out, struct loop *loop, int listen_fd
 	*out = NULL;
 	s->loop = loop;
 	s->options = *o;
-	s->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, access_handler, s,
-		MHD_OPTION_EXTERNAL_LOGGER, log_from_daemon, NULL,
-		MHD_OPTION_LISTEN_SOCKET, listen_fd,
-		MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
-		MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
-		MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)64 * 1024,
-		MHD_OPTION_END);
+	s->answered_end = &s->answered;
+	pthread_mutex_init(&s->lock, NULL);
+	s->daemon = start_daemon(s, listen_fd, o);
 	const union MHD_DaemonInfo *info =
 		s->daemon ? MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 
 	if (!info || info->epoll_fd < 0) {
 		if (s->daemon)
 			MHD_stop_daemon(s->daemon);
-		else
+		else if (listen_fd >= 0)
 			close(listen_fd);
+		pthread_mutex_destroy(&s->lock);
 		free(s);
 		return err_set(err, "http server: libmicrohttpd does not start: check the limit of open files");
 	}
 	s->epoll_fd = info->epoll_fd;
 	loop_watch(loop, s->epoll_fd, run_daemon, s);
 	loop_prepare_add(loop, prepare, s);
+	if (o->request_max_us)
+		s->patience = loop_timer_new(loop, US_PER_S, cut_slow_clients, s);
 	*out = s;
 	return 0;
 }
@@ -415,9 +623,13 @@ void http_server_stop(struct http_server **out)
 	http_server_quiesce(s);
 	loop_unwatch(s->loop, s->epoll_fd);
 	loop_prepare_remove(s->loop, prepare, s);
+	loop_timer_free(s->loop, &s->patience);
+	loop_unpost(s->loop, s);
+	resume_answered(s);
 	/* Hands the last answers to their sockets. */
 	MHD_run(s->daemon);
 	MHD_run(s->daemon);
 	MHD_stop_daemon(s->daemon);
+	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

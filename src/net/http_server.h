@@ -34,6 +34,8 @@ struct http_route {
 	/* Called with the whole body. Answers by http_answer(), now or later. */
 	void (*handle)(void *arg, struct http_exchange *x);
 	void *arg;
+	/* As admit, with the request's headers (http_header()). May be NULL. */
+	bool (*check)(void *arg, const struct http_exchange *x, struct http_reply *reply, struct err *err);
 };
 
 struct http_server_options {
@@ -41,22 +43,41 @@ struct http_server_options {
 	size_t in_flight_max_bytes;      /* of all bodies together; beyond it 503 */
 	unsigned connections_max;
 	unsigned idle_timeout_s;
+	/* For strangers, where a client must not hold a connection by a byte now and then; all may be 0: */
+	int64_t request_max_us;          /* a whole request must have come within this, or the connection is cut */
+	size_t connection_memory_bytes;  /* for a request's head; 0 = 64 KiB */
+	/* The body of a refusal, in a form that suits the request (whose content type may be NULL);
+	 * returns its content type. NULL: {"error": sentence}. */
+	const char *(*explain)(void *arg, const char *request_type, int status, const char *sentence, struct buf *out);
+	void *explain_arg;
+	const char *nowhere; /* the sentence of a 404; NULL: about the control socket */
 };
 
-/* Takes a listening socket (unix_listen() or a TCP one) and closes it at the end. */
+/* Takes a listening socket (unix_listen() or a TCP one) and closes it at the end; -1: connections
+ * come by http_server_adopt() alone. */
 int http_server_start(struct http_server **out, struct loop *loop, int listen_fd,
                       const struct http_server_options *o, struct err *err);
 /* Takes no new connection from now on; exchanges in progress go on. */
 void http_server_quiesce(struct http_server *s);
 size_t http_server_pending(const struct http_server *s); /* exchanges without an answer yet */
 /* Hands over the last answers and closes. Every exchange must have been answered before (take turns
- * of the loop until http_server_pending() is 0). NULL is fine. */
+ * of the loop until http_server_pending() is 0, or answer them all). NULL is fine. */
 void http_server_stop(struct http_server **s);
+
+/* Takes a connected socket of which nothing has been read. False when there are connections_max
+ * already: the socket stays the caller's, and the connection that has waited longest for its next
+ * request is being closed to make room. */
+struct sockaddr;
+bool http_server_adopt(struct http_server *s, int fd, const struct sockaddr *from, unsigned from_len);
+/* Connections cut so far because no whole request came in time, or to make room. */
+uint64_t http_server_cut(const struct http_server *s);
 
 /* Loop's thread, inside handle() or until the answer: */
 struct str http_body(const struct http_exchange *x);
 const struct peer *http_peer(const struct http_exchange *x);
 const char *http_path(const struct http_exchange *x);
+/* Frees the body, which nobody reads any more, before the answer. */
+void http_release_body(struct http_exchange *x);
 /* A request header, case aside; NULL when absent. Only inside admit() and handle(). */
 const char *http_header(const struct http_exchange *x, const char *name);
 

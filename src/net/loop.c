@@ -63,6 +63,8 @@ struct loop {
 	pthread_mutex_t lock; /* guards the jobs */
 	struct job *jobs;
 	size_t job_count, job_cap;
+	struct job *running; /* the loop's thread's: what run_jobs() has taken */
+	size_t running_count;
 };
 
 int loop_new(struct loop **out, struct err *err)
@@ -84,18 +86,33 @@ int loop_new(struct loop **out, struct err *err)
 
 static void run_jobs(struct loop *l)
 {
-	struct job *jobs;
-	size_t count;
-
 	pthread_mutex_lock(&l->lock);
-	jobs = l->jobs;
-	count = l->job_count;
+	l->running = l->jobs;
+	l->running_count = l->job_count;
 	l->jobs = NULL;
 	l->job_count = l->job_cap = 0;
 	pthread_mutex_unlock(&l->lock);
-	for (size_t i = 0; i < count; i++)
-		jobs[i].run(jobs[i].arg);
-	free(jobs);
+	for (size_t i = 0; i < l->running_count; i++) {
+		if (l->running[i].run)
+			l->running[i].run(l->running[i].arg);
+	}
+	free(l->running);
+	l->running = NULL;
+	l->running_count = 0;
+}
+
+void loop_unpost(struct loop *l, const void *arg)
+{
+	for (size_t i = 0; i < l->running_count; i++) {
+		if (l->running[i].arg == arg)
+			l->running[i].run = NULL;
+	}
+	pthread_mutex_lock(&l->lock);
+	for (size_t i = 0; i < l->job_count; i++) {
+		if (l->jobs[i].arg == arg)
+			l->jobs[i].run = NULL;
+	}
+	pthread_mutex_unlock(&l->lock);
 }
 
 void loop_free(struct loop **out)

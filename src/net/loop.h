@@ -43,6 +43,8 @@ void loop_prepare_remove(struct loop *l, int64_t (*prepare)(void *arg), void *ar
 
 /* Any thread: runs job(arg) on the loop's thread, in order of posting. Never blocks. */
 void loop_post(struct loop *l, void (*job)(void *arg), void *arg);
+/* Jobs posted with this arg that have not run yet are forgotten: for the end of what it points to. */
+void loop_unpost(struct loop *l, const void *arg);
 
 /* Transfers (net/http_client.h only): takes a configured curl easy handle; done(arg, result) is
  * called on the loop's thread when it has ended, and owns the handle again. `result` is a CURLcode. */
