@@ -8,6 +8,7 @@
 struct fleet {
 	struct figures_result now, before;
 	double seconds, before_seconds; /* what the totals cover */
+	bool has_now;                   /* some of the window lies after the data's beginning */
 	bool has_before;                /* the data reaches back over the whole window before */
 	int64_t end_us;                 /* end of what is known: the last step may be cut there */
 };
@@ -18,6 +19,7 @@ int fleet_load(struct fleet *f, const struct panel_query *query, unsigned needs,
                unsigned series_needs, struct err *err);
 void fleet_fini(struct fleet *f);
 
+/* UNKNOWN when the whole window lies before the data's beginning. */
 struct value fleet_value(const struct fleet *f, enum metric m);
 /* UNKNOWN when the data does not reach back over the whole window before. */
 struct value fleet_before(const struct fleet *f, enum metric m);

@@ -92,6 +92,8 @@ enum deck_mode deck_mode(const struct deck *d, int64_t wall_us, int64_t mono_us,
 	}
 	if (!d->status.opened || !newest)
 		return DECK_WAITING;
+	if (d->end_us)
+		*age_us = wall_us > d->end_us ? wall_us - d->end_us : 0;
 	if (d->history || d->end_us)
 		return DECK_HISTORY;
 	if (d->paused) {
