@@ -33,7 +33,7 @@ static enum sink_result take(struct sink *s, struct batch *b,
                              void *arg, struct err *err)
 {
 	static unsigned turn;
-	struct sink_ack ack = {batch_rows(b), 0};
+	struct sink_ack ack = {.added = batch_rows(b)};
 
 	(void)s;
 	if (turn++ % 2) {
