@@ -31,9 +31,13 @@
 
 typedef void done_fn(void *arg, bool ok, const struct sink_ack *ack, const char *error);
 
+typedef int job_fn(struct store_writer *store, void *arg, struct err *err);
+
 struct item {
 	struct item *next;
-	struct batch *batch;
+	struct batch *batch; /* NULL: a job */
+	job_fn *job;
+	void *job_arg;
 	size_t bytes, rows;
 	done_fn *done;
 	void *arg;
@@ -220,6 +224,29 @@ static enum sink_result sink_store(struct sink *s, struct batch *b, struct sink_
 	return SINK_OK;
 }
 
+int writer_run(struct writer *w, job_fn *job, void *arg, struct err *err)
+{
+	struct waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+	struct item *item = mem_zalloc(sizeof(*item));
+
+	item->job = job;
+	item->job_arg = arg;
+	item->rows = 1;
+	item->done = wake_waiter;
+	item->arg = &waiter;
+	if (!enqueue_waiting(w, item)) {
+		free(item);
+		return err_set(err, "store: the collector is stopping: send it to the next one");
+	}
+	pthread_mutex_lock(&waiter.lock);
+	while (!waiter.over)
+		pthread_cond_wait(&waiter.ended, &waiter.lock);
+	pthread_mutex_unlock(&waiter.lock);
+	pthread_mutex_destroy(&waiter.lock);
+	pthread_cond_destroy(&waiter.ended);
+	return waiter.ok ? 0 : err_set(err, "%s", waiter.err.text);
+}
+
 static void sink_close(struct sink *s)
 {
 	(void)s; /* writer_stop() is what ends it */
@@ -341,6 +368,8 @@ static int append_item(struct writer *w, struct item *item, struct err *err)
 {
 	struct store_counts counts = {0};
 
+	if (item->job)
+		return item->job(w->store, item->job_arg, err);
 	if (store_writer_append(w->store, item->batch, &counts, err))
 		return -1;
 	item->ack = (struct sink_ack){counts.added, counts.duplicates, counts.stale};

@@ -37,6 +37,13 @@ void writer_stop(struct writer **w);
  * submit() answers SINK_BUSY when the queue is full, store() waits. */
 struct sink *writer_sink(struct writer *w);
 
+/* Any thread but the writer's own: runs job(store, arg) on the writer's thread, inside a transaction
+ * that it may share with batches, and waits for the commit. The job may run several times (a failed
+ * transaction is undone and tried again), so it must not change what it reads. -1 when it is not
+ * stored, with the reason. */
+int writer_run(struct writer *w, int (*job)(struct store_writer *store, void *arg, struct err *err),
+               void *arg, struct err *err);
+
 /* Any thread: what retention applies from now on. */
 void writer_set_retention(struct writer *w, const struct retention *keep);
 

@@ -134,7 +134,38 @@ static const char *const version_1[] = {
 	NULL,
 };
 
-static const char *const *const migrations[] = {version_1};
+/* Alerts, silences, budgets and what is still to be told. Their tables were empty until now. */
+static const char *const version_2[] = {
+	"DROP TABLE alerts",
+	"DROP TABLE budgets",
+	/* An episode of a rule and a group: a row from pending to resolved. */
+	"CREATE TABLE alerts(id INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL, kind TEXT NOT NULL,"
+	"  severity INTEGER NOT NULL, state INTEGER NOT NULL, data INTEGER NOT NULL, labels TEXT NOT NULL,"
+	"  since_us INTEGER NOT NULL, fired_us INTEGER NOT NULL, quiet_us INTEGER NOT NULL, ended_us INTEGER NOT NULL,"
+	"  checked_us INTEGER NOT NULL, value REAL, bound REAL, normal REAL, told INTEGER NOT NULL, summary TEXT,"
+	"  runbook TEXT, acknowledged_by TEXT, acknowledged_us INTEGER NOT NULL DEFAULT 0, note TEXT)",
+	"CREATE INDEX alerts_ended ON alerts(ended_us)",
+	"CREATE TABLE silences(id INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL, labels TEXT NOT NULL,"
+	"  from_us INTEGER NOT NULL, until_us INTEGER NOT NULL, author TEXT, comment TEXT)",
+	"CREATE INDEX silences_until ON silences(until_us)",
+	/* A limit that a person changed against the config. */
+	"CREATE TABLE rule_overrides(rule TEXT PRIMARY KEY, bound REAL NOT NULL, author TEXT, until_us INTEGER NOT NULL,"
+	"  changed_us INTEGER NOT NULL) WITHOUT ROWID",
+	"CREATE TABLE rule_states(rule TEXT PRIMARY KEY, data INTEGER NOT NULL, value REAL, bound REAL,"
+	"  checked_us INTEGER NOT NULL, words TEXT) WITHOUT ROWID",
+	/* A budget made or changed by a person; until_us 0: for good. */
+	"CREATE TABLE budgets(name TEXT PRIMARY KEY, filters TEXT NOT NULL, amount_nusd INTEGER NOT NULL, period INTEGER NOT NULL,"
+	"  tz TEXT NOT NULL, warn TEXT NOT NULL, basis INTEGER NOT NULL, hard TEXT, removed INTEGER NOT NULL, author TEXT,"
+	"  until_us INTEGER NOT NULL, changed_us INTEGER NOT NULL) WITHOUT ROWID",
+	/* What webhooks and commands have still to be told; state 0 waiting, 1 told, 2 given up. */
+	"CREATE TABLE outbox(id INTEGER PRIMARY KEY AUTOINCREMENT, notifier TEXT NOT NULL, alert_id INTEGER NOT NULL,"
+	"  what TEXT NOT NULL, made_us INTEGER NOT NULL, attempts INTEGER NOT NULL, next_us INTEGER NOT NULL,"
+	"  state INTEGER NOT NULL, body TEXT NOT NULL, words TEXT)",
+	"CREATE INDEX outbox_waiting ON outbox(state, next_us)",
+	NULL,
+};
+
+static const char *const *const migrations[] = {version_1, version_2};
 
 int schema_version(void)
 {

@@ -346,7 +346,7 @@ int store_writer_commit(struct store_writer *w, struct err *err)
 	return 0;
 }
 
-int store_writer_audit(struct store_writer *w, const struct audit_entry *e, struct err *err)
+int store_writer_add_audit(struct store_writer *w, const struct audit_entry *e, struct err *err)
 {
 	const struct str texts[] = {e->ssh_client, e->claimed_name, e->action, e->target, e->before, e->after, e->outcome};
 	sqlite3_stmt *st = w->st[ST_ADD_AUDIT];
@@ -358,7 +358,10 @@ int store_writer_audit(struct store_writer *w, const struct audit_entry *e, stru
 	sqlite3_bind_int64(st, 3, e->login_uid);
 	for (int i = 0; i < 7; i++)
 		sql_bind_str(st, 4 + i, texts[i]);
-	if (sql_run(st, err))
-		return writer_rollback(w);
-	return store_writer_commit(w, err);
+	return sql_run(st, err) ? writer_rollback(w) : 0;
+}
+
+int store_writer_audit(struct store_writer *w, const struct audit_entry *e, struct err *err)
+{
+	return store_writer_add_audit(w, e, err) ? -1 : store_writer_commit(w, err);
 }

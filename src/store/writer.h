@@ -68,5 +68,8 @@ struct audit_entry {
 	struct str ssh_client, claimed_name, action, target, before, after, outcome;
 };
 int store_writer_audit(struct store_writer *w, const struct audit_entry *entry, struct err *err);
+/* The same inside the open transaction (starting one if needed), for a change and its audit row to
+ * be committed together. */
+int store_writer_add_audit(struct store_writer *w, const struct audit_entry *entry, struct err *err);
 
 #endif
