@@ -63,6 +63,8 @@ static void move_focus(struct app *a, int step)
 
 		while (panels[total])
 			total++;
+		if (total == 0)
+			return;
 		a->deck.focus = (a->deck.focus + step + total) % total;
 		return;
 	}

@@ -61,7 +61,7 @@ static bool wants_ascii(void)
 static void wait_for_data(const struct console_options *o)
 {
 	int64_t until = clock_mono_us() + (int64_t)(o->run_seconds * 1e6);
-	struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+	struct timespec pause = {.tv_nsec = 50000000};
 
 	while (clock_mono_us() < until)
 		nanosleep(&pause, NULL);

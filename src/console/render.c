@@ -22,7 +22,8 @@ int deck_go_named(struct deck *d, struct str name, struct err *err)
 		deck_go(d, panel->page, panel_index(panel));
 		return 0;
 	}
-	for (char page = '0'; page <= '7'; page++) {
+	for (int i = 0; i <= 7; i++) {
+		char page = (char)('0' + i);
 		bool digit = name.len == 1 && name.ptr[0] == page;
 
 		if (!page_exists(page) || (!digit && !str_equal_nocase(name, str_of(page_name(page)))))

@@ -208,14 +208,14 @@ size_t layout_items(const struct deck *d, const struct layout *l,
 
 int layout_chart_columns(const struct layout *l)
 {
-	const struct panel *const wide[] = {&cost_panel, &latency_panel, &errors_panel, &flags_panel,
-	                                    &requests_panel};
+	const struct panel *const wide[] = {&cost_panel,  &latency_panel,  &errors_panel,
+	                                    &flags_panel, &requests_panel, NULL};
 	int widest = 20;
 
 	for (size_t i = 0; i < l->tile_count; i++) {
 		int columns = panels[l->tiles[i].panel] == &signals_panel ? l->tiles[i].rect.width - 48 : 0;
 
-		for (size_t k = 0; k < sizeof wide / sizeof *wide; k++) {
+		for (size_t k = 0; wide[k]; k++) {
 			if (panels[l->tiles[i].panel] == wide[k])
 				columns = l->tiles[i].rect.width - 8;
 		}
