@@ -132,10 +132,10 @@ bench: $(BUILD)/llmdeck $(BENCH)
 
 compdb:
 	@mkdir -p $(BUILD)
-	@{ echo '['; for f in $(LIB_SRC) src/cli/main.c; do \
-		printf '%s{"directory":"%s","file":"%s","arguments":[' "$$comma" "$(CURDIR)" "$$f"; comma=','; \
-		sep=''; for a in $(subst ",\",$(COMPILE)) -c "$$f"; do \
-		printf '%s"%s"' "$$sep" "$$(printf '%s' "$$a" | sed 's/"/\\"/g')"; sep=','; done; echo ']}'; \
+	@words=$$(echo '$(FLAGS_NOW)' | sed 's/"/\\"/g'); comma=''; \
+	{ echo '['; for f in $(LIB_SRC) src/cli/main.c; do \
+		printf '%s{"directory":"%s","file":"%s","command":"%s -c %s"}\n' "$$comma" "$(CURDIR)" "$$f" "$$words" "$$f"; \
+		comma=','; \
 	done; echo ']'; } >$(BUILD)/compile_commands.json
 	@echo "$(BUILD)/compile_commands.json"
 

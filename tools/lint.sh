@@ -85,8 +85,8 @@ else
 fi
 
 if command -v cppcheck >/dev/null 2>&1; then
-	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
-		--suppress=missingIncludeSystem --suppress=uninitvar --suppress=legacyUninitvar --error-exitcode=0 -j2 -I src -I . \
+	cppcheck --quiet --template="{file}:{line}: {message} [{id}]" --std=c11 --enable=warning,performance,portability --inline-suppr \
+		--suppress=missingIncludeSystem --suppress=uninitvar --suppress=legacyUninitvar --suppress=shiftTooManyBitsSigned --error-exitcode=0 -j2 -I src -I . \
 		-DLLMDECK_VERSION='"0"' -DLLMDECK_DATADIR='"/"' src ui panels 2>>"$faults"
 else
 	echo "lint: cppcheck is not installed: skipped"
@@ -94,7 +94,7 @@ fi
 if command -v clang-tidy >/dev/null 2>&1; then
 	make --no-print-directory compdb BUILD="$build" >/dev/null
 	clang-tidy -p "$build" --quiet \
-		--checks='-*,clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions,-bugprone-reserved-identifier,-bugprone-assignment-in-if-condition,-bugprone-multi-level-implicit-pointer-conversion,-clang-analyzer-security.insecureAPI.*' \
+		--checks='-*,clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions,-bugprone-reserved-identifier,-bugprone-assignment-in-if-condition,-bugprone-multi-level-implicit-pointer-conversion,-bugprone-implicit-widening-of-multiplication-result,-bugprone-branch-clone,-clang-analyzer-valist.Uninitialized,-clang-analyzer-optin.performance.Padding,-clang-analyzer-security.insecureAPI.*' \
 		src/*/*.c ui/*.c panels/*.c 2>/dev/null | grep -E 'warning:|error:' | sort -u >>"$faults"
 else
 	echo "lint: clang-tidy is not installed: skipped"

@@ -92,12 +92,12 @@ static int take_global(struct global_words *w, const struct command_option *row,
 
 static int unknown_global(const char *word, struct err *err)
 {
-	const char *names[16];
-	size_t n = 0;
+	const char *names[sizeof global_options / sizeof global_options[0]];
+	size_t n = sizeof global_options / sizeof global_options[0] - 1;
 	char *name = mem_strndup(word, name_length(word));
 
-	for (; n < 16 && global_options[n].name; n++)
-		names[n] = global_options[n].name;
+	for (size_t i = 0; i < n; i++)
+		names[i] = global_options[i].name;
 	const char *near = args_nearest(name, names, n);
 	if (near)
 		err_set(err, "unknown option %s: did you mean %s?", name, near);
