@@ -78,7 +78,7 @@ int console_print_once(const struct console_options *o, struct err *err)
 	screen_size(o, &width, &height);
 	s = surface_new(width, height);
 	s->ascii = wants_ascii();
-	s->graph = s->ascii ? GRAPH_ASCII : o->config ? o->config->options[OPTION_GRAPH].number : 0;
+	s->graph = s->ascii ? GRAPH_ASCII : o->config ? (enum graph)o->config->options[OPTION_GRAPH].number : GRAPH_BRAILLE;
 	result = console_render(o, s, err);
 	if (result == 0) {
 		surface_to_text(s, &text);
