@@ -114,8 +114,7 @@ static struct collector_child *start_collector(const struct global *g, char *ban
 static int run(const struct global *g, int argc, char **argv)
 {
 	struct console_options o = {.store_path = g->store_path, .socket_path = g->socket_path,
-	                            .config_path = g->config_path, .config = &g->config,
-	                            .program = g->program};
+	                            .config_path = g->config_path, .config = &g->config};
 	struct collector_child *child = NULL;
 	struct err err = {""};
 	struct args a;

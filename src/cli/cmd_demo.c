@@ -206,7 +206,7 @@ static size_t demo_rules(struct config_alert rules[DEMO_RULES])
 		{.name = "demo-slow", .metric = METRIC_LATENCY_P95, .limit = 6, .severity = SEVERITY_CRITICAL},
 		{.name = "demo-ttft", .metric = METRIC_TTFT_P95, .limit = 3},
 		{.name = "demo-errors", .metric = METRIC_ERROR_RATE, .limit = 0.02},
-		{.name = "demo-flags", .metric = METRIC_FLAG_RATE, .limit = 10},
+		{.name = "demo-flags", .metric = METRIC_FLAG_RATE, .limit = 13},
 		{.name = "demo-checkout", .metric = METRIC_LATENCY_P95, .limit = 5.5,
 		 .severity = SEVERITY_CRITICAL},
 	};

@@ -243,7 +243,7 @@ static void loop(struct app *a)
 	}
 }
 
-/* Log lines must not run over the screen: the newest waits here until it becomes a toast. */
+/* Log lines must not run over the screen. */
 static void swallow_log(enum log_level level, const char *line, void *arg)
 {
 	(void)level;

@@ -20,7 +20,6 @@ struct console_options {
 	const char *context;          /* name in the header; NULL = none */
 	const char *context_colour;   /* "red", …; NULL = none */
 	const char *user;             /* in the header; NULL = who runs this */
-	const char *program;          /* argv[0]: starts ourselves as the collector; NULL = never */
 	const char *banner;           /* one line that stays in the strip while it is quiet; NULL = none */
 	bool demo;                    /* labelled DEMO whatever the store says */
 	bool read_only;
