@@ -115,7 +115,7 @@ static void apps_rows(const void *state, const struct panel_frame *frame, struct
 	if (a->rollouts.row_count > 0)
 		out->columns[out->column_count++] = rollout;
 	for (size_t i = 0; i < out->row_count; i++) {
-		out->rows[i].state = (int)service_state(a, out->rows[i].key, frame);
+		out->rows[i].state = (enum row_state)service_state(a, out->rows[i].key, frame);
 		if (a->rollouts.row_count > 0)
 			add_rollout(a, out, &out->rows[i]);
 	}

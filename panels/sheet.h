@@ -31,7 +31,7 @@ struct sheet_cell {
 };
 struct sheet_row {
 	struct str key;   /* the row's identity */
-	enum { ROW_PLAIN, ROW_OK, ROW_WARNING, ROW_CRITICAL } state;
+	enum row_state { ROW_PLAIN, ROW_OK, ROW_WARNING, ROW_CRITICAL } state;
 	double bar;       /* share 0-1 of the bar column; NaN none */
 	struct sheet_cell cells[SHEET_COLUMNS_MAX];
 };
