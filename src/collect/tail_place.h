@@ -1,0 +1,37 @@
+/* A place in a log that grows and is rotated: so many bytes into the file that begins like this and
+ * reads like that just before the place. Names, devices and inodes do not count, so that a place holds
+ * through renaming, copying and rebooting. Private to src/collect/tail*.c. */
+#ifndef LLMDECK_COLLECT_TAIL_PLACE_H
+#define LLMDECK_COLLECT_TAIL_PLACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+
+#define PLACE_HEAD_BYTES 1024u
+#define PLACE_LAST_BYTES 256u
+
+struct tail_place {
+	uint64_t offset;    /* 0 fits every file */
+	uint64_t head_hash; /* of the first min(offset, PLACE_HEAD_BYTES) bytes */
+	uint64_t last_hash; /* of the min(offset, PLACE_LAST_BYTES) bytes before the offset */
+};
+
+/* The place at `offset` of an open file; false when the file cannot be read there. */
+bool tail_place_take(struct tail_place *out, int fd, uint64_t offset);
+/* Whether the file behind `fd` holds the place. */
+bool tail_place_fits(const struct tail_place *p, int fd);
+
+/* As text for a resume mark, and back; false on anything else. */
+void tail_place_format(const struct tail_place *p, struct buf *out);
+bool tail_place_parse(struct tail_place *out, struct str text);
+
+/* Opens the file beside `path` (its name and something behind it: "app.log.1", "app.log-20261123") that
+ * holds the place: where rotation has moved it. -1 when there is none. At most TAIL_SIBLINGS_MAX files
+ * are looked at. */
+#define TAIL_SIBLINGS_MAX 1000
+int tail_open_moved(const struct tail_place *p, const char *path);
+
+#endif
