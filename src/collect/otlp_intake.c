@@ -25,7 +25,9 @@
 struct note {
 	uint64_t span_id, parent_id;
 	struct str environment, user, session, tenant, key, prompt_version, team;
-	bool has_parent, model_call;
+	uint8_t kind;    /* enum genai_kind */
+	bool has_parent;
+	size_t request;  /* of a model call: its place in the batch */
 };
 
 struct otlp_intake {
@@ -99,7 +101,7 @@ static struct str source_text(struct otlp_intake *in)
 
 /* Leaves the span's note. The fields are read as a request's are: by the one table of names. */
 static void leave_note(struct otlp_intake *in, const struct otlp_origin *from, const struct otlp_span *span,
-                       const struct request *r)
+                       enum genai_kind kind, const struct request *r)
 {
 	struct note *note;
 	struct request own = {0};
@@ -114,7 +116,8 @@ static void leave_note(struct otlp_intake *in, const struct otlp_origin *from, c
 	}
 	*note = (struct note){
 		.span_id = id64(span->span_id), .parent_id = id64(span->parent_id),
-		.has_parent = span->has_parent, .model_call = r != &own,
+		.kind = (uint8_t)kind, .has_parent = span->has_parent,
+		.request = r != &own ? in->out->request_count - 1 : 0,
 		.environment = r->dims[DIM_ENVIRONMENT], .team = r->dims[DIM_TEAM],
 		.user = r->attrs[ATTR_USER], .session = r->attrs[ATTR_SESSION],
 		.tenant = r->attrs[ATTR_TENANT], .key = r->attrs[ATTR_KEY],
@@ -170,7 +173,7 @@ static int on_span(void *arg, const struct otlp_origin *from, const struct otlp_
 
 	in->tally->records++;
 	if (kind != GENAI_MODEL) {
-		leave_note(in, from, span, NULL);
+		leave_note(in, from, span, kind, NULL);
 		if (kind == GENAI_OTHER)
 			in->tally->ignored++;
 		else
@@ -188,7 +191,7 @@ static int on_span(void *arg, const struct otlp_origin *from, const struct otlp_
 		return 0;
 	}
 	r->source = source_text(in);
-	leave_note(in, from, span, r);
+	leave_note(in, from, span, kind, r);
 	return 0;
 }
 
@@ -198,18 +201,35 @@ static void inherit(struct str *own, struct str from)
 		*own = from;
 }
 
-/* Fills in what the request does not say from the spans above it; true when one of those is a model
- * call itself. */
-static bool climb(const struct otlp_intake *in, struct request *r)
+/* The nearest ancestor that is kept (or not in this body) becomes the parent: what is between, an HTTP
+ * client's span say, is not in the store. */
+static void set_shown_parent(const struct otlp_intake *in, bool *has_parent, uint8_t parent_id[8])
+{
+	for (int steps = 0; *has_parent && steps < LINE_MAX_SPANS; steps++) {
+		const struct note *above = find_note(in, id64(parent_id));
+
+		if (!above || above->kind != GENAI_OTHER)
+			return;
+		*has_parent = above->has_parent;
+		memcpy(parent_id, &above->parent_id, sizeof above->parent_id);
+	}
+}
+
+/* Fills in what the request does not say from the spans above it. Returns the request that it is a
+ * part of: the outermost model call above it with no agent or tool in between; NULL when there is none. */
+static struct request *climb(const struct otlp_intake *in, struct request *r)
 {
 	const struct note *note = r->has_span ? find_note(in, id64(r->span_id)) : NULL;
-	bool repeated = false;
+	struct request *outer = NULL;
+	bool apart = false; /* a tool or an agent is in between: a call of its own */
 
 	for (int steps = 0; note && note->has_parent && steps < LINE_MAX_SPANS; steps++) {
 		note = find_note(in, note->parent_id);
 		if (!note)
 			break;
-		repeated |= note->model_call;
+		apart |= note->kind != GENAI_OTHER && note->kind != GENAI_MODEL;
+		if (note->kind == GENAI_MODEL && !apart && &in->out->requests[note->request] != r)
+			outer = &in->out->requests[note->request];
 		inherit(&r->dims[DIM_ENVIRONMENT], note->environment);
 		inherit(&r->dims[DIM_TEAM], note->team);
 		inherit(&r->attrs[ATTR_USER], note->user);
@@ -218,17 +238,50 @@ static bool climb(const struct otlp_intake *in, struct request *r)
 		inherit(&r->attrs[ATTR_KEY], note->key);
 		inherit(&r->attrs[ATTR_PROMPT_VERSION], note->prompt_version);
 	}
-	return repeated;
+	return outer;
+}
+
+static void inherit_count(int64_t *own, int64_t from)
+{
+	if (*own == UNKNOWN_INT)
+		*own = from;
+}
+
+/* What only the inner call told is the outer one's. */
+static void absorb(struct request *outer, const struct request *inner)
+{
+	inherit_count(&outer->ttft_us, inner->ttft_us);
+	inherit_count(&outer->input_tokens, inner->input_tokens);
+	inherit_count(&outer->output_tokens, inner->output_tokens);
+	inherit_count(&outer->cached_tokens, inner->cached_tokens);
+	inherit_count(&outer->cache_write_tokens, inner->cache_write_tokens);
+	inherit_count(&outer->reasoning_tokens, inner->reasoning_tokens);
+	inherit(&outer->finish_reason, inner->finish_reason);
+	inherit(&outer->request_model, inner->request_model);
+	for (int d = 0; d < DIM_COUNT; d++)
+		inherit(&outer->dims[d], inner->dims[d]);
+	if (outer->cost_source == COST_UNPRICED && inner->cost_source == COST_REPORTED) {
+		outer->cost_source = inner->cost_source;
+		outer->cost_nusd = inner->cost_nusd;
+	}
 }
 
 static void finish_requests(struct otlp_intake *in)
 {
 	struct batch *out = in->out;
+	bool *repeated = arena_alloc(&out->arena, out->request_count + 1);
 	size_t kept = 0;
 
 	for (size_t i = 0; i < out->request_count; i++) {
+		struct request *r = &out->requests[i], *outer = climb(in, r);
+		repeated[i] = outer != NULL;
+		if (outer)
+			absorb(outer, r);
+		set_shown_parent(in, &r->has_parent, r->parent_id);
+	}
+	for (size_t i = 0; i < out->request_count; i++) {
 		struct request *r = &out->requests[i];
-		if (climb(in, r)) {
+		if (repeated[i]) {
 			in->tally->repeated++;
 			continue;
 		}
@@ -238,6 +291,8 @@ static void finish_requests(struct otlp_intake *in)
 	}
 	out->request_count = kept;
 	in->tally->requests = kept;
+	for (size_t i = 0; i < out->span_count; i++)
+		set_shown_parent(in, &out->spans[i].has_parent, out->spans[i].parent_id);
 }
 
 static struct str log_text(const struct otlp_log *log, const char *key)

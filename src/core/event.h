@@ -58,6 +58,7 @@ struct request {
 	uint8_t status;        /* enum request_status */
 	uint16_t http_status;  /* 0 unknown */
 	uint8_t attempt;       /* 0 unknown, 1 first */
+	bool errors_unseen;    /* its source sends nothing for failed calls: error rates are lower bounds */
 	bool has_trace, has_span, has_parent;
 	uint8_t trace_id[16], span_id[8]; /* W3C; a longer or other id is hashed into them */
 	uint8_t parent_id[8];             /* the span that made the call */

@@ -271,6 +271,7 @@ static void code_request(struct coder *c, struct request *r)
 	code_int(c, &http, 0, 999, "http_status");
 	r->http_status = (uint16_t)http;
 	code_u8(c, &r->attempt, UINT8_MAX, "attempt");
+	code_bool(c, &r->errors_unseen, "errors_unseen");
 	code_trace(c, &r->has_trace, r->trace_id, sizeof(r->trace_id), "trace_id");
 	code_trace(c, &r->has_span, r->span_id, sizeof(r->span_id), "span_id");
 	code_trace(c, &r->has_parent, r->parent_id, sizeof(r->parent_id), "parent_id");

@@ -266,7 +266,9 @@ enum genai_kind genai_classify(const struct otlp_span *span, enum genai_dialect 
 	static const struct word_kind operations[] = {
 		{"chat", GENAI_MODEL}, {"text_completion", GENAI_MODEL}, {"generate_content", GENAI_MODEL},
 		{"embeddings", GENAI_MODEL}, {"completion", GENAI_MODEL}, {"responses", GENAI_MODEL},
-		{"image_generation", GENAI_MODEL}, {"rerank", GENAI_MODEL},
+		{"image_generation", GENAI_MODEL}, {"rerank", GENAI_MODEL}, {"embedding", GENAI_MODEL},
+		{"acompletion", GENAI_MODEL}, {"aembedding", GENAI_MODEL}, {"atext_completion", GENAI_MODEL},
+		{"aresponses", GENAI_MODEL}, {"message", GENAI_MODEL},
 		{"execute_tool", GENAI_TOOL}, {"invoke_agent", GENAI_AGENT}, {"create_agent", GENAI_AGENT},
 		{"invoke_workflow", GENAI_AGENT}, {"retrieval", GENAI_RETRIEVAL}, {NULL, GENAI_OTHER},
 	};
@@ -683,11 +685,23 @@ void genai_fill_context(struct batch *b, struct request *r, const struct otlp_or
 	fill_attrs(b, r, &f);
 }
 
+/* Langfuse's cost details: {"input": 0.1, "output": 0.2, "total": 0.3}. */
+static void cost_member(void *arg, struct str key, const struct json_reader *r)
+{
+	double *total = arg, usd;
+
+	if (str_equal_c(key, "total") && str_to_double(r->text, &usd))
+		*total = usd;
+}
+
 static void fill_cost(struct request *r, const struct found *f)
 {
-	double usd;
+	double usd = -1;
 
-	if (!number_of(f->values[T_COST_USD], &usd) || usd < 0 || usd > 1e6)
+	if (f->values[T_COST_JSON])
+		each_json_number(text_of(f->values[T_COST_JSON]), cost_member, &usd);
+	number_of(f->values[T_COST_USD], &usd);
+	if (!(usd >= 0 && usd <= 1e6))
 		return;
 	r->cost_nusd = (int64_t)(usd * 1e9 + 0.5);
 	r->cost_source = COST_REPORTED;
@@ -697,7 +711,7 @@ bool genai_fill_request(struct batch *b, struct request *r, const struct otlp_or
                         const struct otlp_span *span, enum genai_dialect dialect)
 {
 	struct found f = {0};
-	int64_t latency_us = ns_to_us(span->end_ns) - ns_to_us(span->start_ns);
+	int64_t latency_us = ns_to_us(span->end_ns) - ns_to_us(span->start_ns), attempt;
 
 	if (span->start_ns <= 0 || span->end_ns < span->start_ns || latency_us > EVENT_LATENCY_MAX_US)
 		return false;
@@ -715,6 +729,9 @@ bool genai_fill_request(struct batch *b, struct request *r, const struct otlp_or
 	fill_error(b, r, &f, span);
 	fill_attrs(b, r, &f);
 	r->outcome = name_of(b, f.values[T_OUTCOME]);
+	r->errors_unseen = genai_errors_are_lower_bound(from->scope_name);
+	attempt = tokens_of(f.values[T_ATTEMPT]);
+	r->attempt = (uint8_t)(attempt > 0 && attempt <= UINT8_MAX ? attempt : 0);
 	fill_cost(r, &f);
 	fill_flags(b, r, f.values[T_FLAG]);
 	r->has_trace = r->has_span = span->has_ids;

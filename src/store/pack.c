@@ -33,6 +33,7 @@ enum {
 	BIT_ATTEMPT = 1u << 23,
 	BIT_PARENT = 1u << 25,
 	BIT_HTTP_200 = 1u << 11,
+	BIT_ERRORS_UNSEEN = 1u << 26,
 	BIT_LATER = 1u << 24, /* the id's time is later than end_us by so many microseconds */
 };
 
@@ -167,6 +168,7 @@ static uint32_t presence(const struct packed *p, int64_t id, uint32_t *attrs)
 	bits |= p->http_status && !is_plain_ok(p) ? BIT_HTTP : 0;
 	bits |= is_plain_ok(p) ? BIT_HTTP_200 : 0;
 	bits |= p->attempt ? BIT_ATTEMPT : 0;
+	bits |= p->errors_unseen ? BIT_ERRORS_UNSEEN : 0;
 	bits |= p->has_trace ? BIT_TRACE : 0;
 	bits |= p->has_span ? BIT_SPAN : 0;
 	bits |= p->has_parent ? BIT_PARENT : 0;
@@ -305,6 +307,7 @@ bool pack_read(struct packed *p, int64_t id, const void *body, size_t len)
 	if ((bits & BIT_LATER) && !varint_read(&at, end, &v))
 		return false;
 	p->end_us = id_time_us(id) - (int64_t)v;
+	p->errors_unseen = bits & BIT_ERRORS_UNSEEN;
 	p->has_trace = bits & BIT_TRACE;
 	p->has_span = bits & BIT_SPAN;
 	p->has_parent = bits & BIT_PARENT;

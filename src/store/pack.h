@@ -33,6 +33,7 @@ struct packed {
 	uint32_t import_ref; /* 0 when collected */
 	uint16_t http_status;
 	uint8_t cost_source, status, attempt;
+	bool errors_unseen;
 	bool has_trace, has_span, has_parent;
 	uint8_t trace_id[16], span_id[8], parent_id[8];
 	struct str attrs[ATTR_COUNT]; /* borrowed; after pack_read from `texts` */

@@ -138,6 +138,7 @@ static void unpack(struct store_reader *r, struct arena *a, int64_t id, uint32_t
 	q->status = p->status;
 	q->http_status = p->http_status;
 	q->attempt = p->attempt;
+	q->errors_unseen = p->errors_unseen;
 	q->has_trace = p->has_trace;
 	q->has_span = p->has_span;
 	q->has_parent = p->has_parent;

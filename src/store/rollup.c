@@ -88,6 +88,7 @@ void rollup_add(struct rollup *r, const struct packed *p, int sign)
 		if (p->error_type)
 			tally_add(&r->errors, p->error_type, n, 0);
 	}
+	f->errors_lower_bound += p->errors_unseen ? n : 0;
 	if (p->cost_source == COST_UNPRICED) {
 		f->unpriced += n;
 	} else {

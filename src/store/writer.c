@@ -36,6 +36,9 @@ static const char *const statements[ST_COUNT] = {
 	[ST_SET_REQUEST] = "UPDATE requests SET series=?2, body=?3 WHERE id=?1",
 	[ST_REMOVE_REQUEST] = "DELETE FROM requests WHERE id=?1",
 	[ST_SCAN_REQUESTS] = "SELECT id, series, body FROM requests WHERE id>=?1 AND id<?2 ORDER BY id DESC",
+	[ST_RECENT_REQUESTS] = "SELECT id, body FROM requests ORDER BY id DESC LIMIT 8192",
+	[ST_MOVE_FEEDBACK] = "UPDATE feedback SET request_id=?3 WHERE counted_us=?1 AND request_id=?2",
+	[ST_MOVE_FLAGS] = "UPDATE flags SET request_id=?2 WHERE request_id=?1",
 	[ST_ADD_FEEDBACK] = "INSERT INTO feedback(id, key, series, counted_us, source_id, mood, score, rating, judge, language,"
 		" user, source, trace_id, request_id, import_ref, request_latency_us, request_cost_nusd, request_input_tokens,"
 		" request_output_tokens, request_status) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
@@ -211,6 +214,12 @@ int store_writer_open(struct store_writer **out, const char *path, const struct 
 	open_texts(w);
 	w->traces = mem_zalloc(RECENT_TRACES * sizeof *w->traces);
 	w->times = mem_zalloc(RECENT_TIMES * sizeof *w->times);
+	w->calls_by_span = mem_zalloc(RECENT_CALLS * sizeof *w->calls_by_span);
+	w->calls_by_parent = mem_zalloc(RECENT_CALLS * sizeof *w->calls_by_parent);
+	if (writer_load_calls(w, err)) {
+		store_writer_close(&w);
+		return -1;
+	}
 	*out = w;
 	return 0;
 }
@@ -243,6 +252,8 @@ void store_writer_close(struct store_writer **writer)
 	buf_fini(&w->body);
 	free(w->traces);
 	free(w->times);
+	free(w->calls_by_span);
+	free(w->calls_by_parent);
 	free(w->path);
 	free(w);
 	*writer = NULL;
@@ -276,7 +287,7 @@ int writer_rollback(struct store_writer *w)
 	top_writer_clear(&w->tops);
 	memset(w->traces, 0, RECENT_TRACES * sizeof *w->traces);
 	memset(w->times, 0, RECENT_TIMES * sizeof *w->times);
-	if (names_reload(&w->names, &err) || load_meta(w, &err) || writer_load_waiting(w, &err))
+	if (names_reload(&w->names, &err) || load_meta(w, &err) || writer_load_waiting(w, &err) || writer_load_calls(w, &err))
 		log_error("store: after a failed transaction: %s", err.text);
 	return -1;
 }

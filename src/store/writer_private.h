@@ -33,6 +33,13 @@ struct recent_trace {
 	int64_t id;
 };
 
+/* The latest calls with their place in a trace (writer_nested.c). */
+#define RECENT_CALLS 65536u
+struct recent_call {
+	uint64_t hash; /* of trace and span; 0 = free */
+	int64_t id;
+};
+
 /* How simultaneous requests without a span id get their ids without probing. */
 #define RECENT_TIMES 4096u
 struct recent_time {
@@ -41,6 +48,7 @@ struct recent_time {
 
 enum statement {
 	ST_ADD_REQUEST, ST_GET_REQUEST, ST_SET_REQUEST, ST_REMOVE_REQUEST, ST_SCAN_REQUESTS,
+	ST_RECENT_REQUESTS, ST_MOVE_FEEDBACK, ST_MOVE_FLAGS,
 	ST_ADD_FEEDBACK, ST_FIND_FEEDBACK, ST_ADD_FLAG, ST_JOIN_FLAG, ST_WAITING_FLAGS,
 	ST_ADD_SPAN, ST_FIND_SPAN, ST_ADD_EVALUATION, ST_ADD_BILLING, ST_ADD_GAUGE_SERIES, ST_FIND_GAUGE_SERIES,
 	ST_ADD_GAUGE, ST_ADD_GAUGE_END = ST_ADD_GAUGE + TIER_COUNT - 1,
@@ -64,8 +72,9 @@ struct store_writer {
 	sqlite3_stmt *st[ST_COUNT];
 	sqlite3_stmt *add_text, *remove_text;
 	struct buf body;
-	struct packed packed, other; /* scratch */
+	struct packed packed, other, before; /* scratch */
 	struct recent_trace *traces;
+	struct recent_call *calls_by_span, *calls_by_parent; /* a call under its own span; under its parent's */
 	struct recent_time *times;
 	struct intmap waiting; /* hash of the trace of a flag that waits for its request -> itself */
 	uint32_t import_ref;   /* of the batch being appended */
@@ -89,6 +98,19 @@ int writer_get_request(struct store_writer *w, int64_t id, uint32_t *series, str
 int writer_set_request(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct err *err);
 /* Finds the request of a trace in the hour around `time_us`: 1 found, 0 not, -1 error. */
 int writer_find_trace(struct store_writer *w, const uint8_t trace_id[16], int64_t time_us, int64_t *id, struct err *err);
+
+/* Nested model calls (writer_nested.c). A new call that an outer one stands for already: 1, with what
+ * only it knew added to that row; 0 it is none. */
+int writer_nest_inner(struct store_writer *w, uint32_t series, const struct packed *p, int64_t *outer_id, struct err *err);
+/* The calls inside span_id that were stored before are taken back, and what only they knew is added to
+ * `p`, the row `id`, which is not yet counted in the rollups. Scratch: w->other. */
+int writer_nest_outer(struct store_writer *w, int64_t id, uint32_t *series, struct packed *p, const uint8_t span_id[8],
+                      struct store_counts *counts, struct err *err);
+/* Whether calls inside that span may have been stored. */
+bool writer_knows_inner(const struct store_writer *w, const uint8_t trace_id[16], const uint8_t span_id[8]);
+void writer_remember_call(struct store_writer *w, int64_t id, const struct packed *p);
+/* Begins the memory anew, from the newest rows. */
+int writer_load_calls(struct store_writer *w, struct err *err);
 
 /* What comes late or beside (writer_late.c, writer_other.c). */
 int writer_add_flags(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);

@@ -51,6 +51,7 @@ static int pack_request(struct store_writer *w, const struct request *r, struct 
 	p->status = r->status;
 	p->http_status = r->http_status;
 	p->attempt = r->attempt;
+	p->errors_unseen = r->errors_unseen;
 	p->has_trace = r->has_trace;
 	p->has_span = r->has_span;
 	memcpy(p->trace_id, r->trace_id, 16);
@@ -167,6 +168,26 @@ static void note_times(struct store_writer *w, int64_t end_us)
 		w->import_last_us = end_us;
 }
 
+/* A new call that is part of a stored one may itself be around calls that were stored before: those
+ * are part of that one, too. */
+static int take_over(struct store_writer *w, int64_t outer_id, struct store_counts *counts, struct err *err)
+{
+	struct packed *p = &w->packed;
+	uint8_t span_id[8];
+	uint32_t series;
+
+	if (!writer_knows_inner(w, p->trace_id, p->span_id))
+		return 0;
+	memcpy(span_id, p->span_id, sizeof span_id);
+	if (writer_get_request(w, outer_id, &series, p, err) <= 0)
+		return -1;
+	writer_count_request(w, series, p, -1);
+	if (writer_nest_outer(w, outer_id, &series, p, span_id, counts, err))
+		return -1;
+	writer_count_request(w, series, p, 1);
+	return 0;
+}
+
 static int add_request(struct store_writer *w, const struct request *r, struct store_counts *counts, struct err *err)
 {
 	struct packed *p = &w->packed;
@@ -175,8 +196,14 @@ static int add_request(struct store_writer *w, const struct request *r, struct s
 
 	if (pack_request(w, r, p, err) || names_leaf(&w->names, r->dims, &series, err))
 		return -1;
-	int64_t id = first_id(w, p, &slot);
-	int got = place(w, &id, series, p, err);
+	int64_t id, outer_id;
+	int got = writer_nest_inner(w, series, p, &outer_id, err);
+	if (got) {
+		counts->duplicates += got > 0 ? 1 : 0;
+		return got < 0 ? -1 : take_over(w, outer_id, counts, err);
+	}
+	id = first_id(w, p, &slot);
+	got = place(w, &id, series, p, err);
 	if (got < 0)
 		return -1;
 	if (got == 0) {
@@ -190,7 +217,10 @@ static int add_request(struct store_writer *w, const struct request *r, struct s
 	note_times(w, p->end_us);
 	if (!p->import_ref && id < w->meta[META_RETAIN_ID])
 		w->meta[META_RETAIN_ID] = id;
+	if (p->has_span && writer_nest_outer(w, id, &series, p, p->span_id, counts, err))
+		return -1;
 	writer_count_request(w, series, p, 1);
+	writer_remember_call(w, id, p);
 	if (!p->has_trace)
 		return 0;
 	uint64_t h = trace_hash(p->trace_id);

@@ -1,0 +1,274 @@
+/* A model call inside a model call is one call told twice (a framework's span around its client's):
+ * the outer one counts. Where both come in one delivery the receiver sees to it; here it is done
+ * across deliveries, in whichever order they come. Two bounded tables remember the latest calls: by
+ * their own span and by the span that made them. They are hints: the row is read before it is
+ * believed, so that a rolled back transaction leaves nothing wrong behind. What only the inner call
+ * told (tokens, say) is the outer one's from then on.
+ *
+ * A span that was taken for a repetition is remembered under the row that stands for it, so that
+ * calls inside it find that row too. */
+#include <string.h>
+
+#include "store/sql.h"
+#include "store/writer_private.h"
+
+#define WAYS 4u
+
+static uint64_t call_hash(const uint8_t trace_id[16], const uint8_t span_id[8])
+{
+	uint64_t span, h;
+
+	memcpy(&span, span_id, sizeof span);
+	h = hash_mix(hash_bytes(trace_id, 16), span);
+	return h ? h : 1;
+}
+
+static struct recent_call *set_of(struct recent_call *table, uint64_t hash)
+{
+	return &table[hash % (RECENT_CALLS / WAYS) * WAYS];
+}
+
+static void remember(struct recent_call *table, uint64_t hash, int64_t id)
+{
+	struct recent_call *set = set_of(table, hash);
+
+	memmove(set + 1, set, (WAYS - 1) * sizeof *set);
+	set[0] = (struct recent_call){hash, id};
+}
+
+static bool is_nested(const struct packed *p)
+{
+	return p->has_trace && p->has_span && p->has_parent && memcmp(p->span_id, p->parent_id, 8);
+}
+
+static bool take_count(int64_t *own, int64_t from)
+{
+	if (*own != UNKNOWN_INT || from == UNKNOWN_INT)
+		return false;
+	*own = from;
+	return true;
+}
+
+static bool take_name(uint32_t *own, uint32_t from)
+{
+	if (*own || !from)
+		return false;
+	*own = from;
+	return true;
+}
+
+static bool take_attrs(struct packed *outer, const struct packed *inner)
+{
+	bool changed = false;
+
+	for (int a = 0; a < ATTR_COUNT; a++) {
+		if (outer->attrs[a].len || !inner->attrs[a].len)
+			continue;
+		outer->attrs[a] = inner->attrs[a];
+		changed = true;
+	}
+	return changed;
+}
+
+static bool take_flags(struct packed *outer, const struct packed *inner)
+{
+	uint32_t before = outer->flag_count;
+
+	for (uint32_t i = 0; i < inner->flag_count && outer->flag_count < PACK_FLAGS_MAX; i++) {
+		bool known = false;
+
+		for (uint32_t k = 0; k < before; k++)
+			known |= outer->flags[k].category == inner->flags[i].category;
+		if (!known)
+			outer->flags[outer->flag_count++] = inner->flags[i];
+	}
+	return outer->flag_count != before;
+}
+
+static bool take_figures(struct packed *outer, const struct packed *inner)
+{
+	bool changed = false;
+
+	changed |= take_count(&outer->ttft_us, inner->ttft_us);
+	changed |= take_count(&outer->input_tokens, inner->input_tokens);
+	changed |= take_count(&outer->output_tokens, inner->output_tokens);
+	changed |= take_count(&outer->cached_tokens, inner->cached_tokens);
+	changed |= take_count(&outer->cache_write_tokens, inner->cache_write_tokens);
+	changed |= take_count(&outer->reasoning_tokens, inner->reasoning_tokens);
+	changed |= take_name(&outer->finish_reason, inner->finish_reason);
+	changed |= take_name(&outer->request_model, inner->request_model);
+	if (outer->status == REQUEST_ERROR && inner->status == REQUEST_ERROR)
+		changed |= take_name(&outer->error_type, inner->error_type);
+	if (outer->cost_source == COST_UNPRICED && inner->cost_source != COST_UNPRICED) {
+		outer->cost_source = inner->cost_source;
+		outer->cost_nusd = inner->cost_nusd;
+		outer->cost_basis = inner->cost_basis;
+		changed = true;
+	}
+	return changed;
+}
+
+/* The outer call's series with what only the inner one said of itself. */
+static int take_dims(struct store_writer *w, uint32_t *outer, uint32_t inner, bool *changed, struct err *err)
+{
+	const uint32_t *own = w->names.series[*outer].value, *from = w->names.series[inner].value;
+	struct str dims[DIM_COUNT];
+	bool differs = false;
+
+	for (int d = 0; d < DIM_COUNT; d++) {
+		dims[d] = str_of(names_text(&w->names, own[d]));
+		if (dims[d].len || !from[d])
+			continue;
+		dims[d] = str_of(names_text(&w->names, from[d]));
+		differs = true;
+	}
+	*changed |= differs;
+	return differs ? names_leaf(&w->names, dims, outer, err) : 0;
+}
+
+/* Fills what `outer` does not know from `inner`; *changed when there was any. Texts are borrowed. */
+static int absorb(struct store_writer *w, struct packed *outer, uint32_t *outer_series, const struct packed *inner,
+                  uint32_t inner_series, bool *changed, struct err *err)
+{
+	*changed = take_figures(outer, inner);
+	*changed |= take_attrs(outer, inner);
+	*changed |= take_flags(outer, inner);
+	return take_dims(w, outer_series, inner_series, changed, err);
+}
+
+/* Reads the row that a hint names: 1 when it is there and of that trace. */
+static int read_hint(struct store_writer *w, int64_t id, const uint8_t trace_id[16], uint32_t *series, struct packed *p,
+                     struct err *err)
+{
+	int got = writer_get_request(w, id, series, p, err);
+
+	return got > 0 ? p->has_trace && !memcmp(p->trace_id, trace_id, 16) : got;
+}
+
+int writer_nest_inner(struct store_writer *w, uint32_t series, const struct packed *p, int64_t *outer_id, struct err *err)
+{
+	uint32_t outer_series, old_series;
+	uint64_t hash;
+	bool changed;
+	int got = 0;
+
+	if (!is_nested(p))
+		return 0;
+	hash = call_hash(p->trace_id, p->parent_id);
+	const struct recent_call *set = set_of(w->calls_by_span, hash);
+	for (size_t i = 0; i < WAYS && got == 0; i++) {
+		if (set[i].hash != hash)
+			continue;
+		*outer_id = set[i].id;
+		got = read_hint(w, *outer_id, p->trace_id, &outer_series, &w->other, err);
+		/* Delivered again, its own row may be what stands there. */
+		if (got > 0 && !memcmp(w->other.span_id, p->span_id, 8))
+			got = 0;
+	}
+	if (got <= 0)
+		return got;
+	remember(w->calls_by_span, call_hash(p->trace_id, p->span_id), *outer_id);
+	old_series = outer_series;
+	w->before = w->other;
+	if (absorb(w, &w->other, &outer_series, p, series, &changed, err))
+		return -1;
+	if (!changed)
+		return 1;
+	writer_count_request(w, old_series, &w->before, -1);
+	if (writer_set_request(w, *outer_id, outer_series, &w->other, err))
+		return -1;
+	writer_count_request(w, outer_series, &w->other, 1);
+	return 1;
+}
+
+/* Removes the row of an inner call and its share of the rollups. */
+static int take_back(struct store_writer *w, int64_t id, uint32_t series, int64_t outer_id, struct err *err)
+{
+	const struct packed *inner = &w->other;
+
+	writer_count_request(w, series, inner, -1);
+	w->meta[META_REQUESTS]--;
+	sqlite3_bind_int64(w->st[ST_REMOVE_REQUEST], 1, id);
+	if (sql_run(w->st[ST_REMOVE_REQUEST], err))
+		return -1;
+	sqlite3_bind_int64(w->st[ST_MOVE_FEEDBACK], 1, inner->end_us);
+	sqlite3_bind_int64(w->st[ST_MOVE_FEEDBACK], 2, id);
+	sqlite3_bind_int64(w->st[ST_MOVE_FEEDBACK], 3, outer_id);
+	if (sql_run(w->st[ST_MOVE_FEEDBACK], err))
+		return -1;
+	if (!inner->flag_count)
+		return 0;
+	sqlite3_bind_int64(w->st[ST_MOVE_FLAGS], 1, id);
+	sqlite3_bind_int64(w->st[ST_MOVE_FLAGS], 2, outer_id);
+	return sql_run(w->st[ST_MOVE_FLAGS], err);
+}
+
+int writer_nest_outer(struct store_writer *w, int64_t id, uint32_t *series, struct packed *p, const uint8_t span_id[8],
+                      struct store_counts *counts, struct err *err)
+{
+	uint64_t hash;
+
+	if (!p->has_trace)
+		return 0;
+	hash = call_hash(p->trace_id, span_id);
+	struct recent_call *set = set_of(w->calls_by_parent, hash);
+	for (size_t i = 0; i < WAYS; i++) {
+		uint32_t inner_series;
+		bool changed;
+
+		if (set[i].hash != hash || set[i].id == id)
+			continue;
+		int64_t inner_id = set[i].id;
+		int got = read_hint(w, inner_id, p->trace_id, &inner_series, &w->other, err);
+
+		set[i] = (struct recent_call){0};
+		if (got < 0)
+			return -1;
+		if (!got || !w->other.has_parent || memcmp(w->other.parent_id, span_id, 8))
+			continue;
+		remember(w->calls_by_span, call_hash(w->other.trace_id, w->other.span_id), id);
+		if (take_back(w, inner_id, inner_series, id, err) || absorb(w, p, series, &w->other, inner_series, &changed, err))
+			return -1;
+		counts->taken_back++;
+		/* Written and read again, so that nothing of it is borrowed from the other any more. */
+		if (changed && (writer_set_request(w, id, *series, p, err) || writer_get_request(w, id, series, p, err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+bool writer_knows_inner(const struct store_writer *w, const uint8_t trace_id[16], const uint8_t span_id[8])
+{
+	uint64_t hash = call_hash(trace_id, span_id);
+	const struct recent_call *set = set_of(w->calls_by_parent, hash);
+
+	for (size_t i = 0; i < WAYS; i++)
+		if (set[i].hash == hash)
+			return true;
+	return false;
+}
+
+void writer_remember_call(struct store_writer *w, int64_t id, const struct packed *p)
+{
+	if (!p->has_trace || !p->has_span)
+		return;
+	remember(w->calls_by_span, call_hash(p->trace_id, p->span_id), id);
+	if (is_nested(p))
+		remember(w->calls_by_parent, call_hash(p->trace_id, p->parent_id), id);
+}
+
+int writer_load_calls(struct store_writer *w, struct err *err)
+{
+	sqlite3_stmt *st = w->st[ST_RECENT_REQUESTS];
+	int got;
+
+	memset(w->calls_by_span, 0, RECENT_CALLS * sizeof *w->calls_by_span);
+	memset(w->calls_by_parent, 0, RECENT_CALLS * sizeof *w->calls_by_parent);
+	while ((got = sql_step(st, err)) > 0) {
+		int64_t id = sqlite3_column_int64(st, 0);
+
+		if (pack_read(&w->other, id, sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1)))
+			writer_remember_call(w, id, &w->other);
+	}
+	return got;
+}
