@@ -9,6 +9,7 @@
 #include "cli/args.h"
 #include "cli/output.h"
 #include "cli/text_table.h"
+#include "cli/trace_text.h"
 #include "cli/window.h"
 #include "core/money.h"
 #include "judge/price.h"
@@ -398,6 +399,19 @@ static void show_text(const struct request_row *row, bool demo, struct buf *out)
 		buf_append_c(out, '\n');
 }
 
+/* What else its trace holds; one that cannot be read is left out. */
+static void show_trace(struct store_reader *reader, const struct request_row *row, struct buf *out)
+{
+	struct trace_result trace;
+	struct err err;
+
+	if (!row->request.has_trace)
+		return;
+	if (query_trace(reader, row->request.trace_id, row->request.end_us, &trace, &err) == 0)
+		trace_append_text(&trace, row->id, out);
+	trace_result_fini(&trace);
+}
+
 static int parse_id(const char *text, int64_t *id)
 {
 	char *end;
@@ -440,6 +454,7 @@ static int show(const struct args *a, struct store_reader *reader, bool demo, in
 		write_csv(&res, &out);
 	} else {
 		show_text(&res.rows[0], demo, &out);
+		show_trace(reader, &res.rows[0], &out);
 	}
 	int code = cli_print(&out);
 	buf_fini(&out);

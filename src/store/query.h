@@ -129,6 +129,20 @@ int query_requests(struct store_reader *r, const struct request_query *q,
 int query_request(struct store_reader *r, int64_t id, struct request_result *out, struct err *err);
 void request_result_fini(struct request_result *res);
 
+/* One trace: its requests, newest first, and the steps around them (agents, tools, retrievals) by their
+ * end. Looks an hour to each side of around_us; `truncated` when there is more than is given. */
+struct trace_result {
+	struct request_row *requests;
+	size_t request_count;
+	struct span *spans; /* strings owned by the result */
+	size_t span_count;
+	bool truncated;
+	struct arena arena;
+};
+int query_trace(struct store_reader *r, const uint8_t trace_id[16], int64_t around_us, struct trace_result *out,
+                struct err *err);
+void trace_result_fini(struct trace_result *res);
+
 /* Feedback items, newest first. Texts are empty with text_withheld when the text file cannot be read. */
 struct feedback_row {
 	int64_t id;

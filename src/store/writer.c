@@ -36,6 +36,7 @@ static const char *const statements[ST_COUNT] = {
 	[ST_SET_REQUEST] = "UPDATE requests SET series=?2, body=?3 WHERE id=?1",
 	[ST_REMOVE_REQUEST] = "DELETE FROM requests WHERE id=?1",
 	[ST_SCAN_REQUESTS] = "SELECT id, series, body FROM requests WHERE id>=?1 AND id<?2 ORDER BY id DESC",
+	[ST_SCAN_UPWARDS] = "SELECT id, series, body FROM requests WHERE id>=?1 AND id<?2 ORDER BY id",
 	[ST_RECENT_REQUESTS] = "SELECT id, body FROM requests ORDER BY id DESC LIMIT 8192",
 	[ST_MOVE_FEEDBACK] = "UPDATE feedback SET request_id=?3 WHERE counted_us=?1 AND request_id=?2",
 	[ST_MOVE_FLAGS] = "UPDATE flags SET request_id=?2 WHERE request_id=?1",

@@ -34,7 +34,7 @@ static int remove_raw(struct store_writer *w, bool *more, struct err *err)
 {
 	int64_t *ids = mem_array(NULL, ROWS_A_CALL, sizeof *ids), to = id_first_us(w->meta[META_RAW_FLOOR]);
 	size_t count = 0, seen = 0;
-	sqlite3_stmt *st = w->st[ST_SCAN_REQUESTS];
+	sqlite3_stmt *st = w->st[ST_SCAN_UPWARDS];
 	int got = 0;
 
 	sqlite3_bind_int64(st, 1, w->meta[META_RETAIN_ID]);
@@ -59,6 +59,25 @@ static int remove_raw(struct store_writer *w, bool *more, struct err *err)
 	else if (w->meta[META_RETAIN_ID] < to)
 		w->meta[META_RETAIN_ID] = to;
 	return got < 0 ? -1 : 0;
+}
+
+/* Steps of traces and evaluations below the same floor. */
+static int remove_steps(struct store_writer *w, bool *more, struct err *err)
+{
+	int64_t floor_us = w->meta[META_RAW_FLOOR], gone = 0;
+	char sql[160];
+
+	if (floor_us <= 0)
+		return 0;
+	if (delete_range(w->db, "spans", 0, id_first_us(floor_us), ROWS_A_CALL, &gone, err))
+		return -1;
+	sqlite3_snprintf(sizeof sql, sql, "DELETE FROM evaluations WHERE id IN (SELECT id FROM evaluations WHERE time_us<%lld"
+	                 " LIMIT %d)", floor_us, ROWS_A_CALL);
+	if (sql_exec(w->db, sql, err))
+		return -1;
+	gone += sqlite3_changes(w->db);
+	*more = *more || gone >= ROWS_A_CALL;
+	return 0;
 }
 
 /* Deletes one series' rows of a table below `floor_us`, sparing whole days that an import touches. */
@@ -156,7 +175,7 @@ static int bound_size(struct store_writer *w, const struct retention *keep, int6
 		return -1;
 	if ((pages - unused) * page_bytes <= keep->size_bytes)
 		return 0;
-	sqlite3_stmt *st = w->st[ST_SCAN_REQUESTS];
+	sqlite3_stmt *st = w->st[ST_SCAN_UPWARDS];
 	sqlite3_bind_int64(st, 1, w->meta[META_RETAIN_ID]);
 	sqlite3_bind_int64(st, 2, id_first_us(now_us > US_PER_HOUR ? now_us - US_PER_HOUR : 0));
 	int got = sql_step(st, err);
@@ -203,7 +222,8 @@ int store_writer_retain(struct store_writer *w, const struct retention *keep, in
 	if (store_writer_commit(w, err) || writer_begin(w, err))
 		return -1;
 	raise_floors(w, keep, now_us);
-	if (bound_size(w, keep, now_us, more, err) || remove_raw(w, more, err) || remove_rollups(w, more, err))
+	if (bound_size(w, keep, now_us, more, err) || remove_raw(w, more, err) || remove_steps(w, more, err) ||
+	    remove_rollups(w, more, err))
 		return writer_rollback(w);
 	if (store_writer_commit(w, err))
 		return -1;
@@ -250,7 +270,7 @@ static int forget_requests(struct store_writer *w, const struct forgotten *f, in
 	int failed = 0;
 
 	for (bool done = false; !done && !failed;) {
-		sqlite3_stmt *st = w->st[ST_SCAN_REQUESTS];
+		sqlite3_stmt *st = w->st[ST_SCAN_UPWARDS];
 		size_t count = 0;
 		int got = 0;
 

@@ -1,0 +1,12 @@
+/* A trace as an indented list, for `requests show`. */
+#ifndef LLMDECK_CLI_TRACE_TEXT_H
+#define LLMDECK_CLI_TRACE_TEXT_H
+
+#include "base/buf.h"
+#include "store/query.h"
+
+/* Appends a line for each step in the order of their start, indented by who called whom; `marked` is the
+ * request that the reader came from. Nothing when the trace has no other step. */
+void trace_append_text(const struct trace_result *t, int64_t marked, struct buf *out);
+
+#endif
