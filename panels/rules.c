@@ -14,6 +14,9 @@ struct rule_set *rule_set_new(const struct config *config)
 
 	for (size_t i = 0; config && i < config->alert_count && set->count < RULES_MAX; i++) {
 		const struct config_alert *alert = &config->alerts[i];
+
+		if (alert->kind != ALERT_THRESHOLD || alert->category || alert->gauge)
+			continue;
 		struct rule *rule = &set->rules[set->count++];
 
 		snprintf(rule->name, sizeof rule->name, "%s", alert->name ? alert->name : "");

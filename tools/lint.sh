@@ -16,10 +16,10 @@ allowed() {
 	src/collect) echo "base core parse judge store net" ;;
 	src/remote | src/alert | src/act) echo "base core parse judge store net" ;;
 	src/daemon) echo "base core parse judge store net collect remote alert act" ;;
-	src/console) echo "base core parse judge store/query net collect remote alert act ui panels" ;;
+	src/console) echo "base core parse judge store/query store/query_alerts net collect remote alert act ui panels" ;;
 	src/cli) echo "base core parse judge store net collect remote alert act daemon console ui panels" ;;
 	ui) echo "base core" ;;
-	panels) echo "base core ui store/query" ;;
+	panels) echo "base core ui store/query store/query_alerts" ;;
 	esac
 }
 

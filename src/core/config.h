@@ -31,13 +31,23 @@ struct config_guardrail {
 	double worse_by; /* share (20% = 0.2) or the metric's unit (0.5pp = 0.005) */
 	bool relative;
 };
+#define CONFIG_STEPS_MAX 16
 struct config_rollout {
-	const char *name, *service, *environment, *stable, *candidate;
+	const char *name, *service, *environment; /* environment NULL: all of them */
+	const char *stable, *candidate;           /* arms[0] and arms[1] */
+	const char *arms[ROLLOUT_ARMS_MAX];       /* stable first, then the candidates */
+	size_t arm_count;
 	struct config_section *actuators;
 	size_t actuator_count;
 	struct config_guardrail guardrails[8];
 	size_t guardrail_count;
+	int64_t breach_us;       /* how long a guardrail must fail before it counts */
 	bool rollback_on_breach;
+	double steps[CONFIG_STEPS_MAX]; /* the candidates' share in percent, rising, the last is 100 */
+	size_t step_count;
+	int64_t hold_us;         /* least time on a step */
+	bool advance;            /* steps follow each other without a hand */
+	int64_t lower_us, raise_us; /* countdown before what lowers, and what raises, the candidates' share */
 };
 struct config_budget {
 	const char *name;
@@ -49,17 +59,37 @@ struct config_budget {
 	size_t warn_count;
 	bool on_actual, on_forecast;
 	const char *hard; /* action name or NULL */
+	double max_unpriced; /* share of unpriced requests above which nothing acts; 0-1 */
 };
 enum severity { SEVERITY_WARNING, SEVERITY_CRITICAL };
+enum alert_kind { ALERT_THRESHOLD, ALERT_BURN_RATE, ALERT_ANOMALY, ALERT_ABSENCE };
+/* What a rule says when its figure is not known. */
+enum no_data_policy {
+	NO_DATA_KEEPS,  /* nothing fires and nothing resolves */
+	NO_DATA_IS_OK,  /* as if the condition did not hold */
+	NO_DATA_ALERTS, /* as if it held */
+};
+enum anomaly_direction { ANOMALY_OVER = 1, ANOMALY_UNDER = 2, ANOMALY_BOTH = 3 };
 struct config_alert {
 	const char *name;
+	enum alert_kind kind;
 	enum metric metric;
-	struct view where;
-	double limit;     /* in the metric's unit */
-	bool below;       /* `under:` instead of `over:` */
+	const char *category; /* of flags, instead of the metric; NULL: none */
+	const char *gauge;    /* name of a gauge series, instead of the metric; NULL: none */
+	struct view where;    /* filters, and by[]: an alert for each group */
+	double limit;         /* in the metric's unit; burn rate: times the budget; anomaly: deviations */
+	bool below;           /* `under:` instead of `over:` */
 	int64_t window_us, for_us, keep_firing_for_us;
 	enum severity severity;
-	const char *runbook;
+	const char *runbook;  /* NULL: none */
+	struct config_pair *labels; /* added to the alert */
+	size_t label_count;
+	enum no_data_policy no_data;
+	int64_t min_requests; /* fewer in the window are no data */
+	double objective;     /* burn rate: share of requests that must be good, 0-1 */
+	int64_t short_window_us; /* burn rate: must be over as well */
+	int64_t slow_us;      /* burn rate: slower is bad; 0: an error is bad */
+	enum anomaly_direction direction;
 };
 struct config_context {
 	const char *name, *store, *socket, *colour;

@@ -97,3 +97,14 @@ int config_parse_limit(const char *text, const struct metric_info *metric, doubl
 		               metric->name);
 	return 0;
 }
+
+int config_share(struct config_reader *r, const struct node *map, const char *key, double *out)
+{
+	const char *text = NULL;
+
+	if (config_text(r, map, key, false, &text) < 0)
+		return -1;
+	if (text && (!by_suffix(str_trim(str_of(text)), share, out) || *out < 0 || *out > 1))
+		return config_fail(r, node_get(map, key), "%s takes a share from 0%% to 100%%, such as 5%%", key);
+	return 0;
+}

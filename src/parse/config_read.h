@@ -51,6 +51,9 @@ size_t node_count(const struct node *parent);
 int config_parse_limit(const char *text, const struct metric_info *metric, double *out, bool *relative,
                        struct err *err);
 
+/* A share such as 5% or 0.05, 0-1; a missing key leaves *out alone. */
+int config_share(struct config_reader *r, const struct node *map, const char *key, double *out);
+
 /* A mapping with keys of its own kind: copied as pairs; secrets in it checked. `named` says that a
  * name is required. */
 int config_section(struct config_reader *r, const struct node *map, bool named, struct config_section *out);

@@ -10,7 +10,7 @@
 
 #define CONFIG_FILE_MAX_BYTES (1u << 20)
 #define CONFIG_DEPTH_MAX 16
-#define CONFIG_NODES_MAX 10000
+#define CONFIG_NODES_MAX 100000
 
 enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 
