@@ -247,6 +247,27 @@ int writer_run(struct writer *w, job_fn *job, void *arg, struct err *err)
 	return waiter.ok ? 0 : err_set(err, "%s", waiter.err.text);
 }
 
+/* Jobs are few and small: they do not wait for room. */
+bool writer_begin_job(struct writer *w, job_fn *job, void *arg, done_fn *done)
+{
+	struct item *item = mem_zalloc(sizeof(*item));
+	bool taken = false;
+
+	item->job = job;
+	item->job_arg = item->arg = arg;
+	item->rows = 1;
+	item->done = done;
+	pthread_mutex_lock(&w->lock);
+	if (!w->stopping) {
+		enqueue(w, item);
+		taken = true;
+	}
+	pthread_mutex_unlock(&w->lock);
+	if (!taken)
+		free(item);
+	return taken;
+}
+
 static void sink_close(struct sink *s)
 {
 	(void)s; /* writer_stop() is what ends it */

@@ -43,6 +43,10 @@ struct sink *writer_sink(struct writer *w);
  * stored, with the reason. */
 int writer_run(struct writer *w, int (*job)(struct store_writer *store, void *arg, struct err *err),
                void *arg, struct err *err);
+/* The same without waiting: false when the writer is stopping, and nothing happens. done() comes on
+ * the writer's thread after the commit (ok) or its failure. */
+bool writer_begin_job(struct writer *w, int (*job)(struct store_writer *store, void *arg, struct err *err),
+                      void *arg, void (*done)(void *arg, bool ok, const struct sink_ack *ack, const char *error));
 
 /* Any thread: what retention applies from now on. */
 void writer_set_retention(struct writer *w, const struct retention *keep);

@@ -15,6 +15,13 @@
 
 struct store_reader;
 
+/* One audit row. */
+struct audit_entry {
+	int64_t time_us;
+	uint32_t uid, login_uid; /* login_uid UINT32_MAX: nobody logged in */
+	struct str ssh_client, claimed_name, action, target, before, after, outcome;
+};
+
 /* -1 with a sentence when the file is missing, not ours, newer than this program or locked away. */
 int store_reader_open(struct store_reader **out, const char *path, struct err *err);
 void store_reader_close(struct store_reader **r);
@@ -235,6 +242,31 @@ struct names_result {
 int query_dim_values(struct store_reader *r, enum dim d, size_t limit, struct names_result *out,
                      struct err *err);
 void names_result_fini(struct names_result *res);
+
+/* Who did what, newest first. */
+struct audit_row {
+	int64_t id; /* from 1, without a gap */
+	struct audit_entry entry; /* texts owned by the result */
+};
+struct audit_result {
+	struct audit_row *rows;
+	size_t row_count;
+	struct arena arena;
+};
+int query_audit(struct store_reader *r, int64_t from_us, int64_t to_us, size_t limit, struct audit_result *out,
+                struct err *err);
+void audit_result_fini(struct audit_result *res);
+
+/* Walks the audit's chain from its first row. `head` (NULL: none) is one that was kept elsewhere, as
+ * "17:9f86…", and must be in the chain. */
+struct audit_check {
+	int64_t rows;      /* that fit the chain */
+	char head[96];     /* of the last of them; "" when there is none */
+	int64_t faulty_id; /* first row that is missing or does not fit; 0: all is well */
+	bool head_seen;
+	struct err words;  /* what is wrong with it */
+};
+int query_audit_check(struct store_reader *r, const char *head, struct audit_check *out, struct err *err);
 
 /* Recounts the store: rollups of every tier against raw rows, marginals against leaves, sketches,
  * references, import marks, SQLite's own integrity check. Calls `finding` for each difference

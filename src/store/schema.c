@@ -165,7 +165,20 @@ static const char *const version_2[] = {
 	NULL,
 };
 
-static const char *const *const migrations[] = {version_1, version_2};
+static const char *const version_3[] = {
+	/* What we want of a rollout that the configuration names; shares: "v42=75 v43=25". */
+	"CREATE TABLE rollout_desired(name TEXT PRIMARY KEY, shares TEXT NOT NULL, phase TEXT NOT NULL, reason TEXT NOT NULL,"
+	"  held INTEGER NOT NULL, step_us INTEGER NOT NULL, stretch INTEGER NOT NULL, stretch_us INTEGER NOT NULL) WITHOUT ROWID",
+	/* An action's intent, before anything is touched, and how it ended. */
+	"CREATE TABLE rollout_actions(key TEXT PRIMARY KEY, rollout TEXT NOT NULL, verb TEXT NOT NULL, state TEXT NOT NULL,"
+	"  shares TEXT NOT NULL, before TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL, who TEXT NOT NULL,"
+	"  uid INTEGER NOT NULL, login_uid INTEGER NOT NULL, ssh_client TEXT NOT NULL, claimed_name TEXT NOT NULL,"
+	"  started_us INTEGER NOT NULL, changed_us INTEGER NOT NULL) WITHOUT ROWID",
+	"CREATE INDEX rollout_actions_open ON rollout_actions(started_us) WHERE state IN ('intent', 'applying')",
+	NULL,
+};
+
+static const char *const *const migrations[] = {version_1, version_2, version_3};
 
 int schema_version(void)
 {

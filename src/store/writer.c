@@ -75,7 +75,7 @@ static const char *const statements[ST_COUNT] = {
 	[ST_FIND_IMPORT] = "SELECT ref FROM imports WHERE key=?1",
 	[ST_SET_META] = "INSERT INTO meta(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value=excluded.value",
 	[ST_ADD_AUDIT] = "INSERT INTO audit(time_us, uid, login_uid, ssh_client, claimed_name, action, target, before, after,"
-		" outcome) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+		" outcome, id, chain) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
 };
 
 static const char gauge_statement[] =
@@ -356,24 +356,4 @@ int store_writer_commit(struct store_writer *w, struct err *err)
 	w->open = false;
 	memcpy(w->meta_stored, w->meta, sizeof w->meta);
 	return 0;
-}
-
-int store_writer_add_audit(struct store_writer *w, const struct audit_entry *e, struct err *err)
-{
-	const struct str texts[] = {e->ssh_client, e->claimed_name, e->action, e->target, e->before, e->after, e->outcome};
-	sqlite3_stmt *st = w->st[ST_ADD_AUDIT];
-
-	if (writer_begin(w, err))
-		return -1;
-	sqlite3_bind_int64(st, 1, e->time_us);
-	sqlite3_bind_int64(st, 2, e->uid);
-	sqlite3_bind_int64(st, 3, e->login_uid);
-	for (int i = 0; i < 7; i++)
-		sql_bind_str(st, 4 + i, texts[i]);
-	return sql_run(st, err) ? writer_rollback(w) : 0;
-}
-
-int store_writer_audit(struct store_writer *w, const struct audit_entry *e, struct err *err)
-{
-	return store_writer_add_audit(w, e, err) ? -1 : store_writer_commit(w, err);
 }

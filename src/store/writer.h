@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "core/event.h"
+#include "store/query.h"
 
 struct store_writer;
 
@@ -62,12 +63,7 @@ int store_writer_retain(struct store_writer *w, const struct retention *keep, in
 int64_t store_writer_forget_user(struct store_writer *w, struct str user, struct err *err);
 int64_t store_writer_forget_import(struct store_writer *w, uint64_t key, struct err *err);
 
-/* One audit row; committed at once. */
-struct audit_entry {
-	int64_t time_us;
-	uint32_t uid, login_uid;
-	struct str ssh_client, claimed_name, action, target, before, after, outcome;
-};
+/* Adds an audit row (store/audit.h) and commits at once. */
 int store_writer_audit(struct store_writer *w, const struct audit_entry *entry, struct err *err);
 /* The same inside the open transaction (starting one if needed), for a change and its audit row to
  * be committed together. */
