@@ -2,7 +2,8 @@
  * thread gives them to the sink, one after the other, each with the mark that says how far the
  * import has come when that batch is stored. Two batches go round between them: one is filled while the
  * other is stored, so memory stays bounded. The mark is committed with its rows: whatever kills the
- * process, the next run finds rows and mark in agreement and goes on behind them. */
+ * process, the next run finds rows and mark in agreement and goes on behind them. All batches but the last say
+ * that more follows, so that a sink may store several in one transaction. */
 #include "collect/import.h"
 
 #include <pthread.h>
@@ -171,7 +172,7 @@ static void take_record(struct import *im, struct batch *b, struct rows_record *
 }
 
 /* Fills in how far the import has come. */
-static void mark_batch(struct import *im, struct batch *b, bool complete)
+static void mark_batch(struct import *im, struct batch *b, bool complete, bool more)
 {
 	im->mark.bytes_done = im->input.offset;
 	im->mark.lines_done = rows_line(im->rows) - 1;
@@ -179,6 +180,7 @@ static void mark_batch(struct import *im, struct batch *b, bool complete)
 	input_digest(&im->input, im->mark.prefix_hash);
 	b->has_import = true;
 	b->import = im->mark;
+	b->more = more;
 	im->records = 0;
 	mapping_batch_done(im->mapping);
 }
@@ -227,7 +229,7 @@ static void *read_all(void *arg)
 			break;
 		step = asked_to_stop(im) ? STEP_END : fill_batch(im, b);
 		im->stopped |= step == STEP_END && asked_to_stop(im) && !im->input.ended;
-		mark_batch(im, b, step == STEP_END && !im->stopped);
+		mark_batch(im, b, step == STEP_END && !im->stopped, step == STEP_ON);
 		queue_put(im, &im->filled, b);
 	}
 	pthread_mutex_lock(&im->lock);
@@ -239,7 +241,9 @@ static void *read_all(void *arg)
 
 /* ---- storing ---- */
 
-static int store_batch(struct import *im, struct batch *b, struct import_totals *totals, struct err *err)
+/* Adds to `totals`; they become `durable` with the first answer that is not pending. */
+static int store_batch(struct import *im, struct batch *b, struct import_totals *totals,
+                       struct import_totals *durable, struct err *err)
 {
 	struct sink_ack ack = {.added = batch_rows(b)};
 	struct sink *sink = im->job->sink;
@@ -256,6 +260,8 @@ static int store_batch(struct import *im, struct batch *b, struct import_totals 
 	totals->duplicates += ack.duplicates;
 	totals->lines = b->import.lines_done;
 	totals->bytes = b->import.bytes_done;
+	if (!ack.pending)
+		*durable = *totals;
 	struct import_progress p = {b->import.bytes_done, im->input.size, b->import.rows_done,
 	                            b->import.rows_rejected};
 	if (im->job->on_progress)
@@ -267,7 +273,7 @@ static int store_batch(struct import *im, struct batch *b, struct import_totals 
 static int transfer(struct import *im, struct import_totals *totals, struct err *err)
 {
 	struct batch *batches[BATCHES], *b;
-	struct import_totals mine = {0};
+	struct import_totals taken = {0}, mine = {0};
 	pthread_t reader;
 	int result = 0;
 	uint64_t rejected_before = im->mark.rows_rejected;
@@ -277,7 +283,7 @@ static int transfer(struct import *im, struct import_totals *totals, struct err 
 	if (pthread_create(&reader, NULL, read_all, im) != 0)
 		result = err_set(err, "%s: cannot start a thread: free some memory and try again", im->job->path);
 	while (result == 0 && (b = take_filled(im))) {
-		if (store_batch(im, b, &mine, err) != 0) {
+		if (store_batch(im, b, &taken, &mine, err) != 0) {
 			pthread_mutex_lock(&im->lock);
 			im->storing_failed = true;
 			pthread_cond_broadcast(&im->changed);

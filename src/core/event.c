@@ -35,7 +35,7 @@ void batch_reset(struct batch *b)
 	b->request_count = b->feedback_count = b->late_flag_count = 0;
 	b->billing_count = b->gauge_count = b->rollout_count = 0;
 	b->span_count = b->evaluation_count = 0;
-	b->has_import = false;
+	b->has_import = b->more = false;
 	memset(&b->import, 0, sizeof(b->import));
 	b->has_resume = false;
 	memset(&b->resume, 0, sizeof(b->resume));

@@ -193,6 +193,7 @@ struct batch {
 	size_t rollout_count, rollout_cap;
 	bool has_import;
 	struct import_mark import;
+	bool more; /* more follows at once: need not be durable before that is. Stays in this process too */
 	bool has_resume;
 	struct resume_mark resume; /* stays in this process: batch_encode() leaves it out */
 };

@@ -17,11 +17,13 @@ enum sink_result {
 struct sink_ack {
 	uint64_t added, duplicates;
 	bool stale; /* the batch's resume mark did not fit: nothing of it was stored */
+	bool pending; /* taken, but not durable before a later batch's answer says so (batch.more) */
 };
 
 struct sink {
 	/* Stores the batch durably before it returns; waits while the queue is full. The batch stays the
-	 * caller's and may be reset and filled again. */
+	 * caller's and may be reset and filled again. One with `more` set may share the commit of those
+	 * that follow it: the answer is then `pending`, and if that commit fails, a later one says so. */
 	enum sink_result (*store)(struct sink *s, struct batch *b, struct sink_ack *ack, struct err *err);
 	/* Queues the batch without waiting for the commit: takes ownership on SINK_OK. `done` is called
 	 * on the writer's thread after the commit (ok) or its failure. */

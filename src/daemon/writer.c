@@ -5,7 +5,11 @@
  * When an append or the commit fails, the store has rolled the transaction back. The group is then
  * tried again batch by batch, so that one bad batch cannot keep the others out; a batch that fails
  * alone goes on being tried for retry_us (a full disk may be helped in that time) and is then given
- * back unacknowledged, with the reason. */
+ * back unacknowledged, with the reason.
+ *
+ * A batch that says that more follows (an import's) is answered as soon as it is appended, so that its
+ * memory can be filled again; the transaction waits for what follows. Such rows cannot be tried again
+ * when the transaction fails: their sender learns it by its next batch, and goes on from its mark. */
 #include "daemon/writer.h"
 
 #include <errno.h>
@@ -68,6 +72,12 @@ struct writer {
 	} rate[RATE_SLOTS];
 	int64_t started_us; /* monotonic */
 	/* The writer thread's own: */
+	struct {
+		uint64_t rows, duplicates, batches; /* answered, but not committed yet */
+		bool promised; /* more of them was promised */
+		bool lost;     /* their transaction failed, and their sender does not know it yet */
+		struct err why;
+	} early;
 	int64_t retain_due_us; /* monotonic */
 };
 
@@ -393,7 +403,7 @@ static int append_item(struct writer *w, struct item *item, struct err *err)
 		return item->job(w->store, item->job_arg, err);
 	if (store_writer_append(w->store, item->batch, &counts, err))
 		return -1;
-	item->ack = (struct sink_ack){counts.added, counts.duplicates, counts.stale};
+	item->ack = (struct sink_ack){.added = counts.added, .duplicates = counts.duplicates, .stale = counts.stale};
 	return 0;
 }
 
@@ -406,26 +416,65 @@ static void acknowledge(struct writer *w, struct item_list *group, int64_t took_
 		duplicates += i->ack.duplicates;
 		batches++;
 	}
-	count_commit(w, rows, duplicates, batches, took_us);
+	count_commit(w, rows + w->early.rows, duplicates + w->early.duplicates, batches + w->early.batches, took_us);
+	w->early.rows = w->early.duplicates = w->early.batches = 0;
 	for (struct item *i; (i = list_pop(group));)
 		end_item(i, true, NULL);
 }
 
-/* Takes and appends what waits; the group holds it, the failed one included. */
+static void give_back(struct writer *w, struct item *item, const char *why)
+{
+	pthread_mutex_lock(&w->lock);
+	w->stats.given_back++;
+	pthread_mutex_unlock(&w->lock);
+	end_item(item, false, why);
+}
+
+/* Tells an import that what it sent before was not stored. */
+static bool tell_lost(struct writer *w, struct item *item)
+{
+	if (!w->early.lost || !item->batch->has_import)
+		return false;
+	w->early.lost = false;
+	give_back(w, item, w->early.why.text);
+	return true;
+}
+
+static void answer_early(struct writer *w, struct item *item)
+{
+	w->early.rows += item->ack.added;
+	w->early.duplicates += item->ack.duplicates;
+	w->early.batches++;
+	item->ack.pending = true;
+	end_item(item, true, NULL);
+}
+
+/* Takes and appends what waits; the group holds it, the failed one included, but for what was answered
+ * early. */
 static int fill_group(struct writer *w, struct item_list *group, struct err *err)
 {
-	int64_t started_us = clock_mono_us();
+	int64_t until_us = clock_mono_us() + w->options.commit_us;
 	size_t rows = 0;
 
-	while (rows < w->options.commit_rows && clock_mono_us() - started_us < w->options.commit_us) {
+	while (rows < w->options.commit_rows && clock_mono_us() < until_us) {
 		struct item *item = take_item(w);
 
+		if (!item && w->early.promised && w->early.batches && wait_for_work(w, until_us))
+			continue;
 		if (!item)
 			break;
-		list_push(group, item);
+		if (tell_lost(w, item))
+			continue;
 		rows += item->rows;
-		if (append_item(w, item, err))
+		w->early.promised = item->batch->more;
+		if (append_item(w, item, err)) {
+			list_push(group, item);
 			return -1;
+		}
+		if (item->batch->more)
+			answer_early(w, item);
+		else
+			list_push(group, item);
 	}
 	return 0;
 }
@@ -471,10 +520,7 @@ static void store_alone(struct writer *w, struct item *item, int64_t until_us)
 		pause_for(w, pause_us);
 		pause_us = pause_us * 2 > RETRY_MOST_US ? RETRY_MOST_US : pause_us * 2;
 	}
-	pthread_mutex_lock(&w->lock);
-	w->stats.given_back++;
-	pthread_mutex_unlock(&w->lock);
-	end_item(item, false, err.text);
+	give_back(w, item, err.text);
 }
 
 static void store_group(struct writer *w)
@@ -484,7 +530,7 @@ static void store_group(struct writer *w)
 	int failed = fill_group(w, &group, &err);
 	int64_t started_us = clock_mono_us();
 
-	if (!group.first)
+	if (!group.first && !w->early.batches)
 		return;
 	if (!failed)
 		failed = store_writer_commit(w->store, &err);
@@ -496,8 +542,12 @@ static void store_group(struct writer *w)
 	/* One deadline for the whole group: a full disk must not multiply by the number of batches. */
 	int64_t until_us = clock_mono_us() + w->options.retry_us;
 
+	w->early.lost |= w->early.batches > 0;
+	w->early.rows = w->early.duplicates = w->early.batches = 0;
+	w->early.why = err;
 	for (struct item *i; (i = list_pop(&group));)
-		store_alone(w, i, until_us);
+		if (!tell_lost(w, i))
+			store_alone(w, i, until_us);
 }
 
 /* One bounded step of retention; the next follows soon while there is more. */

@@ -21,7 +21,7 @@
 
 #define ROLLUP_10S_DEFAULT_US (6 * US_PER_HOUR)
 #define SERIES_LIMIT_DEFAULT 10000
-#define LEAF_ROWS_MAX 10000u /* accumulated before they are written out: bounds memory */
+#define LEAF_ROWS_MAX 4000u /* accumulated before they are written out: bounds memory */
 #define TOPS_MAX 512u
 #define BUSY_MS 5000
 
@@ -255,6 +255,7 @@ void store_writer_close(struct store_writer **writer)
 	free(w->times);
 	free(w->calls_by_span);
 	free(w->calls_by_parent);
+	free(w->order);
 	free(w->path);
 	free(w);
 	*writer = NULL;

@@ -73,6 +73,8 @@ struct store_writer {
 	sqlite3_stmt *add_text, *remove_text;
 	struct buf body;
 	struct packed packed, other, before; /* scratch */
+	const struct request **order; /* scratch */
+	size_t order_cap;
 	struct recent_trace *traces;
 	struct recent_call *calls_by_span, *calls_by_parent; /* a call under its own span; under its parent's */
 	struct recent_time *times;

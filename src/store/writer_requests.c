@@ -2,9 +2,11 @@
  * twice, it meets itself there. One without takes the next free id of its microsecond. When all of
  * a microsecond's ids are taken, the row goes on into the next one and remembers its true end. */
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 
 #include "store/sql.h"
 #include "store/writer_private.h"
@@ -230,10 +232,35 @@ static int add_request(struct store_writer *w, const struct request *r, struct s
 	return 0;
 }
 
+static int by_end(const void *a, const void *b)
+{
+	const struct request *x = *(const struct request *const *)a, *y = *(const struct request *const *)b;
+
+	return x->end_us != y->end_us ? (x->end_us < y->end_us ? -1 : 1) : (x < y ? -1 : x > y);
+}
+
+/* The batch's requests in the order of their ends. */
+static const struct request **in_order(struct store_writer *w, const struct batch *b)
+{
+	bool sorted = true;
+
+	w->order = mem_grow(w->order, &w->order_cap, b->request_count, sizeof *w->order);
+	for (size_t i = 0; i < b->request_count; i++) {
+		w->order[i] = &b->requests[i];
+		sorted &= i == 0 || b->requests[i - 1].end_us <= b->requests[i].end_us;
+	}
+	if (!sorted)
+		qsort(w->order, b->request_count, sizeof *w->order, by_end);
+	return w->order;
+}
+
+/* Rows are added in the order of their keys, which fills the pages of the table one after the other. */
 int writer_add_requests(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err)
 {
+	const struct request **order = in_order(w, b);
+
 	for (size_t i = 0; i < b->request_count; i++) {
-		if (add_request(w, &b->requests[i], counts, err))
+		if (add_request(w, order[i], counts, err))
 			return -1;
 		if (i % 1024 == 1023 && writer_flush(w, false, err))
 			return -1;
