@@ -203,10 +203,13 @@ struct actuator {
 	enum act_result (*verify)(void *state, const struct act_ask *ask, struct act_sight *out, struct act_why *why);
 	/* Restores what the plan saw. */
 	enum act_result (*undo)(void *state, const struct act_ask *ask, const char *saw, struct act_why *why);
-	/* A look at the target: shares, states, counters. With `desired` (verb and shares of the last
-	 * action; may be NULL) also whether that is still in force (drift). */
+	/* A look at the target: shares, states, counters. `desired`: verb and shares of the last action, to
+	 * tell whether that is still in force (drift); arm_count 0 when nothing is desired. */
 	enum act_result (*observe)(void *state, const struct act_ask *desired, struct act_sight *out,
 	                           struct act_why *why);
+	/* For doctor: appends a sentence a line on what would make the target safer; reads local files at
+	 * most. May be NULL. */
+	void (*advise)(void *state, struct buf *out);
 	void (*close)(void *state); /* frees */
 };
 

@@ -1,12 +1,14 @@
 /* The source kind "demo": the fleet of demo_model.h, priced and handed to the sink like anybody's
- * events. It first tells the last hour as fast as the store takes it, then goes on in real time,
+ * events, its rollouts steered through core/demo_switch.h. It first tells the last hour as fast as the store takes it, then goes on in real time,
  * four small batches a second. */
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "collect/demo_fleet.h"
 #include "collect/demo_model.h"
 #include "collect/source.h"
+#include "core/demo_switch.h"
 #include "judge/price.h"
 
 #define HISTORY_US US_PER_HOUR
@@ -33,6 +35,8 @@ struct demo {
 	struct source_env env;
 	struct demo_model *model;
 	struct batch *batch; /* offered in the next poll; NULL: none */
+	uint64_t fleet;      /* at the switch */
+	int64_t live_from_us;
 };
 
 static struct demo_settings settings_of(const union option_value *given)
@@ -58,7 +62,9 @@ static void *demo_start(const struct source_env *env, struct err *err)
 
 	(void)err;
 	d->env = *env;
+	d->live_from_us = settings.live_from_us;
 	d->model = demo_model_new(&settings);
+	d->fleet = demo_switch_attach();
 	return d;
 }
 
@@ -70,6 +76,42 @@ static void told(void *arg, bool ok, const struct sink_ack *ack, const char *err
 	(void)ack;
 	report->state = ok ? SOURCE_OK : SOURCE_FAILING;
 	err_set(&report->words, "%s", ok ? "" : error);
+}
+
+static struct demo_counts count_arms(const struct demo *d, const struct demo_rollout *r)
+{
+	const struct batch *b = d->batch;
+	struct demo_counts counts = {0};
+
+	for (size_t i = 0; b && i < b->request_count; i++) {
+		const struct request *q = &b->requests[i];
+		bool candidate = str_equal_c(q->dims[DIM_DEPLOYMENT], r->candidate);
+
+		if (q->end_us < d->live_from_us || !str_equal_c(q->dims[DIM_SERVICE], demo_services[r->service].name) ||
+		    !str_equal_c(q->dims[DIM_ENVIRONMENT], "prod") ||
+		    (!candidate && !str_equal_c(q->dims[DIM_DEPLOYMENT], r->stable)))
+			continue;
+		counts.requests[candidate]++;
+		counts.errors[candidate] += q->status == REQUEST_ERROR;
+	}
+	return counts;
+}
+
+/* Tells the switch what the new batch holds, and takes the shares that are wanted there. */
+static void follow_switch(struct demo *d)
+{
+	static const struct demo_counts none;
+
+	for (size_t i = 0; i < DEMO_ROLLOUTS; i++) {
+		const struct demo_rollout *r = &demo_rollouts[i];
+		struct demo_counts counts = count_arms(d, r);
+		double wanted = demo_switch_report(d->fleet, str_of(r->name), demo_model_share(d->model, i), &counts);
+
+		if (wanted < 0)
+			continue;
+		demo_model_set_share(d->model, str_of(r->name), wanted);
+		demo_switch_report(d->fleet, str_of(r->name), wanted, &none);
+	}
 }
 
 /* Makes the next batch when there is something to tell. */
@@ -99,8 +141,10 @@ static int64_t demo_poll(void *state)
 	struct demo *d = state;
 	struct err err;
 
-	if (!d->batch)
+	if (!d->batch) {
 		fill_batch(d, clock_wall_us());
+		follow_switch(d);
+	}
 	if (!d->batch)
 		return LIVE_EVERY_US;
 	size_t rows = batch_rows(d->batch);
@@ -121,6 +165,7 @@ static void demo_stop(void *state)
 {
 	struct demo *d = state;
 
+	demo_switch_detach(d->fleet);
 	batch_free(&d->batch);
 	demo_model_free(&d->model);
 	free(d);

@@ -125,6 +125,11 @@ bool demo_model_set_share(struct demo_model *m, struct str rollout, double perce
 	return false;
 }
 
+double demo_model_share(const struct demo_model *m, size_t rollout)
+{
+	return m->shares[rollout].percent;
+}
+
 static void follow_schedule(struct demo_model *m, size_t index)
 {
 	const struct demo_rollout *r = &demo_rollouts[index];

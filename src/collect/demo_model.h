@@ -4,6 +4,7 @@
 #define LLMDECK_COLLECT_DEMO_MODEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -30,6 +31,9 @@ int64_t demo_model_generate(struct demo_model *m, int64_t until_us, size_t max_r
 /* Moves a rollout's traffic: the candidate's share in percent (0-100) from the next step on. Its own
  * schedule ends with that. False when there is no such rollout. */
 bool demo_model_set_share(struct demo_model *m, struct str rollout, double percent);
+
+/* The candidate's share of demo_rollouts[rollout], in percent. */
+double demo_model_share(const struct demo_model *m, size_t rollout);
 
 /* How bad the bad candidate is at that time: 0 (healthy) to 1. */
 double demo_model_incident(const struct demo_model *m, int64_t at_us);
