@@ -8,6 +8,23 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+static void add_rollout(struct rule_set *set, const struct config_rollout *from)
+{
+	struct rule_rollout *to = &set->rollouts[set->rollout_count++];
+
+	snprintf(to->name, sizeof to->name, "%s", from->name);
+	for (size_t i = 0; i < from->arm_count; i++)
+		snprintf(to->arms[i], sizeof to->arms[i], "%s", from->arms[i]);
+	to->arm_count = from->arm_count;
+	memcpy(to->guardrails, from->guardrails, sizeof to->guardrails);
+	to->guardrail_count = from->guardrail_count;
+	memcpy(to->steps, from->steps, sizeof to->steps);
+	to->step_count = from->step_count;
+	to->hold_us = from->hold_us;
+	to->advance = from->advance;
+	to->rollback_on_breach = from->rollback_on_breach;
+}
+
 struct rule_set *rule_set_new(const struct config *config)
 {
 	struct rule_set *set = mem_zalloc(sizeof *set);
@@ -27,6 +44,8 @@ struct rule_set *rule_set_new(const struct config *config)
 		rule->window_us = alert->window_us > 0 ? alert->window_us : 5 * US_PER_MIN;
 		rule->severity = alert->severity;
 	}
+	for (size_t i = 0; config && i < config->rollout_count && i < RULE_ROLLOUTS_MAX; i++)
+		add_rollout(set, &config->rollouts[i]);
 	return set;
 }
 
@@ -37,6 +56,15 @@ struct rule_set *rule_set_copy(const struct rule_set *from)
 	if (from)
 		*set = *from;
 	return set;
+}
+
+const struct rule_rollout *rule_rollout_find(const struct rule_set *set, struct str name)
+{
+	for (size_t i = 0; set && i < set->rollout_count; i++) {
+		if (str_equal_c(name, set->rollouts[i].name))
+			return &set->rollouts[i];
+	}
+	return NULL;
 }
 
 int rule_read(struct store_reader *reader, const struct rule *rule, int64_t now_us,

@@ -14,6 +14,7 @@
 #include "store/query.h"
 
 #define RULES_MAX 64
+#define RULE_ROLLOUTS_MAX 16
 
 struct rule {
 	char name[80];
@@ -24,14 +25,30 @@ struct rule {
 	int64_t window_us;
 	enum severity severity;
 };
+/* A rollout as the config plans it. */
+struct rule_rollout {
+	char name[96];
+	char arms[ROLLOUT_ARMS_MAX][64]; /* stable first */
+	size_t arm_count;
+	struct config_guardrail guardrails[8];
+	size_t guardrail_count;
+	double steps[CONFIG_STEPS_MAX];
+	size_t step_count;
+	int64_t hold_us;
+	bool advance, rollback_on_breach;
+};
 struct rule_set {
 	size_t count;
 	struct rule rules[RULES_MAX];
+	size_t rollout_count;
+	struct rule_rollout rollouts[RULE_ROLLOUTS_MAX];
 };
 
 /* Copies the config's rules, at most RULES_MAX of them. Owned by the caller (free). */
 struct rule_set *rule_set_new(const struct config *config);
 struct rule_set *rule_set_copy(const struct rule_set *from);
+/* NULL when the config has no rollout of that name. */
+const struct rule_rollout *rule_rollout_find(const struct rule_set *set, struct str name);
 
 /* The figures right now that a rule looks at: the metric over the rule's own window, ending now. */
 struct rule_reading {
