@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "collect/auth.h"
+#include "collect/backoff.h"
 #include "collect/serving.h"
 #include "collect/source.h"
 #include "net/http_client.h"
@@ -14,7 +15,6 @@
 
 #define PAGE_MAX_BYTES ((size_t)16 << 20)
 #define BUSY_AGAIN_US (50 * US_PER_MS)
-#define BACKOFF_MAX_US US_PER_MIN
 
 enum {
 	PROM_URL, PROM_EVERY, PROM_TIMEOUT, PROM_TOKEN, PROM_USER, PROM_PASSWORD, PROM_CA, PROM_INSECURE,
@@ -65,14 +65,9 @@ static void say(struct scraper *s, enum source_state state, const char *words)
 	err_set(&s->env.report->words, "%s", words);
 }
 
-static void failed(struct scraper *s, enum source_state state, const char *words)
+static void failed(struct scraper *s, enum source_state state, const char *words, int retry_after_s)
 {
-	int64_t every_us = s->env.options[PROM_EVERY].number, wait_us = every_us << (s->failures < 5 ? s->failures : 5);
-
-	if (wait_us > BACKOFF_MAX_US)
-		wait_us = every_us > BACKOFF_MAX_US ? every_us : BACKOFF_MAX_US;
-	s->failures++;
-	s->due_us = s->began_us + wait_us;
+	s->due_us = s->began_us + backoff_us(s->env.options[PROM_EVERY].number, s->failures++, retry_after_s);
 	serving_gap(s->serving);
 	say(s, state, words);
 }
@@ -143,22 +138,22 @@ static void on_page(void *arg, enum http_result result, const struct http_got *g
 
 	s->call = NULL;
 	if (result != HTTP_ANSWERED) {
-		failed(s, SOURCE_FAILING, err->text);
+		failed(s, SOURCE_FAILING, err->text, 0);
 		return;
 	}
 	if (got->status == 401 || got->status == 403) {
 		err_set(&words, "the page answers %d: set token, or user and password, for this source", got->status);
-		failed(s, SOURCE_DENIED, words.text);
+		failed(s, SOURCE_DENIED, words.text, 0);
 		return;
 	}
 	if (got->status != 200 || strncmp(got->type, "text/html", 9) == 0) {
 		err_set(&words, "the page answers %d%s: check its url, which usually ends in /metrics", got->status,
 		        got->status == 200 ? " with HTML" : "");
-		failed(s, SOURCE_FAILING, words.text);
+		failed(s, SOURCE_FAILING, words.text, got->retry_after_s);
 		return;
 	}
 	if (!read_page(s, got, &words)) {
-		failed(s, SOURCE_FAILING, words.text);
+		failed(s, SOURCE_FAILING, words.text, 0);
 		return;
 	}
 	s->failures = 0;
@@ -177,7 +172,7 @@ static void scrape(struct scraper *s)
 	s->began_us = clock_mono_us();
 	if (auth_header(&header, s->env.options[PROM_TOKEN].text, s->env.options[PROM_USER].text,
 	                s->env.options[PROM_PASSWORD].text, &err) != 0) {
-		failed(s, SOURCE_DENIED, err.text);
+		failed(s, SOURCE_DENIED, err.text, 0);
 		return;
 	}
 	headers[1] = header.line.len ? header.line.data : NULL;

@@ -249,41 +249,15 @@ static const struct server_kind *find_family(const struct serving *s, const stru
 	return kind;
 }
 
-/* Whom a budget is for, as the gateway's labels say it: "team NAME" or "key NAME". */
-static void budget_name(struct buf *out, const struct prom_sample *sample)
-{
-	static const struct { const char *label, *what; } labels[] = {
-		{"api_key_alias", "key "}, {"hashed_api_key", "key "}, {"team_alias", "team "}, {"team", "team "},
-	};
-
-	for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
-		struct str name = prom_label(sample, labels[i].label);
-		if (name.len == 0 || str_equal_c(name, "None"))
-			continue;
-		buf_puts(out, labels[i].what);
-		buf_append_str(out, name);
-		return;
-	}
-}
-
-static void model_name(struct buf *out, const struct prom_sample *sample)
-{
-	struct str name = {0};
-
-	for (size_t i = 0; serving_model_labels[i] && name.len == 0; i++)
-		name = prom_label(sample, serving_model_labels[i]);
-	buf_append_str(out, name);
-}
-
 static struct model *find_model(struct serving *s, const struct wire_name *n, const struct prom_sample *sample)
 {
 	uint32_t at;
 
 	buf_reset(&s->key);
 	if (n->channel == CH_BUDGET_LEFT)
-		budget_name(&s->key, sample);
+		serving_budget_name(&s->key, sample);
 	else
-		model_name(&s->key, sample);
+		serving_model_name(&s->key, sample);
 	if (strmap_get(&s->model_index, buf_str(&s->key), &at))
 		return &s->models[at];
 	/* keys and teams may be many: they leave room for models */

@@ -3,7 +3,7 @@
 #include "collect/serving_names.h"
 
 const struct server_kind server_kinds[SERVER_KINDS] = {
-	{"vLLM", "vllm:", {
+	{"vLLM", "vllm:", {"model_name"}, {
 		{"num_requests_running", CH_RUNNING, HOW_SUM, 1, NULL, NULL},
 		{"num_requests_waiting", CH_WAITING, HOW_SUM, 1, NULL, NULL},
 		{"kv_cache_usage_perc", CH_KV_CACHE, HOW_MAX, 1, NULL, NULL},
@@ -23,7 +23,7 @@ const struct server_kind server_kinds[SERVER_KINDS] = {
 		{"e2e_request_latency_seconds", CH_LATENCY, HOW_HISTOGRAM, 1, NULL, NULL},
 		{"request_queue_time_seconds", CH_QUEUE_TIME, HOW_HISTOGRAM, 1, NULL, NULL},
 	}},
-	{"SGLang", "sglang:", {
+	{"SGLang", "sglang:", {"model_name"}, {
 		{"num_running_reqs", CH_RUNNING, HOW_SUM, 1, NULL, NULL},
 		{"num_queue_reqs", CH_WAITING, HOW_SUM, 1, NULL, NULL},
 		{"num_waiting_reqs", CH_WAITING, HOW_SUM, 1, NULL, NULL},
@@ -37,14 +37,14 @@ const struct server_kind server_kinds[SERVER_KINDS] = {
 		{"time_per_output_token_seconds", CH_INTER_TOKEN, HOW_HISTOGRAM, 1, NULL, NULL},
 		{"e2e_request_latency_seconds", CH_LATENCY, HOW_HISTOGRAM, 1, NULL, NULL},
 	}},
-	{"llama.cpp", "llamacpp:", {
+	{"llama.cpp", "llamacpp:", {NULL}, {
 		{"requests_processing", CH_RUNNING, HOW_SUM, 1, NULL, NULL},
 		{"requests_deferred", CH_WAITING, HOW_SUM, 1, NULL, NULL},
 		{"kv_cache_usage_ratio", CH_KV_CACHE, HOW_MAX, 1, NULL, NULL},
 		{"prompt_tokens", CH_INPUT, HOW_COUNTER, 1, NULL, NULL},
 		{"tokens_predicted", CH_OUTPUT, HOW_COUNTER, 1, NULL, NULL},
 	}},
-	{"TGI", "tgi_", {
+	{"TGI", "tgi_", {NULL}, {
 		{"batch_current_size", CH_RUNNING, HOW_SUM, 1, NULL, NULL},
 		{"queue_size", CH_WAITING, HOW_SUM, 1, NULL, NULL},
 		{"request_count", CH_FINISHED, HOW_COUNTER, 1, NULL, NULL},
@@ -55,7 +55,7 @@ const struct server_kind server_kinds[SERVER_KINDS] = {
 		{"request_mean_time_per_token_duration", CH_INTER_TOKEN, HOW_HISTOGRAM, 1, NULL, NULL},
 		{"request_queue_duration", CH_QUEUE_TIME, HOW_HISTOGRAM, 1, NULL, NULL},
 	}},
-	{"TensorRT-LLM", "trtllm_", {
+	{"TensorRT-LLM", "trtllm_", {"model_name"}, {
 		{"kv_cache_utilization", CH_KV_CACHE, HOW_MAX, 1, NULL, NULL},
 		{"kv_cache_hit_rate", CH_PREFIX_SHARE, HOW_MIN, 1, NULL, NULL},
 		{"request_success", CH_FINISHED, HOW_COUNTER, 1, NULL, NULL},
@@ -64,7 +64,7 @@ const struct server_kind server_kinds[SERVER_KINDS] = {
 		{"e2e_request_latency_seconds", CH_LATENCY, HOW_HISTOGRAM, 1, NULL, NULL},
 		{"request_queue_time_seconds", CH_QUEUE_TIME, HOW_HISTOGRAM, 1, NULL, NULL},
 	}},
-	{"LiteLLM", "litellm_", {
+	{"LiteLLM", "litellm_", {"model", "requested_model", "litellm_model_name"}, {
 		{"proxy_total_requests_metric", CH_FINISHED, HOW_COUNTER, 1, NULL, NULL},
 		{"proxy_failed_requests_metric", CH_FAILED, HOW_COUNTER, 1, NULL, NULL},
 		{"input_tokens_metric", CH_INPUT, HOW_COUNTER, 1, NULL, NULL},
@@ -81,7 +81,7 @@ const struct server_kind server_kinds[SERVER_KINDS] = {
 		{"deployment_state", CH_DEPLOYMENT_STATE, HOW_MAX, 1, NULL, NULL},
 	}},
 	/* TensorRT-LLM behind Triton, and what Triton counts for any model. */
-	{"Triton", "nv_", {
+	{"Triton", "nv_", {"model"}, {
 		{"trt_llm_request_metrics", CH_RUNNING, HOW_SUM, 1, "request_type", "active"},
 		{"trt_llm_request_metrics", CH_WAITING, HOW_SUM, 1, "request_type", "waiting"},
 		{"inference_pending_request_count", CH_WAITING, HOW_SUM, 1, NULL, NULL},
@@ -93,7 +93,7 @@ const struct server_kind server_kinds[SERVER_KINDS] = {
 		{"inference_first_response_histogram_ms", CH_TTFT, HOW_HISTOGRAM, 1e-3, NULL, NULL},
 	}},
 	/* Also what an OpenTelemetry collector's Prometheus page calls them. */
-	{"OpenTelemetry GenAI", "gen_ai_", {
+	{"OpenTelemetry GenAI", "gen_ai_", {"gen_ai_response_model", "gen_ai_request_model"}, {
 		{"client_operation_duration_seconds", CH_LATENCY, HOW_HISTOGRAM, 1, NULL, NULL},
 		{"client_operation_duration_seconds", CH_FINISHED, HOW_HISTOGRAM_COUNT, 1, NULL, NULL},
 		{"client_operation_duration_seconds", CH_FAILED, HOW_HISTOGRAM_COUNT, 1, "error_type", NULL},
@@ -107,7 +107,7 @@ const struct server_kind server_kinds[SERVER_KINDS] = {
 		{"server_time_to_first_token_seconds", CH_TTFT, HOW_HISTOGRAM, 1, NULL, NULL},
 		{"server_time_per_output_token_seconds", CH_INTER_TOKEN, HOW_HISTOGRAM, 1, NULL, NULL},
 	}},
-	{"NVIDIA NIM", "", {
+	{"NVIDIA NIM", "", {"model_name"}, {
 		{"num_requests_running", CH_RUNNING, HOW_SUM, 1, NULL, NULL},
 		{"num_requests_waiting", CH_WAITING, HOW_SUM, 1, NULL, NULL},
 		{"gpu_cache_usage_perc", CH_KV_CACHE, HOW_MAX, 1, NULL, NULL},
@@ -122,7 +122,7 @@ const struct server_kind server_kinds[SERVER_KINDS] = {
 	}},
 };
 
-const char *const serving_model_labels[] = {
+static const char *const serving_model_labels[] = {
 	"model_name", "model", "requested_model", "model_group", "litellm_model_name", "gen_ai_response_model",
 	"gen_ai_request_model", NULL,
 };
@@ -147,3 +147,28 @@ const struct channel_quantile channel_quantiles[CHANNEL_QUANTILES] = {
 	{CH_LATENCY, SERVING_LATENCY_P50, .5}, {CH_LATENCY, SERVING_LATENCY_P95, .95},
 	{CH_LATENCY, SERVING_LATENCY_P99, .99}, {CH_QUEUE_TIME, SERVING_QUEUE_TIME_P95, .95},
 };
+
+void serving_budget_name(struct buf *out, const struct prom_sample *sample)
+{
+	static const struct { const char *label, *what; } labels[] = {
+		{"api_key_alias", "key "}, {"hashed_api_key", "key "}, {"team_alias", "team "}, {"team", "team "},
+	};
+
+	for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
+		struct str name = prom_label(sample, labels[i].label);
+		if (name.len == 0 || str_equal_c(name, "None"))
+			continue;
+		buf_puts(out, labels[i].what);
+		buf_append_str(out, name);
+		return;
+	}
+}
+
+void serving_model_name(struct buf *out, const struct prom_sample *sample)
+{
+	struct str name = {0};
+
+	for (size_t i = 0; serving_model_labels[i] && name.len == 0; i++)
+		name = prom_label(sample, serving_model_labels[i]);
+	buf_append_str(out, name);
+}

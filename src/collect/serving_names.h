@@ -6,7 +6,9 @@
 
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "core/serving.h"
+#include "parse/prometheus.h"
 
 /* What a server's metric feeds. */
 enum channel {
@@ -38,6 +40,7 @@ struct wire_name {
 struct server_kind {
 	const char *kind;   /* for people */
 	const char *prefix; /* of every family */
+	const char *labels[4]; /* that hold the model's name, best first; NULL ends them */
 	struct wire_name names[24];
 };
 
@@ -45,8 +48,10 @@ struct server_kind {
 #define SERVER_KINDS 9
 extern const struct server_kind server_kinds[SERVER_KINDS];
 
-/* Labels that may hold the model's name, best first; NULL ends it. */
-extern const char *const serving_model_labels[];
+/* Appends the model's name as a sample's labels have it; nothing when none does. */
+void serving_model_name(struct buf *out, const struct prom_sample *sample);
+/* Appends whom a budget is for: "team NAME" or "key NAME". */
+void serving_budget_name(struct buf *out, const struct prom_sample *sample);
 
 struct channel_gauge {
 	enum channel channel;

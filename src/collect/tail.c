@@ -19,10 +19,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "collect/source.h"
+#include "collect/resume.h"
 #include "collect/tail_place.h"
 #include "collect/tail_rows.h"
-#include "store/query.h"
 
 #define ROWS_A_BATCH 5000u
 #define BYTES_A_BATCH ((size_t)2 << 20)
@@ -198,10 +197,7 @@ static void make_mark(struct tail *t)
 {
 	buf_reset(&t->sent);
 	tail_place_format(&t->place, &t->sent);
-	t->batch->has_resume = true;
-	t->batch->resume.source = batch_text(t->batch, str_of(t->env.name), EVENT_NAME_MAX_BYTES);
-	t->batch->resume.from = batch_text(t->batch, buf_str(&t->known), RESUME_PLACE_MAX_BYTES);
-	t->batch->resume.to = batch_text(t->batch, buf_str(&t->sent), RESUME_PLACE_MAX_BYTES);
+	resume_put(&t->env, t->batch, buf_str(&t->known), buf_str(&t->sent));
 }
 
 /* First sight of the path. False: there is nothing to read yet. */
@@ -259,24 +255,6 @@ static bool find_file(struct tail *t)
 }
 
 /* ---- storing ---- */
-
-static void turn(void *arg);
-
-/* The store's word on where we are. False with the state said. */
-static bool read_known(struct tail *t)
-{
-	struct store_reader *reader = NULL;
-	struct err err = {""};
-	bool ok;
-
-	buf_reset(&t->known);
-	ok = t->env.store_path && store_reader_open(&reader, t->env.store_path, &err) == 0 &&
-	     query_resume(reader, str_of(t->env.name), &t->known, &err) == 0;
-	store_reader_close(&reader);
-	if (!ok)
-		say(t, SOURCE_FAILING, err.text);
-	return ok;
-}
 
 static void stored(void *arg, bool ok, const struct sink_ack *ack, const char *error)
 {
@@ -440,6 +418,17 @@ static bool read_on(struct tail *t)
 	return false;
 }
 
+/* Asks the store where we are. False with the state said. */
+static bool ask_place(struct tail *t)
+{
+	struct err err = {""};
+
+	t->known_read = resume_read(&t->env, &t->known, &err) == 0;
+	if (!t->known_read)
+		say(t, SOURCE_FAILING, err.text);
+	return t->known_read;
+}
+
 /* One step: whatever is due, then the time of the next. */
 static void turn(void *arg)
 {
@@ -448,7 +437,7 @@ static void turn(void *arg)
 	if (t->paused || t->in_flight)
 		return;
 	wake_in(t, every_us(t));
-	if (!t->known_read && !(t->known_read = read_known(t)))
+	if (!t->known_read && !ask_place(t))
 		return;
 	if (t->batch) {
 		submit(t);
