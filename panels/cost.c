@@ -92,7 +92,7 @@ static void draw_facts(const struct cost *c, const struct panel_frame *frame, st
 
 static void cost_draw(const void *state, const struct panel_frame *frame, struct surface *s)
 {
-	static const struct chart_line line[] = {{METRIC_COST_RATE, ROLE_SERIES1}};
+	static const struct chart_line line[] = {{METRIC_COST_RATE, ROLE_SERIES1, NULL}};
 	const struct cost *c = state;
 	struct page_parts parts;
 	char title[120];

@@ -50,8 +50,8 @@ style figure_style(const struct panel_frame *frame, struct value v)
 	return frame->stale || v.quality == QUALITY_STALE ? ROLE_STALE : ROLE_TEXT;
 }
 
-/* Joins `count` values into at most `columns`, by mean or by sum. Returns how many. */
-static size_t join_values(double *values, size_t count, int columns, int64_t first_bucket, bool sum)
+/* Joins `count` values into at most `columns` by their mean. Returns how many. */
+static size_t join_values(double *values, size_t count, int columns, int64_t first_bucket)
 {
 	size_t each, out = 0;
 
@@ -69,7 +69,7 @@ static size_t join_values(double *values, size_t count, int columns, int64_t fir
 			}
 			i++;
 		} while (i < count && (first_bucket + (int64_t)i) % (int64_t)each != 0);
-		values[out++] = known == 0 ? NAN : sum ? total : total / (double)known;
+		values[out++] = known == 0 ? NAN : total / (double)known;
 	}
 	return out;
 }
@@ -81,20 +81,20 @@ void draw_spark(struct surface *s, int x, int y, int width, const struct fleet *
 	size_t count = fleet_series(fleet, m, values, SERIES_STEPS_MAX);
 	int64_t first = fleet->now.step_us > 0 ? fleet->now.from_us / fleet->now.step_us : 0;
 
-	count = join_values(values, count, width, first, false);
+	count = join_values(values, count, width, first);
 	if (width > 0)
 		sparkline_draw(s, x, y, width, st, values, count, NAN);
 }
 
 void draw_heat_cells(struct surface *s, int x, int y, int width, const double *values, size_t count,
-                     double top)
+                     int64_t first_bucket, double top)
 {
 	double cells[SERIES_STEPS_MAX];
 
 	if (count > SERIES_STEPS_MAX)
 		count = SERIES_STEPS_MAX;
 	memcpy(cells, values, count * sizeof *cells);
-	count = join_values(cells, count, width, 0, true);
+	count = join_values(cells, count, width, first_bucket);
 	heat_draw(s, x, y, width, cells, count, top, true);
 }
 
@@ -141,28 +141,26 @@ void draw_chart(struct surface *s, const struct panel_frame *frame, const struct
 	double values[LINES_MAX + 1][SERIES_STEPS_MAX];
 	struct chart_series series[LINES_MAX + 1];
 	struct chart chart;
-	size_t used = 0, count = 0;
+	size_t count = 0, before;
 
 	if (s->height < 1 || s->width < 4 || line_count == 0 || line_count > LINES_MAX)
 		return;
 	axis.unit = metrics[lines[0].metric].unit;
-	if (frame->compare) {
-		count = fleet_series_before(fleet, lines[line_count - 1].metric, values[used],
-		                            SERIES_STEPS_MAX);
-		series[used] = (struct chart_series){values[used], count, ROLE_MUTED | STYLE_DIM, "before", ':'};
-		used += count > 0;
+	for (size_t i = 0; i < line_count; i++) {
+		count = fleet_series(fleet, lines[i].metric, values[i], SERIES_STEPS_MAX);
+		series[i] = (struct chart_series){values[i], count, frame->stale ? ROLE_STALE : lines[i].style,
+		                                  lines[i].name, marks[i]};
 	}
-	for (size_t i = 0; i < line_count; i++, used++) {
-		count = fleet_series(fleet, lines[i].metric, values[used], SERIES_STEPS_MAX);
-		series[used] = (struct chart_series){values[used], count,
-		                                     frame->stale ? ROLE_STALE : lines[i].style,
-		                                     NULL, marks[i]};
-	}
-	if (frame->compare && used > line_count && series[0].count != count)
-		series[0].count = series[0].count < count ? series[0].count : count;
+	/* The first is drawn on top: what was before lies under what is. */
+	before = frame->compare ? fleet_series_before(fleet, lines[0].metric, values[line_count],
+	                                              SERIES_STEPS_MAX)
+	                        : 0;
+	series[line_count] = (struct chart_series){values[line_count], before < count ? before : count,
+	                                           ROLE_MUTED | STYLE_DIM, "before", ':'};
 	chart_of(fleet, frame, rule, s->ascii, &chart);
 	chart.series = series;
-	chart.series_count = used;
+	chart.series_count = line_count + (before > 0);
+	chart.name_ends = line_count > 1;
 	if (count > 0)
 		chart_draw(s, &chart);
 	else

@@ -23,6 +23,7 @@ style figure_style(const struct panel_frame *frame, struct value v);
 struct chart_line {
 	enum metric metric;
 	style style;
+	const char *name; /* at the line's end; NULL for a line alone */
 };
 void draw_chart(struct surface *s, const struct panel_frame *frame, const struct fleet *fleet,
                 const struct chart_line *lines, size_t line_count, const struct rule *rule);
@@ -39,9 +40,10 @@ struct value fleet_at(const struct fleet *f, enum metric m, int64_t at_us);
 void draw_rows(const struct panel *panel, const void *state, const struct panel_frame *frame,
                struct surface *s);
 
-/* Cells of a heat row for all of a series, joined where there are more than columns. */
+/* Cells of a heat row for all of a series, joined by their mean where there are more than columns.
+ * `first_bucket`: number of the first since the epoch, so that the joints do not move. */
 void draw_heat_cells(struct surface *s, int x, int y, int width, const double *values, size_t count,
-                     double top);
+                     int64_t first_bucket, double top);
 
 /* The head of a chart: "cost $38.2/h +41% vs prev 15m". */
 void draw_titled(struct surface *s, const struct panel_frame *frame, const char *title,

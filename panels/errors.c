@@ -116,7 +116,7 @@ static void draw_extra(const struct errors *e, struct surface *s)
 
 static void errors_draw(const void *state, const struct panel_frame *frame, struct surface *s)
 {
-	static const struct chart_line line[] = {{METRIC_ERROR_RATE, ROLE_SERIES5}};
+	static const struct chart_line line[] = {{METRIC_ERROR_RATE, ROLE_SERIES5, NULL}};
 	const struct errors *e = state;
 	struct page_parts parts;
 	char title[120];

@@ -1,4 +1,5 @@
 /* Findings of content safety: how many a minute, of which kind and when. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -74,6 +75,17 @@ static int64_t highest_cell(const struct breakdown_result *b)
 	return top;
 }
 
+/* A step's findings; of one that still runs as many as it will have at this rate, or none yet. */
+static double heat_of(const struct flags *f, size_t step, int64_t count)
+{
+	const struct breakdown_result *b = &f->categories;
+	int64_t from = b->from_us + (int64_t)step * b->step_us, passed = f->fleet.end_us - from;
+
+	if (!step_is_whole_enough(from, b->step_us, f->fleet.end_us))
+		return NAN;
+	return passed < b->step_us ? (double)count * (double)b->step_us / (double)passed : (double)count;
+}
+
 /* A row a category: its name, a cell a step on one scale for all, its count and how many of them
  * were blocked. */
 static void draw_heat(const struct flags *f, struct surface *s)
@@ -94,9 +106,10 @@ static void draw_heat(const struct flags *f, struct surface *s)
 
 		surface_outside(s, 1, y, name, ROLE_TEXT, str_of(row->name));
 		for (size_t k = 0; k < steps; k++)
-			cells[k] = row->series ? (double)row->series[k] : 0;
+			cells[k] = row->series ? heat_of(f, k, row->series[k]) : 0;
 		if (width > 4)
-			draw_heat_cells(s, name + 2, y, width, cells, steps, (double)top);
+			draw_heat_cells(s, name + 2, y, width, cells, steps,
+			                b->step_us > 0 ? b->from_us / b->step_us : 0, (double)top);
 		snprintf(count, sizeof count, "%s", count_format((double)row->count, text));
 		if (tail > 10 && row->blocked > 0)
 			snprintf(count, sizeof count, "%s, %lld blocked", text, (long long)row->blocked);
@@ -106,7 +119,7 @@ static void draw_heat(const struct flags *f, struct surface *s)
 
 static void flags_draw(const void *state, const struct panel_frame *frame, struct surface *s)
 {
-	static const struct chart_line line[] = {{METRIC_FLAG_RATE, ROLE_SERIES6}};
+	static const struct chart_line line[] = {{METRIC_FLAG_RATE, ROLE_SERIES6, NULL}};
 	const struct flags *f = state;
 	struct page_parts parts;
 	char title[120], text[TIME_TEXT_BYTES], heading[80];

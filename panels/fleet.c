@@ -1,12 +1,16 @@
-/* The window's last step has usually just begun. Its rates are taken over the time that has
- * passed, not over the whole step, so that the newest column never reads low. */
+/* The window's last step has usually just begun, and what happened in its last second is still on its
+ * way. A step is shown when it has ended and settled; before that only when so much of it has passed
+ * that what is on its way does not count, and its rates are taken over the time that has passed. So
+ * the newest column never reads low. */
 #include "panels/fleet.h"
 
 #include <math.h>
 
 #include "base/clock.h"
 
-#define BEGUN_SHARE 4 /* a step is shown when a quarter of it has passed */
+#define BEGUN_SHARE 4              /* a step that runs is shown when a quarter of it has passed … */
+#define BEGUN_US US_PER_MIN        /* … and so much time */
+#define SETTLE_US (2 * US_PER_S)   /* until what happened has arrived and is stored */
 
 static double covered_seconds(int64_t from_us, int64_t to_us, int64_t end_us)
 {
@@ -67,6 +71,13 @@ struct value fleet_before(const struct fleet *f, enum metric m)
 	return metric_value(m, &f->before.total.total, f->before_seconds);
 }
 
+bool step_is_whole_enough(int64_t from_us, int64_t step_us, int64_t end_us)
+{
+	int64_t passed = end_us - from_us;
+
+	return passed >= step_us + SETTLE_US || (passed >= BEGUN_US && passed >= step_us / BEGUN_SHARE);
+}
+
 static size_t series_of(const struct figures_result *res, int64_t end_us, enum metric m, double *out,
                         size_t cap)
 {
@@ -80,7 +91,7 @@ static size_t series_of(const struct figures_result *res, int64_t end_us, enum m
 		struct value v;
 
 		out[i] = NAN;
-		if (from + res->step_us / BEGUN_SHARE > end_us)
+		if (!step_is_whole_enough(from, res->step_us, end_us))
 			continue;
 		v = metric_value(m, &res->total.series[i], covered_seconds(from, to, end_us));
 		if (value_known(v))
@@ -96,7 +107,7 @@ size_t fleet_series(const struct fleet *f, enum metric m, double *out, size_t ca
 
 size_t fleet_series_before(const struct fleet *f, enum metric m, double *out, size_t cap)
 {
-	return series_of(&f->before, f->before.to_us, m, out, cap);
+	return series_of(&f->before, f->end_us, m, out, cap);
 }
 
 int fleet_groups(struct figures_result *out, const struct panel_query *query, enum dim by,

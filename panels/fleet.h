@@ -23,10 +23,15 @@ void fleet_fini(struct fleet *f);
 struct value fleet_value(const struct fleet *f, enum metric m);
 /* UNKNOWN when the data does not reach back over the whole window before. */
 struct value fleet_before(const struct fleet *f, enum metric m);
-/* One number a step, NaN where nothing is known; the step that has just begun is left out. `out` has
+/* One number a step, NaN where nothing is known; the step that still runs is left out
+ * until its rates say something. `out` has
  * room for `cap`; returns how many. */
 size_t fleet_series(const struct fleet *f, enum metric m, double *out, size_t cap);
 size_t fleet_series_before(const struct fleet *f, enum metric m, double *out, size_t cap);
+
+/* Whether the figures of a step say something when all is known until `end_us`: it has ended a moment
+ * ago, or so much of it has passed that its rates are right. */
+bool step_is_whole_enough(int64_t from_us, int64_t step_us, int64_t end_us);
 
 /* The seconds that rates of this query are taken over: its window, as far as there is data for it. */
 double query_seconds(const struct panel_query *query);

@@ -140,10 +140,10 @@ static void draw_boxes(const struct latency *l, const struct panel_frame *frame,
 
 static void latency_draw(const void *state, const struct panel_frame *frame, struct surface *s)
 {
-	static const struct chart_line lines[] = {{METRIC_LATENCY_P99, ROLE_SERIES4},
-	                                          {METRIC_LATENCY_P90, ROLE_SERIES3},
-	                                          {METRIC_LATENCY_P50, ROLE_SERIES2},
-	                                          {METRIC_LATENCY_P95, ROLE_SERIES1}};
+	static const struct chart_line lines[] = {{METRIC_LATENCY_P95, ROLE_SERIES1, "p95"},
+	                                          {METRIC_LATENCY_P50, ROLE_SERIES2, "p50"},
+	                                          {METRIC_LATENCY_P90, ROLE_SERIES3, "p90"},
+	                                          {METRIC_LATENCY_P99, ROLE_SERIES4, "p99"}};
 	const struct latency *l = state;
 	struct page_parts parts;
 	char title[120];

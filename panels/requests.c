@@ -69,8 +69,8 @@ static void requests_rows(const void *state, const struct panel_frame *frame, st
 
 static void draw_tokens(const struct requests *r, const struct panel_frame *frame, struct surface *s)
 {
-	static const struct chart_line lines[] = {{METRIC_INPUT_TOKEN_RATE, ROLE_SERIES2},
-	                                          {METRIC_OUTPUT_TOKEN_RATE, ROLE_SERIES3}};
+	static const struct chart_line lines[] = {{METRIC_INPUT_TOKEN_RATE, ROLE_SERIES2, "in"},
+	                                          {METRIC_OUTPUT_TOKEN_RATE, ROLE_SERIES3, "out"}};
 	struct surface chart = surface_part(s, (struct rect){0, 1, s->width, s->height - 1});
 	struct value in = fleet_value(&r->fleet, METRIC_INPUT_TOKEN_RATE);
 	struct value out = fleet_value(&r->fleet, METRIC_OUTPUT_TOKEN_RATE);
@@ -85,7 +85,7 @@ static void draw_tokens(const struct requests *r, const struct panel_frame *fram
 
 static void requests_draw(const void *state, const struct panel_frame *frame, struct surface *s)
 {
-	static const struct chart_line line[] = {{METRIC_REQUEST_RATE, ROLE_SERIES1}};
+	static const struct chart_line line[] = {{METRIC_REQUEST_RATE, ROLE_SERIES1, NULL}};
 	const struct requests *r = state;
 	struct page_parts parts;
 	char title[120];

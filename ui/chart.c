@@ -277,6 +277,37 @@ static void draw_legend(struct plot *p, const struct chart *c)
 	}
 }
 
+/* The row of a line's last point; -1 when it has none. */
+static int end_row(const struct plot *p, const struct chart_series *s)
+{
+	for (size_t i = p->points; i-- > 0;) {
+		double value = point_value(p, s, i);
+
+		if (!isnan(value))
+			return dot_row(p, value) * p->area.height / p->dots_y;
+	}
+	return -1;
+}
+
+/* Each name in the row in which its line ends, or in the nearest row that is still free. */
+static void draw_end_names(struct surface *margin, const struct plot *p, const struct chart *c)
+{
+	for (size_t i = 0; i < c->series_count; i++) {
+		const struct chart_series *s = &c->series[i];
+		int wanted = s->name ? end_row(p, s) : -1;
+
+		for (int away = 0; wanted >= 0 && away < 2 * p->area.height; away++) {
+			int y = wanted + (away % 2 ? (away + 1) / 2 : -away / 2);
+			const struct cell *cell = surface_at(margin, 1, y);
+
+			if (y >= p->area.height || !cell || cell->ch[0] != ' ')
+				continue;
+			surface_text(margin, 1, y, s->style, s->name);
+			break;
+		}
+	}
+}
+
 static char *utc_time(int64_t us, char *out)
 {
 	int64_t minutes = us / 60000000;
@@ -343,6 +374,19 @@ static int label_width(const struct chart *c, const double *ticks, int count)
 	return widest + 1;
 }
 
+/* Columns that the names at the lines' ends take; 0 when there are none or it is narrow. */
+static int end_width(const struct chart *c, const struct surface *s)
+{
+	int widest = 0;
+
+	for (size_t i = 0; c->name_ends && s->width >= 30 && i < c->series_count; i++) {
+		int columns = c->series[i].name ? (int)utf8_columns(str_of(c->series[i].name)) : 0;
+
+		widest = columns > widest ? columns : widest;
+	}
+	return widest ? widest + 1 : 0;
+}
+
 /* Lays the chart out; false when there is no room for a plot. */
 static bool plan(struct plot *p, struct surface *s, const struct chart *c,
                  double ticks[TICKS_MAX + 1], int *tick_count, int *label_columns)
@@ -354,7 +398,8 @@ static bool plan(struct plot *p, struct surface *s, const struct chart *c,
 	*label_columns = axes ? label_width(c, ticks, *tick_count) : 0;
 	if (*label_columns > s->width / 2)
 		*label_columns = 0;
-	p->area = surface_part(s, (struct rect){*label_columns, 0, s->width - *label_columns, rows});
+	p->area = surface_part(s, (struct rect){*label_columns, 0,
+	                                        s->width - *label_columns - end_width(c, s), rows});
 	p->graph = s->ascii ? GRAPH_ASCII : s->graph;
 	p->dots_x = p->area.width * (p->graph == GRAPH_BRAILLE ? 2 : 1);
 	p->dots_y = p->area.height * (p->graph == GRAPH_BRAILLE ? 4 : p->graph == GRAPH_BLOCK ? 2 : 1);
@@ -377,7 +422,15 @@ void chart_draw(struct surface *s, const struct chart *c)
 	else
 		for (size_t i = c->series_count; i-- > 0;)
 			draw_line(&p, &c->series[i]);
-	draw_legend(&p, c);
+	if (end_width(c, s) > 0) {
+		struct surface margin = surface_part(s, (struct rect){label_columns + p.area.width, 0,
+		                                                      end_width(c, s), p.area.height});
+
+		surface_fill(&margin, (struct rect){0, 0, margin.width, margin.height}, ' ', ROLE_TEXT);
+		draw_end_names(&margin, &p, c);
+	} else {
+		draw_legend(&p, c);
+	}
 	draw_cursor(&p, c);
 	if (label_columns > 0)
 		draw_ticks(s, &p, c, ticks, tick_count, label_columns);
@@ -399,7 +452,7 @@ int64_t chart_time_at(const struct surface *s, const struct chart *c, int x)
 	if (!plan(&p, &copy, c, ticks, &tick_count, &label_columns) || p.points == 0)
 		return -1;
 	int dot = (x - label_columns) * (p.graph == GRAPH_BRAILLE ? 2 : 1);
-	if (x < label_columns || x >= s->width || dot < point_column(&p, 0))
+	if (x < label_columns || x >= label_columns + p.area.width || dot < point_column(&p, 0))
 		return -1;
 	size_t point = 0;
 	while (point + 1 < p.points && point_column(&p, point + 1) <= dot)

@@ -12,7 +12,7 @@ struct chart_series {
 	const double *values; /* one a bucket, oldest first; NaN = no data, a gap in the line */
 	size_t count;         /* of buckets; all series of a chart share them */
 	style style;          /* ROLE_SERIES1 … */
-	const char *name;     /* for the legend in the plot's top row; NULL = not in it */
+	const char *name;     /* for the legend in the plot's top row, or the line's end; NULL = not named */
 	char ascii;           /* its character in ASCII; 0 = '*' */
 };
 
@@ -29,6 +29,9 @@ struct chart {
 	/* Writes a time's text for the axis at the foot ("13:21"); NULL: UTC hours and minutes. */
 	char *(*format_time)(int64_t us, char *out);
 	bool no_axes;             /* only the plot, for a tile */
+	/* Names stand at the right end of each line, in columns of their own, and not in a legend: lines
+	 * can then be told apart without colour. Left out where it is narrow. */
+	bool name_ends;
 };
 
 /* Draws it into the whole surface: y labels at the left, the plot, time labels in the last row.

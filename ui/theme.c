@@ -4,7 +4,10 @@
  * xterm palette: 16 base colours, a 6×6×6 cube with the levels 0, 95, 135 … 255, and 24 greys. */
 #include "ui/theme.h"
 
+#include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -317,6 +320,52 @@ int theme_load(struct theme *t, const char *path, struct err *err)
 	}
 	buf_fini(&text);
 	return result;
+}
+
+int theme_find(struct theme *t, const char *name, struct err *err)
+{
+	char file[THEME_NAME_BYTES + 16], *path;
+	int result;
+
+	if (!name || name[0] == '\0' || strcmp(name, "default") == 0) {
+		theme_default(t);
+		return 0;
+	}
+	if (strchr(name, '/'))
+		return theme_load(t, name, err);
+	if (snprintf(file, sizeof(file), "themes/%s.theme", name) >= (int)sizeof(file))
+		return err_set(err, "theme: %.60s…: no theme has such a long name", name);
+	path = path_data_file(file, err);
+	if (!path)
+		return -1;
+	result = theme_load(t, path, err);
+	free(path);
+	return result;
+}
+
+size_t theme_list(char names[][THEME_NAME_BYTES], size_t cap)
+{
+	char *dir = path_data_file("themes", NULL), pattern[4200];
+	size_t count = 0;
+	glob_t found;
+
+	if (count < cap)
+		snprintf(names[count++], THEME_NAME_BYTES, "default");
+	if (!dir)
+		return count;
+	snprintf(pattern, sizeof(pattern), "%s/*.theme", dir);
+	free(dir);
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return count;
+	for (size_t i = 0; i < found.gl_pathc && count < cap; i++) {
+		const char *base = strrchr(found.gl_pathv[i], '/') + 1;
+		int length = (int)(strlen(base) - strlen(".theme"));
+
+		if (length < THEME_NAME_BYTES && strcmp(base, "default.theme") != 0)
+			snprintf(names[count++], THEME_NAME_BYTES, "%.*s", length, base);
+	}
+	globfree(&found);
+	return count;
 }
 
 bool theme_changed(const struct theme *t)

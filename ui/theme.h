@@ -45,6 +45,13 @@ void theme_default(struct theme *t);
 int theme_parse(struct theme *t, const char *name, struct str text, struct err *err);
 /* Reads the file at `path`. 0, or -1 leaving *t as it was. */
 int theme_load(struct theme *t, const char *path, struct err *err);
+/* By name: "default" (or NULL, or "") is the built-in one, a name with a slash is a file, every other
+ * one themes/NAME.theme in the data folder. 0, or -1 leaving *t as it was. */
+int theme_find(struct theme *t, const char *name, struct err *err);
+/* Names of the themes that are installed, the built-in one first. Returns how many. Reads a folder:
+ * not for a thread that must not wait. */
+#define THEME_NAME_BYTES 48
+size_t theme_list(char names[][THEME_NAME_BYTES], size_t cap);
 /* Has the theme's file changed since it was read? One stat(). A file that has gone has not changed. */
 bool theme_changed(const struct theme *t);
 /* Reads its file again: 0, or -1 with the error; the old look stays (and is not tried again until

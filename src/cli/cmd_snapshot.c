@@ -75,21 +75,6 @@ static int read_colours(const struct args *a, enum colours *out, struct err *err
 	return 0;
 }
 
-static int read_theme(struct theme *t, const char *name, struct err *err)
-{
-	theme_default(t);
-	if (name == NULL || name[0] == '\0' || strcmp(name, "default") == 0)
-		return 0;
-	if (strchr(name, '/'))
-		return theme_load(t, name, err);
-	char *file = mem_printf("themes/%s.theme", name);
-	char *path = path_data_file(file, err);
-	int result = path ? theme_load(t, path, err) : -1;
-	free(path);
-	free(file);
-	return result;
-}
-
 /* Window and filters, as the other commands read them; none given leaves the console's own. */
 static int read_window(struct console_options *o, const struct global *g, const struct args *a,
                        struct err *err)
@@ -131,7 +116,7 @@ static int draw(const struct console_options *o, const char *panel, const struct
 	if (s->ascii)
 		s->graph = GRAPH_ASCII;
 	*code = EXIT_USAGE;
-	if (read_colours(a, &colours, err) == 0 && read_theme(theme, o->theme, err) == 0) {
+	if (read_colours(a, &colours, err) == 0 && theme_find(theme, o->theme, err) == 0) {
 		*code = EXIT_FAILED;
 		result = panel ? console_render_panel(o, panel, s, err) : console_render(o, s, err);
 	}

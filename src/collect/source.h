@@ -29,6 +29,7 @@ struct source_report {
 	uint64_t rows;         /* handed to the sink */
 	uint64_t rejected;     /* records that could not be used */
 	uint64_t repeated;     /* records that were told twice, and count once */
+	int64_t took_us;       /* how long the other side took to answer last; 0 = it is not asked */
 };
 
 /* What a source gets to live on; valid until stop() has returned. */

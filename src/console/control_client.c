@@ -131,7 +131,10 @@ static const struct field commit_fields[] = {
 static const struct field source_fields[] = {
 	{"name", FIELD_TEXT, AT(name)}, {"kind", FIELD_TEXT, AT(kind)}, {"state", FIELD_TEXT, AT(state)},
 	{"reason", FIELD_TEXT, AT(reason)}, {"age_s", FIELD_REAL, AT(age_s)},
-	{"rows", FIELD_INT, AT(rows)}, {NULL, FIELD_TEXT, 0},
+	{"rows", FIELD_INT, AT(rows)}, {"rejected", FIELD_INT, AT(rejected)},
+	{"repeated", FIELD_INT, AT(repeated)}, {"rows_per_s", FIELD_REAL, AT(rows_per_s)},
+	{"latency_ms", FIELD_REAL, AT(latency_ms)}, {"took_ms", FIELD_REAL, AT(took_ms)},
+	{NULL, FIELD_TEXT, 0},
 };
 #undef AT
 
@@ -158,7 +161,7 @@ static bool read_sources(struct json_reader *r, struct control_status *s)
 		struct control_source *source = &s->sources[s->source_count++];
 		struct nested n = {source_fields, &s->arena, source};
 
-		*source = (struct control_source){"", "", "", "", NAN, 0};
+		*source = (struct control_source){"", "", "", "", NAN, 0, 0, 0, NAN, NAN, NAN};
 		if (!each_member(r, &s->arena, nested_member, &n))
 			return false;
 	}

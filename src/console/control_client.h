@@ -30,7 +30,10 @@ void control_client_free(struct control_client **c);
 struct control_source {
 	const char *name, *kind, *state, *reason;
 	double age_s; /* since its newest event; NaN: never */
-	int64_t rows;
+	int64_t rows, rejected, repeated;
+	double rows_per_s; /* NaN: not measured yet */
+	double latency_ms; /* from arrival to the commit; NaN: nothing was stored yet */
+	double took_ms;    /* how long the other side took to answer; NaN: it is not asked */
 };
 /* What /v1/status says, read. Strings live in the arena. */
 struct control_status {

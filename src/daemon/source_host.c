@@ -4,6 +4,7 @@
  * happen on the loop's thread. */
 #include "daemon/source_host.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "collect/source.h"
+
+#define RATE_EVERY_US (5 * US_PER_S)
 
 struct running;
 
@@ -20,6 +23,7 @@ struct submission {
 	struct loop *loop;
 	void (*done)(void *arg, bool ok, const struct sink_ack *ack, const char *error);
 	void *arg;
+	int64_t began_us; /* monotonic */
 	bool ok;
 	struct sink_ack ack;
 	char *error;
@@ -36,6 +40,10 @@ struct running {
 	void *state; /* NULL: not running */
 	struct loop_timer *timer;
 	struct submission *submissions;
+	int64_t latency_us; /* of the newest batch, from arrival to the commit; -1 before the first */
+	uint64_t rate_rows; /* as they stood at rate_us */
+	int64_t rate_us;    /* monotonic */
+	double rows_per_s;  /* between the last two looks that were RATE_EVERY_US apart; NaN before */
 };
 
 struct source_host {
@@ -116,6 +124,8 @@ static void tell_source(void *arg)
 
 	if (s->running) {
 		unlink_submission(s);
+		if (s->ok)
+			s->running->latency_us = clock_mono_us() - s->began_us;
 		if (s->done)
 			s->done(s->arg, s->ok, s->ok ? &s->ack : NULL, s->error);
 	}
@@ -144,7 +154,8 @@ static enum sink_result source_submit(struct sink *sink, struct batch *b,
 	struct submission *s = mem_zalloc(sizeof(*s));
 	size_t rows = batch_rows(b);
 
-	*s = (struct submission){.running = r, .loop = r->host->loop, .done = done, .arg = arg};
+	*s = (struct submission){.running = r, .loop = r->host->loop, .done = done, .arg = arg,
+	                         .began_us = clock_mono_us()};
 	/* Linked first: the writer may be done with it before submit() returns. */
 	link_submission(r, s);
 	enum sink_result result = r->host->sink->submit(r->host->sink, b, submission_done, s, err);
@@ -243,6 +254,9 @@ static void add_source(struct source_host *h, const struct config_section *secti
 	r->sink = (struct sink){source_store, source_submit, source_sink_close};
 	r->host = h;
 	r->section = section;
+	r->latency_us = -1;
+	r->rate_us = clock_mono_us();
+	r->rows_per_s = NAN;
 	h->running[h->count++] = r;
 	start_source(r, config, prices);
 }
@@ -295,6 +309,26 @@ void source_host_pause(struct source_host *h, bool paused)
 	}
 }
 
+/* Rows a second over a stretch that is long enough to mean something, whoever looks how often. */
+static void measure_rate(struct running *r)
+{
+	int64_t now_us = clock_mono_us(), passed_us = now_us - r->rate_us;
+
+	if (passed_us < RATE_EVERY_US)
+		return;
+	r->rows_per_s = (double)(r->report.rows - r->rate_rows) * (double)US_PER_S / (double)passed_us;
+	r->rate_rows = r->report.rows;
+	r->rate_us = now_us;
+}
+
+static void append_figure(struct buf *out, const char *name, double number)
+{
+	if (isnan(number))
+		buf_printf(out, ",\"%s\":null", name);
+	else
+		buf_printf(out, ",\"%s\":%.3f", name, number);
+}
+
 static void append_source(const struct source_host *h, const struct running *r, struct buf *out)
 {
 	bool paused = h->paused && r->state;
@@ -311,9 +345,13 @@ static void append_source(const struct source_host *h, const struct running *r, 
 	           (unsigned long long)r->report.rows, (unsigned long long)r->report.rejected,
 	           (unsigned long long)r->report.repeated);
 	if (last_us)
-		buf_printf(out, "%.3f}", (double)(clock_wall_us() - last_us) / (double)US_PER_S);
+		buf_printf(out, "%.3f", (double)(clock_wall_us() - last_us) / (double)US_PER_S);
 	else
-		buf_puts(out, "null}");
+		buf_puts(out, "null");
+	append_figure(out, "rows_per_s", r->rows_per_s);
+	append_figure(out, "latency_ms", r->latency_us < 0 ? NAN : (double)r->latency_us / (double)US_PER_MS);
+	append_figure(out, "took_ms", r->report.took_us <= 0 ? NAN : (double)r->report.took_us / (double)US_PER_MS);
+	buf_append_c(out, '}');
 }
 
 void source_host_status(const struct source_host *h, struct buf *out)
@@ -322,6 +360,7 @@ void source_host_status(const struct source_host *h, struct buf *out)
 	for (size_t i = 0; i < h->count; i++) {
 		if (i)
 			buf_append_c(out, ',');
+		measure_rate(h->running[i]);
 		append_source(h, h->running[i], out);
 	}
 	buf_append_c(out, ']');
