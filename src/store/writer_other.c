@@ -178,7 +178,7 @@ int writer_add_gauges(struct store_writer *w, const struct batch *b, struct stor
 {
 	for (size_t i = 0; i < b->gauge_count; i++) {
 		const struct gauge *g = &b->gauges[i];
-		int64_t series;
+		int64_t series = 0;
 
 		if (!isfinite(g->value) || g->time_us <= 0 || g->time_us > ID_TIME_MAX_US)
 			continue;
