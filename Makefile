@@ -23,6 +23,7 @@ GOLDEN   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/golden/test_*.c))
 SCREEN   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/screen/test_*.c))
 FUZZ     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY   := $(FUZZ:%=%-replay)
+REAL     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/real/test_*.c))
 TESTS    := $(UNIT) $(GOLDEN) $(SCREEN) $(REPLAY)
 RECURSE  := $(MAKE) --no-print-directory
 
@@ -32,6 +33,7 @@ help:
 	@echo "make              build build/llmdeck"
 	@echo "make run          install what is missing, build, open the demo"
 	@echo "make check        install what is missing, build, run every test"
+	@echo "make check-real   the tests against real components (HAProxy …), those that are installed"
 	@echo "make asan tsan    the tests under AddressSanitizer with UBSan, under ThreadSanitizer"
 	@echo "make fuzz         fuzz each parser for FUZZ_SECONDS (60)"
 	@echo "make lint         include directions, file lengths, man pages, cppcheck, clang-tidy"
@@ -57,6 +59,10 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libllmdeck.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+$(BUILD)/tests/real/%: $(BUILD)/tests/real/%.o $(BUILD)/libllmdeck.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
@@ -91,6 +97,13 @@ tests: $(BUILD)/llmdeck $(TESTS)
 check:
 	@tools/deps.sh check
 	@$(RECURSE) tests
+
+real-tests: $(BUILD)/llmdeck $(REAL)
+	@LLMDECK_BINARY=$(BUILD)/llmdeck tools/run-tests.sh $(BUILD)/real-logs $(REAL)
+
+check-real:
+	@tools/deps.sh check
+	@$(RECURSE) real-tests
 
 asan:
 	@tools/deps.sh check
@@ -171,6 +184,6 @@ clean:
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all help run tests check asan tsan fuzz fuzz-targets lint coverage bench compdb dist install \
+.PHONY: all help run tests check real-tests check-real asan tsan fuzz fuzz-targets lint coverage bench compdb dist install \
 	uninstall clean FORCE
 -include $(LIB_OBJ:.o=.d) $(BUILD)/src/cli/main.d $(patsubst %.c,$(BUILD)/%.d,$(wildcard tests/*/*.c))
