@@ -9,11 +9,14 @@
 #include "base/err.h"
 #include "base/timefmt.h"
 #include "core/view.h"
+#include "panels/collector.h"
 #include "panels/rules.h"
 #include "panels/sheet.h"
 #include "store/query.h"
 #include "ui/action.h"
 #include "ui/surface.h"
+
+struct rollout_board; /* panels/rollout_live.h */
 
 /* How much room and detail a panel is drawn with. */
 enum panel_form {
@@ -50,7 +53,9 @@ struct panel_frame {
 	int64_t time_cursor_us;  /* 0 = none */
 	const char *find;        /* live row filter, "" = none; a leading ! inverts */
 	const struct tz *tz;     /* clock on the screen; NULL is UTC */
+	const struct rollout_board *board; /* what the collector says about the rollouts; NULL: it says nothing */
 	const struct panel_ui *ui;
+	const struct collector_status *collector; /* as it said when it was asked last */
 };
 
 struct panel {

@@ -71,6 +71,7 @@ static int read_options(struct console_options *o, const struct args *a, struct 
 	tz_free(&tz);
 	o->page = args_value(a, "--page");
 	o->theme = args_value(a, "--theme");
+	o->read_only = args_has(a, "--read-only");
 	o->once = args_has(a, "--once");
 	o->a11y = args_has(a, "--a11y");
 	return result;
@@ -123,7 +124,6 @@ static int run(const struct global *g, int argc, char **argv)
 
 	if (!args_open(&a, &console_command, argc, argv, &code))
 		return code;
-	o.read_only = true; /* nothing on the screen changes anything yet */
 	code = EXIT_USAGE;
 	if (a.operand_count > 0) {
 		err_set(&err, "console: %s: takes no operands: see llmdeck console --help", a.operands[0]);

@@ -137,6 +137,7 @@ static void on_page(void *arg, enum http_result result, const struct http_got *g
 	struct err words = {""};
 
 	s->call = NULL;
+	s->env.report->took_us = clock_mono_us() - s->began_us;
 	if (result != HTTP_ANSWERED) {
 		failed(s, SOURCE_FAILING, err->text, 0);
 		return;

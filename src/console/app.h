@@ -39,13 +39,13 @@ struct app {
 	struct chooser chooser;
 	struct choice choices[CHOICES_MAX];
 	size_t choice_count;
-	char choice_keys[CHOICES_MAX][24], choice_names[CHOICES_MAX][48];
+	char themes[CHORES_THEMES_MAX][THEME_NAME_BYTES];
+	char choice_keys[CHOICES_MAX][24], choice_names[CHOICES_MAX][THEME_NAME_BYTES + 8];
 	struct history history;
 	struct field filter;
 	char filter_before[DECK_FIND_BYTES]; /* Esc in the filter restores it */
 	struct help help;
 	const struct action *help_tables[1];
-	int sources, sources_ok;
 	bool mouse, quit, dirty;
 	int64_t drawn_mono_us;
 };
@@ -62,6 +62,7 @@ void app_key(struct app *a, struct key key);
 /* app_commands.c: the palette's line; says what was wrong. */
 void app_command(struct app *a, const char *line);
 void app_open_palette(struct app *a);
+/* Asks for a theme; it is shown when it has been read. */
 void app_set_theme(struct app *a, const char *name);
 /* Takes `text` as the live filter: words of the form dim=value become filters of the window, the
  * rest finds rows. */

@@ -181,15 +181,14 @@ static void group_next(struct app *a)
 
 static void theme_next(struct app *a)
 {
-	static const char *const themes[] = {"default", "blue-orange", "light", "high-contrast",
-	                                     "mono"};
-	size_t count = sizeof themes / sizeof *themes, at = 0;
+	size_t count = chores_themes(a->chores, a->themes), at = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(themes[i], a->theme.name) == 0)
+		if (strcmp(a->themes[i], a->theme.name) == 0)
 			at = i;
 	}
-	app_set_theme(a, themes[(at + 1) % count]);
+	if (count > 0)
+		app_set_theme(a, a->themes[(at + 1) % count]);
 }
 
 static void open_help(struct app *a)

@@ -1,12 +1,9 @@
 /* The palette: every action by its name, every panel and page by its name, and the few commands that
  * take a word. */
-#include <glob.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "console/app.h"
 #include "console/render.h"
 
@@ -19,6 +16,8 @@ static const struct choice worded[] = {
 	{"theme", "colours by name", NULL},
 	{"export", "write the panel to FILE.csv, .json or .txt", NULL},
 	{"mouse", "take mouse clicks, or leave them to the terminal", NULL},
+	{"rw", "let this session change rollouts, budgets, thresholds", NULL},
+	{"ro", "take that back", NULL},
 	{"q", "leave", NULL},
 };
 #define WORDED_COUNT (sizeof worded / sizeof *worded)
@@ -35,27 +34,16 @@ static void add_choice(struct app *a, const char *name, const char *text, const 
 	a->choice_count++;
 }
 
-/* Names of the themes that are installed, one choice each: "theme dark". */
+/* One choice for each installed theme: "theme mono". */
 static void add_themes(struct app *a)
 {
-	char *dir = path_data_file("themes", NULL), pattern[4200], name[48];
-	glob_t found;
+	size_t count = chores_themes(a->chores, a->themes);
+	char name[THEME_NAME_BYTES + 8];
 
-	add_choice(a, "theme default", "the built-in colours", "");
-	if (!dir)
-		return;
-	snprintf(pattern, sizeof pattern, "%s/*.theme", dir);
-	free(dir);
-	if (glob(pattern, 0, NULL, &found) != 0)
-		return;
-	for (size_t i = 0; i < found.gl_pathc && i < 16; i++) {
-		const char *base = strrchr(found.gl_pathv[i], '/') + 1;
-
-		snprintf(name, sizeof name, "theme %.*s", (int)(strlen(base) - strlen(".theme")), base);
-		if (strcmp(name, "theme default") != 0)
-			add_choice(a, name, "colours", "");
+	for (size_t i = 0; i < count; i++) {
+		snprintf(name, sizeof name, "theme %s", a->themes[i]);
+		add_choice(a, name, i ? "colours" : "the built-in colours", "");
 	}
-	globfree(&found);
 }
 
 void app_open_palette(struct app *a)
@@ -85,29 +73,19 @@ void app_open_palette(struct app *a)
 
 void app_set_theme(struct app *a, const char *name)
 {
-	struct theme theme;
-	struct err err = {""};
-	char file[80], *path;
+	chores_load_theme(a->chores, name);
+}
 
-	if (!name || strcmp(name, "default") == 0) {
-		theme_default(&theme);
-	} else {
-		snprintf(file, sizeof file, "themes/%.48s.theme", name);
-		path = strchr(name, '/') ? NULL : path_data_file(file, &err);
-		if (!path || theme_load(&theme, path, &err) != 0) {
-			app_say(a, true, "%.200s", err.text[0] ? err.text : "a theme's name has no slash");
-			free(path);
-			return;
-		}
-		free(path);
-	}
-	a->theme = theme;
-	if (a->screen)
-		screen_set_theme(a->screen, &a->theme);
-	if (a->chores)
-		chores_watch_theme(a->chores, &a->theme);
-	if (a->screen)
-		app_say(a, false, "theme %s", theme.name);
+static void change_level(struct app *a, bool up)
+{
+	struct err err = {""};
+
+	if (deck_raise(&a->deck, up, &err) != 0)
+		app_say(a, true, "%.230s", err.text);
+	else if (up)
+		app_say(a, false, "RW: this session may change rollouts, budgets and thresholds; :ro takes it back");
+	else
+		app_say(a, false, "RO: back to %s", session_level_name(deck_level(&a->deck)));
 }
 
 /* Is this word a filter on a dimension? */
@@ -238,7 +216,9 @@ static bool run_worded(struct app *a, struct str word, const char *rest)
 		a->mouse = !a->mouse;
 		screen_set_mouse(a->screen, a->mouse);
 		app_say(a, false, "mouse %s", a->mouse ? "on: select text with Shift" : "off");
-	} else if (str_equal_c(word, "q") || str_equal_c(word, "quit"))
+	} else if (str_equal_c(word, "rw") || str_equal_c(word, "ro"))
+		change_level(a, str_equal_c(word, "rw"));
+	else if (str_equal_c(word, "q") || str_equal_c(word, "quit"))
 		a->quit = true;
 	else
 		return false;

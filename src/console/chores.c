@@ -1,5 +1,5 @@
 /* One thread, one small queue in, one small queue out, one mutex. Between chores it looks at the
- * watched files once a second and asks the collector for its sources every two. */
+ * watched files once a second and asks the collector for its status every two. */
 #include "console/chores.h"
 
 #include <errno.h>
@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "console/collector_ask.h"
 #include "console/control_client.h"
 #include "parse/config.h"
 
@@ -25,8 +26,8 @@
 #define STATUS_EVERY 2 /* seconds */
 
 struct chore {
-	enum { CHORE_WRITE, CHORE_TMUX } kind;
-	char *path; /* CHORE_WRITE */
+	enum { CHORE_WRITE, CHORE_TMUX, CHORE_THEME } kind;
+	char *path; /* CHORE_WRITE; the theme's name */
 	struct buf bytes;
 	bool replace;
 };
@@ -45,18 +46,19 @@ struct chores {
 	size_t news_count;
 	bool watch_theme;
 	struct theme theme;
+	struct collector_status collector;
+	bool collector_changed;
+	char themes[CHORES_THEMES_MAX][THEME_NAME_BYTES];
+	size_t theme_count;
 	/* the thread's own */
 	struct timespec config_seen;
 	int64_t config_size;
-	int sources, sources_ok;
 };
 
 static void post(struct chores *c, struct chore_news *news)
 {
 	char byte = 1;
 
-	news->sources = c->sources;
-	news->sources_ok = c->sources_ok;
 	pthread_mutex_lock(&c->mutex);
 	if (c->news_count == QUEUE_MAX) { /* nobody listens: the oldest goes */
 		if (c->news[0].config) {
@@ -186,29 +188,54 @@ static void look_at_theme(struct chores *c)
 	free(news);
 }
 
+static void do_theme(struct chores *c, const struct chore *chore)
+{
+	struct chore_news *news = mem_zalloc(sizeof *news);
+	struct err err = {""};
+
+	news->bad = theme_find(&news->theme, chore->path, &err) != 0;
+	news->has_theme = !news->bad;
+	snprintf(news->text, sizeof news->text, news->bad ? "%.360s" : "theme %.60s",
+	         news->bad ? err.text : news->theme.name);
+	if (news->has_theme)
+		chores_watch_theme(c, &news->theme);
+	post(c, news);
+	free(news);
+}
+
+static void list_themes(struct chores *c)
+{
+	char names[CHORES_THEMES_MAX][THEME_NAME_BYTES];
+	size_t count = theme_list(names, CHORES_THEMES_MAX);
+
+	pthread_mutex_lock(&c->mutex);
+	memcpy(c->themes, names, sizeof names);
+	c->theme_count = count;
+	pthread_mutex_unlock(&c->mutex);
+}
+
+/* Wakes the screen only when the header has something new to say: figures are drawn with the clock. */
 static void ask_collector(struct chores *c, struct control_client *client)
 {
-	struct control_status status;
-	struct chore_news *news;
-	struct err err = {""};
-	int sources = -1, ok = 0;
+	struct collector_status *now;
+	bool changed;
+	char byte = 1;
 
 	if (!client)
 		return;
-	memset(&status, 0, sizeof status);
-	if (control_client_status(client, &status, &err) == CONTROL_OK) {
-		sources = (int)status.source_count;
-		for (size_t i = 0; i < status.source_count; i++)
-			ok += strcmp(status.sources[i].state, "ok") == 0;
-	}
-	control_status_fini(&status);
-	if (sources == c->sources && ok == c->sources_ok)
-		return;
-	c->sources = sources;
-	c->sources_ok = ok;
-	news = mem_zalloc(sizeof *news);
-	post(c, news);
-	free(news);
+	now = mem_alloc(sizeof *now);
+	collector_ask(client, now);
+	pthread_mutex_lock(&c->mutex);
+	changed = !c->collector.asked || now->answered != c->collector.answered ||
+	          now->source_count != c->collector.source_count ||
+	          collector_sources_ok(now) != collector_sources_ok(&c->collector) ||
+	          strcmp(now->role, c->collector.role) != 0;
+	c->collector = *now;
+	c->collector_changed = true;
+	pthread_mutex_unlock(&c->mutex);
+	free(now);
+	if (changed && write(c->wake_fd, &byte, 1) < 0)
+		return; /* a full pipe already says enough */
 }
 
 /* Waits up to a second for a chore; *stop when it is time to end. */
@@ -243,14 +270,17 @@ static void *run_chores(void *arg)
 	bool stop = false;
 
 	look_at_config(c, true);
+	list_themes(c);
 	for (unsigned round = 0; !stop; round++) {
 		if (round % STATUS_EVERY == 0)
 			ask_collector(c, client);
 		if (next_chore(c, &chore, &stop)) {
 			if (chore.kind == CHORE_WRITE)
 				do_write(c, &chore);
-			else
+			else if (chore.kind == CHORE_TMUX)
 				do_tmux(c, &chore);
+			else
+				do_theme(c, &chore);
 			free(chore.path);
 			buf_fini(&chore.bytes);
 		}
@@ -274,7 +304,6 @@ struct chores *chores_start(const char *config_path, const char *socket_path, in
 	c->config_path = config_path ? mem_strdup(config_path) : NULL;
 	c->socket_path = socket_path ? mem_strdup(socket_path) : NULL;
 	c->wake_fd = wake_fd;
-	c->sources = -1;
 	pthread_mutex_init(&c->mutex, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -354,6 +383,37 @@ void chores_copy_tmux(struct chores *c, const char *text)
 
 	buf_puts(&chore.bytes, text);
 	enqueue(c, chore);
+}
+
+void chores_load_theme(struct chores *c, const char *name)
+{
+	struct chore chore = {.kind = CHORE_THEME, .path = mem_strdup(name)};
+
+	enqueue(c, chore);
+}
+
+bool chores_collector(struct chores *c, struct collector_status *out)
+{
+	bool changed;
+
+	pthread_mutex_lock(&c->mutex);
+	changed = c->collector_changed;
+	c->collector_changed = false;
+	if (changed)
+		*out = c->collector;
+	pthread_mutex_unlock(&c->mutex);
+	return changed;
+}
+
+size_t chores_themes(struct chores *c, char names[][THEME_NAME_BYTES])
+{
+	size_t count;
+
+	pthread_mutex_lock(&c->mutex);
+	count = c->theme_count;
+	memcpy(names, c->themes, count * THEME_NAME_BYTES);
+	pthread_mutex_unlock(&c->mutex);
+	return count;
 }
 
 void chores_watch_theme(struct chores *c, const struct theme *theme)

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "core/config.h"
+#include "panels/collector.h"
 #include "ui/theme.h"
 
 struct chores;
@@ -23,6 +24,8 @@ void chores_stop(struct chores **c, int64_t wait_us);
 void chores_write_file(struct chores *c, const char *path, struct buf *bytes, bool replace);
 /* Hands the text to tmux, which puts it on the clipboard. */
 void chores_copy_tmux(struct chores *c, const char *text);
+/* Reads a theme by its name; it comes as news. */
+void chores_load_theme(struct chores *c, const char *name);
 /* Watch this theme's file from now on; NULL = none. */
 void chores_watch_theme(struct chores *c, const struct theme *theme);
 
@@ -32,9 +35,13 @@ struct chore_news {
 	struct config *config; /* a changed config, read; the caller owns it; NULL = none */
 	bool has_theme;        /* `theme` is the changed theme, read */
 	struct theme theme;
-	int sources, sources_ok; /* as the collector says; -1 = nobody answers */
 };
 /* The next piece of news; false when there is none. */
 bool chores_take(struct chores *c, struct chore_news *out);
+/* What the collector said when it was asked last; true when that is news since the last call. */
+bool chores_collector(struct chores *c, struct collector_status *out);
+/* Names of the installed themes, as they were when the thread began. Returns how many. */
+#define CHORES_THEMES_MAX 16
+size_t chores_themes(struct chores *c, char names[][THEME_NAME_BYTES]);
 
 #endif

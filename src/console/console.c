@@ -136,8 +136,6 @@ static void take_news(struct app *a)
 	struct chore_news *news = mem_alloc(sizeof *news);
 
 	while (chores_take(a->chores, news)) {
-		a->sources = news->sources;
-		a->sources_ok = news->sources_ok;
 		if (news->config)
 			take_config(a, news->config);
 		if (news->has_theme) {
@@ -171,11 +169,11 @@ static void draw_overlay(struct app *a, struct surface *s)
 static void draw(struct app *a)
 {
 	struct surface *s = screen_surface(a->screen);
-	struct frame_options o = {.wall_us = clock_wall_us(), .mono_us = clock_mono_us(),
-	                          .sources = a->sources, .sources_ok = a->sources_ok};
+	struct frame_options o = {.wall_us = clock_wall_us(), .mono_us = clock_mono_us()};
 	struct surface above;
 	char keys[400];
 
+	chores_collector(a->chores, &a->deck.collector);
 	o.keys = actions_key_line(a->keymap, &a->deck, s->width - 2, keys, sizeof keys);
 	frame_draw(&a->deck, &a->layout, &o, s);
 	if (s->height > 3) {
@@ -219,6 +217,7 @@ static void handle_event(struct app *a, enum screen_event event, struct key key)
 		drain_wake(a);
 		a->dirty = take_loaded(a) || a->dirty;
 		take_news(a);
+		a->dirty = chores_collector(a->chores, &a->deck.collector) || a->dirty;
 		break;
 	case SCREEN_QUIT:
 		a->quit = true;
@@ -273,9 +272,10 @@ static int open_screen(struct app *a, struct err *err)
 			theme = config->options[OPTION_THEME].text;
 	}
 	so.mouse = a->mouse;
-	theme_default(&a->theme);
-	if (theme && theme[0])
-		app_set_theme(a, theme);
+	if (theme_find(&a->theme, theme, err) != 0) {
+		app_say(a, true, "%.230s", err->text);
+		theme_default(&a->theme);
+	}
 	return screen_init(&a->screen, STDIN_FILENO, STDOUT_FILENO, &so, &a->theme, err);
 }
 
@@ -307,7 +307,7 @@ static int run_screen(const struct console_options *o, struct err *err)
 	int result = -1;
 
 	a->o = o;
-	a->wake[0] = a->wake[1] = a->sources = -1;
+	a->wake[0] = a->wake[1] = -1;
 	a->generation = 1;
 	if (deck_setup(&a->deck, o, &a->tz, err) != 0 || open_wake(a, err) != 0)
 		goto out;
@@ -330,11 +330,24 @@ out:
 	return result;
 }
 
+/* A terminal that cannot move its cursor, and says so. */
+static bool is_dumb(void)
+{
+	const char *term = getenv("TERM");
+
+	return term && (strcmp(term, "dumb") == 0 || strcmp(term, "unknown") == 0);
+}
+
 int console_run(const struct console_options *o, struct err *err)
 {
 	if (o->a11y)
 		return console_run_lines(o, err);
 	if (o->once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
 		return console_print_once(o, err);
+	if (is_dumb()) {
+		fprintf(stderr, "llmdeck: TERM=%s has no full screen, so here is one screen as text: "
+		        "set TERM to what the terminal is, or use --a11y for lines that go on\n", getenv("TERM"));
+		return console_print_once(o, err);
+	}
 	return run_screen(o, err);
 }

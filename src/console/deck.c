@@ -201,9 +201,62 @@ void deck_move_cursor(struct deck *d, int64_t wall_us, int steps)
 
 void deck_pause(struct deck *d, int64_t wall_us, bool pause)
 {
-	if (pause)
+	if (pause) {
 		d->paused_end_us = deck_now_us(d, wall_us);
+		d->paused_items = d->status.summary.requests + d->status.summary.feedback;
+	}
 	d->paused = pause;
+}
+
+int64_t deck_came_since(const struct deck *d)
+{
+	int64_t came = d->status.summary.requests + d->status.summary.feedback - d->paused_items;
+
+	return came > 0 ? came : 0;
+}
+
+static enum session_level level_of(const char *role)
+{
+	for (enum session_level l = SESSION_OPERATOR; l > SESSION_VIEWER; l--) {
+		if (strcmp(role, session_level_name(l)) == 0)
+			return l;
+	}
+	return SESSION_VIEWER;
+}
+
+const char *session_level_name(enum session_level level)
+{
+	static const char *const names[] = {"viewer", "responder", "operator"};
+
+	return names[level];
+}
+
+enum session_level deck_level(const struct deck *d)
+{
+	enum session_level most = d->raised ? SESSION_OPERATOR : SESSION_RESPONDER;
+	enum session_level has = d->collector.answered ? level_of(d->collector.role) : SESSION_VIEWER;
+
+	if (d->read_only)
+		return SESSION_VIEWER;
+	return has < most ? has : most;
+}
+
+int deck_raise(struct deck *d, bool up, struct err *err)
+{
+	if (!up) {
+		d->raised = false;
+		return 0;
+	}
+	if (d->read_only)
+		return err_set(err, "rw: this console was started with --read-only: start one without it");
+	if (!d->collector.answered)
+		return err_set(err, "rw: no collector answers, and it is the collector that changes things: "
+		               "start one with `llmdeck collect`");
+	if (level_of(d->collector.role) < SESSION_OPERATOR)
+		return err_set(err, "rw: your role here is %s: ask for an entry under `roles:` in the collector's "
+		               "configuration", d->collector.role[0] ? d->collector.role : "nobody");
+	d->raised = true;
+	return 0;
 }
 
 int panel_index(const struct panel *p)

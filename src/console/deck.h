@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "core/view.h"
+#include "panels/collector.h"
 #include "panels/panel.h"
 
 #define DECK_PANELS_MAX 16
@@ -44,6 +45,9 @@ struct place {
 	int panel;  /* index in panels[], or -1: the page's tiles */
 };
 
+/* What this session may change. It begins as responder at most; :rw raises it where the role allows. */
+enum session_level { SESSION_VIEWER, SESSION_RESPONDER, SESSION_OPERATOR };
+
 struct deck {
 	/* where */
 	struct place place;
@@ -56,6 +60,7 @@ struct deck {
 	bool history;                       /* the store's end, not the clock, is followed */
 	bool paused;
 	int64_t paused_end_us;              /* where the window stood when it was paused */
+	int64_t paused_items;               /* requests and feedback items there were then */
 	bool compare;
 	int64_t time_cursor_us;             /* 0 = none */
 	struct view where;                  /* filters only */
@@ -66,7 +71,10 @@ struct deck {
 	struct deck_status status;
 	/* labels */
 	const char *context, *context_colour, *user;
-	bool demo, read_only;
+	bool demo;
+	bool read_only;                     /* this session may change nothing whatever its role */
+	bool raised;                        /* :rw was given */
+	struct collector_status collector;
 	char banner[160];                   /* one line that stays; "" = none */
 	const struct tz *tz;
 	int columns_hint;                   /* width a chart has, for the series step */
@@ -83,6 +91,15 @@ int64_t deck_known_us(const struct deck *d, int64_t wall_us);
 /* The window, filters and step to load for now, aligned to the step so that a chart moves one
  * column a bucket. */
 struct view deck_view(const struct deck *d, int64_t wall_us);
+
+/* What may be changed from here, as the collector sees our role; a viewer's while nobody answers. */
+enum session_level deck_level(const struct deck *d);
+const char *session_level_name(enum session_level level);
+/* :rw and :ro. -1 with the reason when the role does not allow it. */
+int deck_raise(struct deck *d, bool up, struct err *err);
+
+/* Requests and feedback items that came since the deck was paused. */
+int64_t deck_came_since(const struct deck *d);
 
 enum deck_mode { DECK_LIVE, DECK_PAUSED, DECK_STALE, DECK_HISTORY, DECK_WAITING };
 /* *age_us: age of the newest data, or how long the store has not answered. */

@@ -1,6 +1,7 @@
 /* The header is made of pieces with a priority each: what does not fit goes, the mode last. */
 #include "console/frame.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ struct panel_frame frame_of(const struct deck *d, int panel, enum panel_form for
 		.find = d->find,
 		.tz = d->tz,
 		.ui = &d->ui[panel],
+		.collector = &d->collector,
 	};
 }
 
@@ -54,7 +56,7 @@ static style mode_text(const struct deck *d, const struct frame_options *o, char
 	static const char *const words[] = {"LIVE", "PAUSED", "STALE", "HISTORY", "WAITING"};
 	static const style styles[] = {ROLE_OK, ROLE_WARNING, ROLE_CRITICAL | STYLE_BOLD, ROLE_ACCENT,
 	                               ROLE_UNKNOWN};
-	char age[TIME_TEXT_BYTES];
+	char age[TIME_TEXT_BYTES], count[FIGURE_TEXT_BYTES];
 	int64_t age_us;
 	enum deck_mode mode = deck_mode(d, o->wall_us, o->mono_us, &age_us);
 	int64_t unit = age_us > 2 * US_PER_DAY    ? US_PER_DAY
@@ -62,7 +64,9 @@ static style mode_text(const struct deck *d, const struct frame_options *o, char
 	               : age_us > 2 * US_PER_MIN  ? US_PER_MIN
 	                                          : US_PER_S;
 
-	if (mode == DECK_WAITING)
+	if (mode == DECK_PAUSED)
+		snprintf(out, cap, "PAUSED +%s", count_format((double)deck_came_since(d), count));
+	else if (mode == DECK_WAITING)
 		snprintf(out, cap, "%s", d->status.opened ? "NO DATA" : "WAITING");
 	else
 		snprintf(out, cap, "%s %s", words[mode], duration_format(age_us / unit * unit, age));
@@ -111,6 +115,26 @@ static void clock_piece(const struct deck *d, int64_t wall_us, bool date, struct
 	         d->tz ? "" : "Z");
 }
 
+/* "src 3/4 ok  lag 1.2s": how many sources work, and how long what arrives takes to the store. */
+static style sources_text(const struct collector_status *c, bool wide, char *out, size_t cap)
+{
+	size_t ok = collector_sources_ok(c);
+	double lag = collector_lag_s(c);
+	char text[FIGURE_TEXT_BYTES];
+	int len;
+
+	if (!c->asked)
+		return ROLE_MUTED;
+	if (!c->answered) {
+		snprintf(out, cap, wide ? "no collector" : "src -");
+		return ROLE_MUTED;
+	}
+	len = snprintf(out, cap, "src %zu/%zu%s", ok, c->source_count, wide ? " ok" : "");
+	if (wide && !isnan(lag))
+		snprintf(out + len, cap - (size_t)len, "  lag %s", figure_format(UNIT_SECONDS, value_ok(lag), true, text));
+	return ok < c->source_count || c->failing ? ROLE_WARNING : ROLE_MUTED;
+}
+
 /* The right end: window, mode, sources, clock, user and role. */
 static int draw_right_end(const struct deck *d, const struct frame_options *o, struct surface *s,
                           int y)
@@ -122,11 +146,11 @@ static int draw_right_end(const struct deck *d, const struct frame_options *o, s
 
 	window_text(d, p[0].text, sizeof p[0].text);
 	p[1].style = mode_text(d, o, p[1].text, sizeof p[1].text);
-	if (o->sources >= 0)
-		snprintf(p[2].text, sizeof p[2].text, "src %d/%d", o->sources_ok, o->sources);
+	p[2].style = sources_text(&d->collector, s->width >= 120, p[2].text, sizeof p[2].text);
 	clock_piece(d, o->wall_us, s->width >= 120, &p[3]);
-	snprintf(p[4].text, sizeof p[4].text, "%s%s%s", d->user ? d->user : "", d->user ? " " : "",
-	         d->read_only ? "RO" : "RW");
+	snprintf(p[4].text, sizeof p[4].text, "%.40s%s%s%s%s", d->user ? d->user : "", d->user ? " " : "",
+	         s->width >= 120 ? session_level_name(deck_level(d)) : "", s->width >= 120 ? " " : "",
+	         deck_level(d) == SESSION_OPERATOR ? "RW" : "RO");
 	while (least > 0 && pieces_width(p, 5, least) > room)
 		least--;
 	width = pieces_width(p, 5, least);

@@ -9,7 +9,6 @@
 struct frame_options {
 	int64_t wall_us, mono_us;
 	const char *keys; /* the key line's text; "" = none */
-	int sources, sources_ok; /* as the collector says; -1 unknown */
 };
 
 void frame_draw(const struct deck *d, const struct layout *l, const struct frame_options *o,

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "console/actions.h"
+#include "console/collector_ask.h"
 #include "console/frame.h"
 #include "console/loader.h"
 #include "console/tiles.h"
@@ -62,7 +63,7 @@ int deck_setup(struct deck *d, const struct console_options *o, struct tz **tz, 
 	d->context = o->context;
 	d->context_colour = o->context_colour;
 	d->demo = o->demo;
-	d->read_only = true; /* nothing on the screen changes anything yet */
+	d->read_only = o->read_only;
 	if (length <= 0 && o->config)
 		length = o->config->options[OPTION_WINDOW].number;
 	if (length > 0 || o->to_us > 0)
@@ -110,13 +111,18 @@ static void render_deck(struct deck *d, const struct console_options *o,
 {
 	struct rule_set *rules = rule_set_new(o->config);
 	struct load_item items[DECK_PANELS_MAX];
-	struct frame_options frame = {.wall_us = clock_wall_us(), .mono_us = clock_mono_us(),
-	                              .sources = -1};
+	struct frame_options frame = {.wall_us = clock_wall_us(), .mono_us = clock_mono_us()};
 	char keys[256];
 	size_t count;
 
 	d->columns_hint = layout_chart_columns(layout);
 	count = layout_items(d, layout, items);
+	if (o->socket_path) {
+		struct control_client *client = control_client_new(o->socket_path);
+
+		collector_ask(client, &d->collector);
+		control_client_free(&client);
+	}
 	for (size_t i = 0; i < count; i++)
 		load_into(d, reader, &items[i], rules, frame.wall_us);
 	frame.keys = actions_key_line(NULL, d, s->width - 2, keys, sizeof keys);
