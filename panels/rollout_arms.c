@@ -156,6 +156,7 @@ static void count_arms(const struct figures_result *res, const struct rollout_st
 	out->arm_count = rollout->arm_count;
 	for (size_t k = 0; k < out->arm_count; k++) {
 		figures[k] = figures_of(res, rollout->arms[k].deployment);
+		out->names[k] = rollout->arms[k].deployment;
 		out->told[k] = figures[k] && figures[k]->requests > 0;
 		out->requests[k] = figures[k] ? figures[k]->requests : 0;
 		together += out->requests[k];
@@ -210,7 +211,7 @@ const struct arm_verdict *arm_verdict_of(const struct rollout_arms *arms, const 
 	for (size_t i = 0; live && i < live->guard_count; i++) {
 		const struct rollout_live_guard *g = &live->guards[i];
 
-		if (g->metric != row->metric || (g->arm[0] && strcmp(g->arm, arms->names[arm]) != 0))
+		if (g->metric != row->metric || (g->arm[0] && !str_equal_c(arms->names[arm], g->arm)))
 			continue;
 		*space = (struct arm_verdict){.verdict = g->verdict, .difference = g->difference,
 		                              .samples = g->samples};
@@ -272,8 +273,10 @@ void rollout_gate_words(const struct rollout_arms *arms, const struct rollout_li
 
 			if (!v || v->verdict != AB_FAIL)
 				continue;
-			buf_printf(out, "%s%s%s%s %s", out->len ? ", " : "", arms->arm_count > 2 ? arms->names[k] : "",
-			           arms->arm_count > 2 ? " " : "", row->label, arm_change(row, k, true, change));
+			buf_puts(out, out->len ? ", " : "");
+			if (arms->arm_count > 2)
+				buf_printf(out, "%.*s ", STR_ARG(arms->names[k]));
+			buf_printf(out, "%s %s", row->label, arm_change(row, k, true, change));
 			if (row->guard >= 0)
 				buf_printf(out, " (limit %s)", arm_limit(row, limit));
 			if (v->samples >= 0)

@@ -30,7 +30,7 @@ struct rollout_arms {
 	struct arm_row rows[ARM_ROWS_MAX];
 	size_t row_count;
 	size_t arm_count;
-	const char *names[ROLLOUT_ARMS_MAX];   /* stable first; into the state's or the rule's text */
+	struct str names[ROLLOUT_ARMS_MAX];   /* stable first; borrowed from the rollout's state */
 	int64_t requests[ROLLOUT_ARMS_MAX];
 	bool told[ROLLOUT_ARMS_MAX];           /* some request in the window names the arm */
 	int64_t unmarked;                      /* requests of the service that name no deployment */

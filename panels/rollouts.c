@@ -1,59 +1,87 @@
-/* Rollouts as their targets report them. Three shares stand side by side: what is wanted, what the
- * target says, and what arrives, counted from requests. Figures on an arm are that arm's alone. */
+/* The list of rollouts, those that fail first, and the one under the cursor drawn whole. Three shares
+ * stand side by side: what is wanted, what the target says, and what arrives, counted from requests. */
+#include "panels/rollouts.h"
+
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
+#include "panels/rollout_arms.h"
+#include "panels/rollout_page.h"
 #include "ui/bars.h"
 
-#define PAGE_ROLLOUTS 8
+#define ROLLOUTS_MAX 16
+#define LIST_ROWS_MAX 5
 
+struct one {
+	const struct rollout_row *row;
+	struct rollout_arms arms;
+	const struct rule_rollout *rule;  /* NULL: our config does not name it */
+	struct rollout_result history;    /* page */
+	bool has_arms;
+};
 struct rollouts {
 	struct rollout_result rollouts;
-	struct figures_result arms[PAGE_ROLLOUTS];    /* page: by deployment, of the rollout's service */
-	struct rollout_result history[PAGE_ROLLOUTS]; /* page */
-	double seconds;
+	struct rule_set *rules;           /* our own copy */
+	struct one ones[ROLLOUTS_MAX];    /* worst first */
+	size_t count;
 };
 
-static void filter_by(struct view *v, enum dim dim, struct str value)
-{
-	struct filter *f;
+/* ── loading ───────────────────────────────────────────────────────────────────────────────── */
 
-	if (value.len == 0 || v->filter_count == VIEW_FILTERS_MAX)
-		return;
-	f = &v->filters[v->filter_count++];
-	f->dim = dim;
-	f->inverted = false;
-	snprintf(f->value, sizeof f->value, "%.*s", STR_ARG(value));
+static int load_one(const struct panel_query *query, struct one *one, struct err *err)
+{
+	const struct rollout_state *state = &one->row->state;
+
+	if (query->form == PANEL_TILE && (!one->rule || one->rule->guardrail_count == 0))
+		return 0;
+	if (rollout_arms_load(query, state, one->rule, &one->arms, err) != 0)
+		return -1;
+	one->has_arms = true;
+	if (query->form == PANEL_TILE)
+		return 0;
+	return query_rollout_history(query->reader, state->name, query->view.from_us, query->view.to_us,
+	                             &one->history, err);
 }
 
-static int load_arms(const struct panel_query *query, struct rollouts *r, size_t i, struct err *err)
+static int badness(const struct one *one)
 {
-	const struct rollout_state *state = &r->rollouts.rows[i].state;
-	struct panel_query one = *query;
+	return one->has_arms && rollout_gate(&one->arms, NULL) == AB_FAIL;
+}
 
-	filter_by(&one.view, DIM_SERVICE, state->service);
-	filter_by(&one.view, DIM_ENVIRONMENT, state->environment);
-	if (fleet_groups(&r->arms[i], &one, DIM_DEPLOYMENT, NEED_LATENCY, err) != 0)
-		return -1;
-	return query_rollout_history(query->reader, state->name, query->view.from_us,
-	                             query->view.to_us, &r->history[i], err);
+/* Stable: among equals the store's order. */
+static void order_worst_first(struct rollouts *r)
+{
+	for (size_t i = 1; i < r->count; i++) {
+		for (size_t k = i; k > 0 && badness(&r->ones[k]) > badness(&r->ones[k - 1]); k--) {
+			struct one swapped = r->ones[k];
+
+			r->ones[k] = r->ones[k - 1];
+			r->ones[k - 1] = swapped;
+		}
+	}
 }
 
 static int rollouts_load(const struct panel_query *query, void *state, struct err *err)
 {
 	struct rollouts *r = state;
 
+	r->rules = rule_set_copy(query->rules);
 	if (query_rollouts(query->reader, &query->view, &r->rollouts, err) != 0)
 		return -1;
-	r->seconds = query_seconds(query);
-	for (size_t i = 0; query->form == PANEL_PAGE && i < r->rollouts.row_count && i < PAGE_ROLLOUTS; i++) {
-		if (load_arms(query, r, i, err) != 0)
+	for (size_t i = 0; i < r->rollouts.row_count && i < ROLLOUTS_MAX; i++) {
+		struct one *one = &r->ones[r->count++];
+
+		one->row = &r->rollouts.rows[i];
+		one->rule = rule_rollout_find(r->rules, one->row->state.name);
+		if (load_one(query, one, err) != 0)
 			return -1;
 	}
+	order_worst_first(r);
 	return 0;
 }
 
@@ -61,203 +89,242 @@ static void rollouts_fini(void *state)
 {
 	struct rollouts *r = state;
 
+	for (size_t i = 0; i < r->count; i++)
+		rollout_result_fini(&r->ones[i].history);
 	rollout_result_fini(&r->rollouts);
-	for (int i = 0; i < PAGE_ROLLOUTS; i++) {
-		figures_result_fini(&r->arms[i]);
-		rollout_result_fini(&r->history[i]);
-	}
+	free(r->rules);
 }
 
-static const struct rollout_arm *newest_arm(const struct rollout_state *r)
+static struct rollout_sheet sheet_of(const struct one *one, const struct panel_frame *frame)
 {
-	const struct rollout_arm *arm = NULL;
+	return (struct rollout_sheet){
+		.row = one->row, .arms = &one->arms, .history = &one->history, .rule = one->rule,
+		.live = rollout_live_find(frame->board, one->row->state.name),
+	};
+}
 
-	for (uint32_t i = 0; i < r->arm_count; i++) {
-		if (!arm || str_equal_c(r->arms[i].role, "candidate"))
-			arm = &r->arms[i];
+static enum ab_verdict gate_of(const struct one *one, const struct rollout_live *live)
+{
+	return one->has_arms ? rollout_gate(&one->arms, live) : AB_UNKNOWN;
+}
+
+/* ── the tile ──────────────────────────────────────────────────────────────────────────────── */
+
+static size_t newest_arm(const struct rollout_state *r)
+{
+	size_t arm = 0;
+
+	for (size_t i = 0; i < r->arm_count; i++) {
+		if (str_equal_c(r->arms[i].role, "candidate"))
+			arm = i;
 	}
 	return arm;
 }
 
-static style phase_style(struct str phase)
+/* "checkout-assistant v43 ██████▒▒▒▒▒▒▒ 25% ▲ FAIL" */
+static void draw_line(const struct one *one, const struct panel_frame *frame, struct surface *s, int y)
 {
-	if (str_equal_c(phase, "degraded"))
-		return ROLE_CRITICAL | STYLE_BOLD;
-	return str_equal_c(phase, "healthy") ? ROLE_OK : ROLE_ACCENT;
-}
-
-static void percent_text(double percent, bool ascii, char out[FIGURE_TEXT_BYTES])
-{
-	if (isnan(percent))
-		snprintf(out, FIGURE_TEXT_BYTES, "%s", ascii ? "-" : "–");
-	else
-		snprintf(out, FIGURE_TEXT_BYTES, "%.0f%%", percent);
-}
-
-/* "checkout-assistant v43 ██████▒▒▒▒▒▒▒ 25% progressing" */
-static void draw_line(const struct rollout_row *row, const struct panel_frame *frame,
-                      struct surface *s, int y)
-{
-	const struct rollout_arm *arm = newest_arm(&row->state);
+	const struct rollout_state *state = &one->row->state;
+	struct rollout_sheet sheet = sheet_of(one, frame);
+	size_t arm = newest_arm(state);
 	int name = s->width >= 56 ? 18 : 10, phase = s->width >= 50 ? 12 : 0;
 	int bar = s->width - name - 9 - 6 - phase;
+	bool failing = gate_of(one, sheet.live) == AB_FAIL;
 	char text[FIGURE_TEXT_BYTES];
 	double percent;
 	int x = 1;
 
-	surface_outside(s, x, y, name, ROLE_TEXT, row->state.name);
+	surface_outside(s, x, y, name, ROLE_TEXT, state->name);
 	x += name + 1;
-	if (!arm)
+	if (state->arm_count == 0)
 		return;
-	percent = isnan(arm->actual_percent) ? arm->desired_percent : arm->actual_percent;
-	surface_outside(s, x, y, 6, ROLE_ACCENT, arm->deployment);
+	percent = rollout_share(&sheet, arm);
+	surface_outside(s, x, y, 6, ROLE_ACCENT, state->arms[arm].deployment);
 	x += 7;
 	if (bar > 3) {
 		rollout_draw(s, x, y, bar, frame->stale ? ROLE_STALE : ROLE_SERIES4, percent / 100);
 		x += bar;
 	}
-	percent_text(percent, s->ascii, text);
-	draw_right(s, x, y, 5, ROLE_TEXT, text);
-	if (phase)
-		surface_outside(s, x + 6, y, phase - 1, phase_style(row->state.phase), row->state.phase);
-}
-
-static const struct figures *arm_figures(const struct figures_result *res, struct str deployment)
-{
-	for (size_t i = 0; i < res->group_count; i++) {
-		if (str_equal_c(deployment, res->groups[i].key[0]))
-			return &res->groups[i].total;
+	draw_right(s, x, y, 5, ROLE_TEXT, rollout_percent(percent, s->ascii, text));
+	if (failing && phase) {
+		surface_put(s, x + 6, y, state_mark(STATE_CRITICAL, s->ascii), state_style(STATE_CRITICAL));
+		surface_text(s, x + 8, y, state_style(STATE_CRITICAL), "FAIL");
+	} else if (phase) {
+		surface_outside(s, x + 6, y, phase - 1, rollout_phase_style(state->phase), state->phase);
 	}
-	return NULL;
 }
 
-static const struct sheet_column arm_columns[] = {
-	{"arm", "ARM", 7, true, 0, false},            {"role", "ROLE", 9, true, 1, false},
-	{"desired_percent", "want", 5, false, 0, false}, {"actual_percent", "is", 5, false, 0, false},
-	{"arriving_percent", "arrives", 7, false, 0, false}, {"requests", "n", 6, false, 1, false},
-	{"latency_p95_s", "p95", 6, false, 0, false}, {"error_rate", "err%", 5, false, 0, false},
-	{"cost_usd_per_1k", "$/1k", 6, false, 0, false}, {"flags_per_1k", "flg/1k", 6, false, 2, false},
-	{"negative_per_100", "-/100", 5, false, 2, false},
+static void draw_tile(const struct rollouts *r, const struct panel_frame *frame, struct surface *s)
+{
+	for (size_t i = 0; i < r->count && (int)i + 1 < s->height; i++)
+		draw_line(&r->ones[i], frame, s, (int)i + 1);
+}
+
+/* ── the page ──────────────────────────────────────────────────────────────────────────────── */
+
+static const struct sheet_column columns[] = {
+	{"rollout", "ROLLOUT", 18, true, 0, false},      {"phase", "PHASE", 11, true, 2, false},
+	{"candidate", "CANDIDATE", 9, true, 1, false},   {"desired_percent", "want", 5, false, 0, false},
+	{"actual_percent", "is", 5, false, 0, false},    {"arriving_percent", "arrives", 7, false, 0, false},
+	{"gate", "GATE", 12, true, 0, false},
 };
-#define ARM_COLUMNS ((int)(sizeof arm_columns / sizeof *arm_columns))
+#define COLUMNS ((int)(sizeof columns / sizeof *columns))
 
 static void set_percent(struct sheet *out, struct sheet_row *row, int column, double percent)
 {
 	char text[FIGURE_TEXT_BYTES];
 
-	percent_text(percent, false, text);
+	rollout_percent(percent, false, text);
 	sheet_set_value(out, row, column, isnan(percent) ? value_unknown() : value_ok(percent), text);
 }
 
-static void add_arm(const struct rollouts *r, size_t i, uint32_t k, struct sheet *out)
+static void add_rollout(const struct one *one, const struct panel_frame *frame, struct sheet *out)
 {
-	static const enum metric arm_metrics[] = {METRIC_LATENCY_P95, METRIC_ERROR_RATE,
-	                                          METRIC_COST_PER_1K, METRIC_FLAGS_PER_1K,
-	                                          METRIC_NEGATIVE_PER_100};
-	const struct rollout_row *rollout = &r->rollouts.rows[i];
-	const struct rollout_arm *arm = &rollout->state.arms[k];
-	const struct figures *f = arm_figures(&r->arms[i], arm->deployment);
-	struct value n = f ? value_ok((double)f->requests) : value_unknown();
-	struct sheet_row *row = sheet_add(out, arm->deployment);
-	char text[FIGURE_TEXT_BYTES];
+	const struct rollout_state *state = &one->row->state;
+	const struct rollout_live *live = rollout_live_find(frame->board, state->name);
+	struct sheet_row *row = sheet_add(out, state->name);
+	enum ab_verdict gate = gate_of(one, live);
+	size_t arm = newest_arm(state);
 
-	sheet_set_text(out, row, 0, arm->deployment);
-	sheet_set_text(out, row, 1, arm->role);
-	set_percent(out, row, 2, arm->desired_percent);
-	set_percent(out, row, 3, arm->actual_percent);
-	set_percent(out, row, 4, rollout->arriving_percent[k]);
-	sheet_set_value(out, row, 5, n, figure_format_bare(UNIT_COUNT, n, false, text));
-	for (int m = 0; m < 5; m++) {
-		struct value v = f ? metric_value(arm_metrics[m], f, r->seconds) : value_unknown();
-
-		sheet_set_value(out, row, 6 + m, v,
-		                figure_format_bare(metrics[arm_metrics[m]].unit, v, false, text));
-	}
+	row->state = gate == AB_FAIL ? ROW_CRITICAL : live && live->drift ? ROW_WARNING : gate == AB_PASS ? ROW_OK : ROW_PLAIN;
+	sheet_set_text(out, row, 0, state->name);
+	sheet_set_text(out, row, 1, live && live->phase[0] ? str_of(live->phase) : state->phase);
+	sheet_set_text(out, row, 6, live && live->drift ? STR_LIT("DRIFT") : str_of(rollout_verdict_word(gate)));
+	if (gate == AB_FAIL)
+		row->cells[6].style = state_style(STATE_CRITICAL);
+	if (state->arm_count == 0)
+		return;
+	sheet_set_text(out, row, 2, state->arms[arm].deployment);
+	set_percent(out, row, 3, state->arms[arm].desired_percent);
+	set_percent(out, row, 4, state->arms[arm].actual_percent);
+	set_percent(out, row, 5, one->row->arriving_percent[arm]);
 }
 
 static void rollouts_rows(const void *state, const struct panel_frame *frame, struct sheet *out)
 {
 	const struct rollouts *r = state;
 
-	(void)frame;
-	sheet_set_columns(out, arm_columns, ARM_COLUMNS);
-	for (size_t i = 0; i < r->rollouts.row_count && i < PAGE_ROLLOUTS; i++) {
-		for (uint32_t k = 0; k < r->rollouts.rows[i].state.arm_count; k++)
-			add_arm(r, i, k, out);
-	}
+	sheet_set_columns(out, columns, COLUMNS);
+	out->marked = true;
+	for (size_t i = 0; i < r->count; i++)
+		add_rollout(&r->ones[i], frame, out);
 }
 
-static int draw_arms(const struct rollouts *r, size_t i, const struct panel_frame *frame,
-                     struct surface *s, int y)
+/* The rows as shown, and the rollout under the cursor (NULL when no row is left). */
+static const struct one *chosen(const struct rollouts *r, const struct panel_frame *frame, struct sheet *sheet)
 {
-	const struct rollout_state *state = &r->rollouts.rows[i].state;
+	struct table_state look = {.sort_column = -1};
+	struct table table;
+
+	rollouts_rows(r, frame, sheet);
+	if (frame->ui)
+		look = frame->ui->table;
+	sheet_arrange(sheet, frame->find, look.sort_column, look.sort_ascending);
+	if (sheet->row_count == 0)
+		return NULL;
+	table = sheet_table(sheet);
+	table_settle(&table, &look, sheet->row_count);
+	for (size_t i = 0; i < r->count; i++) {
+		if (str_equal(r->ones[i].row->state.name, sheet->rows[look.cursor_row].key))
+			return &r->ones[i];
+	}
+	return NULL;
+}
+
+static void draw_page(const struct rollouts *r, const struct panel_frame *frame, struct surface *s)
+{
 	struct sheet sheet = {0};
-	struct surface table = surface_part(s, (struct rect){0, y, s->width, s->height - y});
+	const struct one *one = chosen(r, frame, &sheet);
+	int y = 1, rows = (int)sheet.row_count < LIST_ROWS_MAX ? (int)sheet.row_count : LIST_ROWS_MAX;
 
-	sheet_set_columns(&sheet, arm_columns, ARM_COLUMNS);
-	for (uint32_t k = 0; k < state->arm_count; k++)
-		add_arm(r, i, k, &sheet);
-	y += 1 + sheet_draw(&sheet, NULL, false, frame->stale, &table);
-	sheet_fini(&sheet);
-	return y;
-}
+	if (r->count > 1 && s->height >= 12) {
+		struct surface list = surface_part(s, (struct rect){0, y, s->width, rows + 1});
 
-/* "13:12:04 degraded  v42 75% v43 25%  why" , newest first. */
-static int draw_history(const struct rollout_result *history, const struct panel_frame *frame,
-                        struct surface *s, int y, int rows)
-{
-	for (size_t i = history->row_count; i-- > 0 && rows > 0 && y < s->height; rows--, y++) {
-		const struct rollout_state *h = &history->rows[i].state;
-		char clock[TIME_TEXT_BYTES], percent[FIGURE_TEXT_BYTES];
-		int x = 1;
+		sheet_draw(&sheet, frame->ui ? &frame->ui->table : NULL, frame->focused, frame->stale, &list);
+		y += rows + 1;
+		if (one) {
+			char title[ROLLOUT_NAME_BYTES + 32];
 
-		x += surface_text(s, x, y, ROLE_MUTED, time_format_clock(h->time_us, frame->tz, clock)) + 1;
-		x += surface_outside(s, x, y, 12, phase_style(h->phase), h->phase) + 1;
-		for (uint32_t k = 0; k < h->arm_count; k++) {
-			x += surface_outside(s, x, y, 10, ROLE_ACCENT, h->arms[k].deployment);
-			percent_text(h->arms[k].desired_percent, s->ascii, percent);
-			x += surface_printf(s, x, y, ROLE_TEXT, " %s ", percent);
+			snprintf(title, sizeof title, "%.*s %.*s", STR_ARG(one->row->state.name),
+			         STR_ARG(one->row->state.environment));
+			surface_rule(s, y++, ROLE_BORDER, title, "");
 		}
-		surface_outside(s, x, y, s->width - x - 1, ROLE_MUTED, h->reason);
 	}
-	return y;
-}
+	if (one) {
+		struct rollout_sheet detail = sheet_of(one, frame);
 
-static int draw_rollout(const struct rollouts *r, size_t i, const struct panel_frame *frame,
-                        struct surface *s, int y)
-{
-	const struct rollout_row *row = &r->rollouts.rows[i];
-
-	draw_line(row, frame, s, y++);
-	if (row->state.reason.len > 0 && y < s->height)
-		surface_outside(s, 3, y++, s->width - 4, ROLE_MUTED, row->state.reason);
-	if (i < PAGE_ROLLOUTS && y + 2 < s->height)
-		y = draw_arms(r, i, frame, s, y);
-	if (i < PAGE_ROLLOUTS && r->history[i].row_count > 0 && y + 2 < s->height) {
-		surface_rule(s, y, ROLE_BORDER, "history", "");
-		y = draw_history(&r->history[i], frame, s, y + 1, r->rollouts.row_count > 2 ? 3 : 8);
+		rollout_page_draw(&detail, frame, s, y);
+	} else if (r->count > 0) {
+		surface_text(s, 1, y, ROLE_MUTED, "no rollout matches the filter");
 	}
-	return y + 1;
+	sheet_fini(&sheet);
 }
 
 static void rollouts_draw(const void *state, const struct panel_frame *frame, struct surface *s)
 {
 	const struct rollouts *r = state;
 	char title[48];
-	int y = 1;
 
 	snprintf(title, sizeof title, "rollouts %zu", r->rollouts.row_count);
 	draw_head(s, frame, title,
-	          frame->form == PANEL_PAGE ? "want, is (as the target says), arrives (as requests tell)"
+	          frame->form == PANEL_PAGE ? "R roll back  > step  < back  H hold  F promote  A re-apply"
 	                                    : "candidate's share");
-	if (r->rollouts.row_count == 0)
-		surface_text(s, 1, y, ROLE_MUTED, "no rollout reported");
-	for (size_t i = 0; i < r->rollouts.row_count && y < s->height; i++) {
-		if (frame->form == PANEL_PAGE)
-			y = draw_rollout(r, i, frame, s, y);
-		else
-			draw_line(&r->rollouts.rows[i], frame, s, y++);
+	if (r->count == 0)
+		surface_text(s, 1, 1, ROLE_MUTED, "no rollout reported");
+	else if (frame->form == PANEL_PAGE)
+		draw_page(r, frame, s);
+	else
+		draw_tile(r, frame, s);
+}
+
+/* ── what a dialog is bound to ─────────────────────────────────────────────────────────────── */
+
+/* "p95 4.20s against 1.31s, +221% (limit +20%): FAIL n 1.6k" */
+static void add_evidence(const struct one *one, const struct rollout_live *live, const struct arm_row *row,
+                         size_t arm, struct rollout_pick *out)
+{
+	struct arm_verdict space;
+	const struct arm_verdict *v = arm_verdict_of(&one->arms, row, arm, live, &space);
+	char stable[FIGURE_TEXT_BYTES], candidate[FIGURE_TEXT_BYTES], change[FIGURE_TEXT_BYTES], limit[FIGURE_TEXT_BYTES];
+	char n[FIGURE_TEXT_BYTES];
+
+	if (!v || out->evidence_count == PICK_LINES_MAX)
+		return;
+	snprintf(out->evidence[out->evidence_count++], sizeof out->evidence[0], "%-12s %s %s %s against %s, %s%s%s n %s",
+	         rollout_verdict_word(v->verdict), row->label, out->arms[arm],
+	         figure_format(row->unit, row->values[arm], false, candidate),
+	         figure_format(row->unit, row->values[0], false, stable), arm_change(row, arm, false, change),
+	         row->guard >= 0 ? ", limit " : "", row->guard >= 0 ? arm_limit(row, limit) : "",
+	         v->samples >= 0 ? count_format((double)v->samples, n) : "–");
+}
+
+bool rollouts_pick(const void *state, const struct panel_frame *frame, struct rollout_pick *out)
+{
+	struct sheet sheet = {0};
+	const struct one *one = chosen(state, frame, &sheet);
+	const struct rollout_live *live;
+	struct buf reason = {0};
+
+	memset(out, 0, sizeof *out);
+	sheet_fini(&sheet);
+	if (!one)
+		return false;
+	live = rollout_live_find(frame->board, one->row->state.name);
+	snprintf(out->name, sizeof out->name, "%.*s", STR_ARG(one->row->state.name));
+	snprintf(out->service, sizeof out->service, "%.*s", STR_ARG(one->row->state.service));
+	snprintf(out->environment, sizeof out->environment, "%.*s", STR_ARG(one->row->state.environment));
+	out->arm_count = one->row->state.arm_count;
+	out->held = live && live->held;
+	for (size_t k = 0; k < out->arm_count; k++)
+		snprintf(out->arms[k], sizeof out->arms[k], "%.*s", STR_ARG(one->row->state.arms[k].deployment));
+	for (size_t i = 0; i < one->arms.row_count; i++) {
+		for (size_t k = 1; k < out->arm_count; k++)
+			add_evidence(one, live, &one->arms.rows[i], k, out);
 	}
+	rollout_gate_words(&one->arms, live, &reason);
+	snprintf(out->reason, sizeof out->reason, "%.*s", STR_ARG(buf_str(&reason)));
+	buf_fini(&reason);
+	return true;
 }
 
 const struct panel rollouts_panel = {
@@ -265,7 +332,10 @@ const struct panel rollouts_panel = {
 	.title = "rollouts",
 	.help = "Each rollout with its arms: the share that is wanted, the share its target reports, and the "
 	        "share of requests that arrives in the window. They differ while a change is on its way, and "
-	        "when somebody else turned a knob. Latency, errors, cost, flags and mood are each arm's own.",
+	        "when somebody else turned a knob. Below, the arms side by side: each figure, its difference "
+	        "to the stable arm, what the guardrail allows, and a verdict with the number of values behind "
+	        "it. INCONCLUSIVE means that chance is not ruled out yet; UNKNOWN that an arm cannot be told "
+	        "apart. R rolls back, > and < step, H holds and resumes, F promotes fully, A re-applies.",
 	.page = '4',
 	.pace_us = 2 * US_PER_S,
 	.state_size = sizeof(struct rollouts),
