@@ -111,7 +111,7 @@ static int count_raw(struct check *c, int64_t hour_us, struct err *err)
 		if (!series_known(c, series))
 			find(c, "request %llx: its series %u does not exist", (long long)id, series);
 		else
-			rollup_add(delta_leaf(&c->delta, series, p.end_us, c->r->floor_us[TIER_10S]), &p, 1);
+			delta_add(&c->delta, series, &p, 1, c->r->floor_us[TIER_10S]);
 	}
 	return got;
 }
@@ -128,8 +128,8 @@ static int count_feedback(struct check *c, int64_t hour_us, struct err *err)
 
 		if (!series_known(c, series))
 			continue;
-		struct figures *f = &delta_leaf(&c->delta, series, sqlite3_column_int64(c->feedback, 1),
-		                                c->r->floor_us[TIER_10S])->figures;
+		struct figures *f = delta_counts(&c->delta, series, sqlite3_column_int64(c->feedback, 1),
+		                                 c->r->floor_us[TIER_10S]);
 		f->feedback++;
 		f->positive += mood == MOOD_POSITIVE;
 		f->neutral += mood == MOOD_NEUTRAL;
@@ -164,19 +164,23 @@ static void say_difference(struct check *c, enum tier t, int64_t key, const stru
 
 static int compare_tier(struct check *c, enum tier t, struct err *err)
 {
-	struct rollup *want;
+	const struct delta_row *row;
 	uint64_t key;
 	size_t at = 0;
 
-	while ((want = intmap_next(&c->delta.rows[t], &at, &key))) {
-		if (!delta_is_stored(&c->r->names, key_series((int64_t)key)) || rollup_is_empty(want))
+	while ((row = intmap_next(&c->delta.rows[t], &at, &key))) {
+		if (!delta_is_stored(&c->r->names, key_series((int64_t)key)) || rollup_is_empty(&row->rollup))
 			continue;
+		struct rollup want = row->rollup;
+		memset(want.figures.sketches, 0, sizeof want.figures.sketches);
+		delta_take_sketches(&c->delta, row, &want.figures);
 		c->expected[t]++;
 		int got = read_stored(c, t, (int64_t)key, err);
+		if (got == 0 || (got > 0 && !rollup_equal(&c->stored, &want)))
+			say_difference(c, t, (int64_t)key, &want, "the raw rows");
+		figures_fini(&want.figures);
 		if (got < 0)
 			return -1;
-		if (!got || !rollup_equal(&c->stored, want))
-			say_difference(c, t, (int64_t)key, want, "the raw rows");
 	}
 	return 0;
 }

@@ -4,43 +4,86 @@
 #include "store/delta.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "store/sql.h"
 
 struct entry {
 	int64_t key;
-	struct rollup *row;
+	struct delta_row *row;
 };
 struct entries {
 	struct entry *items;
 	size_t len, cap;
 };
 
-struct rollup *delta_row(struct delta *d, enum tier t, int64_t key)
+static struct delta_row *get_row(struct delta *d, enum tier t, int64_t key)
 {
-	struct rollup *r = intmap_get(&d->rows[t], (uint64_t)key);
+	struct delta_row *r = intmap_get(&d->rows[t], (uint64_t)key);
 
 	if (r)
 		return r;
-	r = d->spare_count ? d->spare[--d->spare_count] : mem_zalloc(sizeof *r);
+	r = arena_alloc(&d->arena, sizeof *r);
+	memset(r, 0, sizeof *r);
 	intmap_put(&d->rows[t], (uint64_t)key, r);
 	return r;
 }
 
-struct rollup *delta_leaf(struct delta *d, uint32_t series, int64_t time_us, int64_t floor_10s_us)
+static struct delta_row *leaf_row(struct delta *d, uint32_t series, int64_t time_us, int64_t floor_10s_us)
 {
 	enum tier t = time_us >= floor_10s_us ? TIER_10S : TIER_1M;
 	size_t before = d->rows[t].count;
-	struct rollup *r = delta_row(d, t, rollup_key(series, time_us / tier_us[t]));
+	struct delta_row *r = get_row(d, t, rollup_key(series, time_us / tier_us[t]));
 
 	d->leaf_rows += d->rows[t].count - before;
 	return r;
 }
 
+struct figures *delta_counts(struct delta *d, uint32_t series, int64_t time_us, int64_t floor_10s_us)
+{
+	return &leaf_row(d, series, time_us, floor_10s_us)->rollup.figures;
+}
+
+void delta_add(struct delta *d, uint32_t series, const struct packed *p, int sign, int64_t floor_10s_us)
+{
+	struct delta_row *row = leaf_row(d, series, p->end_us, floor_10s_us);
+	int64_t values[SKETCH_COUNT];
+	unsigned known = rollup_values(p, values);
+
+	rollup_add_counts(&row->rollup, p, sign);
+	d->points = mem_grow(d->points, &d->point_cap, d->point_count + 1, sizeof *d->points);
+	struct delta_point *point = &d->points[d->point_count++];
+	point->next = row->points;
+	point->sign = (int16_t)sign;
+	for (int k = 0; k < SKETCH_COUNT; k++)
+		point->cells[k] = known & 1u << k ? (uint16_t)sketch_index(values[k]) : DELTA_NO_CELL;
+	row->points = (uint32_t)d->point_count;
+}
+
+/* Adds a row's cells to the arrays. */
+static void gather(struct delta *d, const struct delta_row *row)
+{
+	for (uint32_t at = row->points; at; at = d->points[at - 1].next) {
+		const struct delta_point *p = &d->points[at - 1];
+
+		for (int k = 0; k < SKETCH_COUNT; k++)
+			dense_add_cell(d->dense, (enum sketch_kind)k, p->cells[k], p->sign);
+	}
+	dense_add_all(d->dense, &row->rollup.figures);
+}
+
+void delta_take_sketches(struct delta *d, const struct delta_row *row, struct figures *into)
+{
+	if (!d->dense)
+		d->dense = dense_new();
+	gather(d, row);
+	dense_take(d->dense, into);
+}
+
 static void collect(const struct delta *d, enum tier t, struct entries *out)
 {
-	struct rollup *r;
+	struct delta_row *r;
 	uint64_t key;
 	size_t at = 0;
 
@@ -58,14 +101,14 @@ static bool premerged_here(enum tier t, enum dim d)
 /* A row and one of those that are to be merged into it. */
 struct link {
 	int64_t into;
-	const struct rollup *from;
+	const struct delta_row *from;
 };
 struct links {
 	struct link *items;
 	size_t len, cap;
 };
 
-static void add_link(struct links *l, int64_t into, const struct rollup *from)
+static void add_link(struct links *l, int64_t into, const struct delta_row *from)
 {
 	if (l->len == l->cap)
 		l->items = mem_grow(l->items, &l->cap, l->len + 1, sizeof *l->items);
@@ -79,25 +122,32 @@ static int by_into(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Merges all that goes into one row at once, through arrays of cells. */
+/* Merges all that goes into one row at once, through arrays of cells. What has one source alone shares
+ * its cells, which do not change any more. */
 static void apply(struct delta *d, enum tier t, struct links *l)
 {
 	if (l->len)
 		qsort(l->items, l->len, sizeof *l->items, by_into);
 	for (size_t i = 0; i < l->len;) {
 		int64_t key = l->items[i].into;
-		struct rollup *row = delta_row(d, t, key);
+		struct delta_row *row = get_row(d, t, key);
+		bool alone = (i + 1 == l->len || l->items[i + 1].into != key) && rollup_is_empty(&row->rollup) && !row->points;
 
-		if (i + 1 == l->len || l->items[i + 1].into != key) {
-			rollup_merge(row, l->items[i++].from);
+		if (alone) {
+			const struct delta_row *from = l->items[i++].from;
+
+			rollup_merge_counts(&row->rollup, &from->rollup);
+			memcpy(row->rollup.figures.sketches, from->rollup.figures.sketches, sizeof from->rollup.figures.sketches);
+			row->points = from->points;
 			continue;
 		}
 		for (; i < l->len && l->items[i].into == key; i++) {
-			rollup_merge_counts(row, l->items[i].from);
-			for (int k = 0; k < SKETCH_COUNT; k++)
-				dense_add(d->dense, (enum sketch_kind)k, &l->items[i].from->figures.sketches[k], 1);
+			rollup_merge_counts(&row->rollup, &l->items[i].from->rollup);
+			gather(d, l->items[i].from);
 		}
-		dense_take(d->dense, &row->figures);
+		gather(d, row);
+		row->points = 0;
+		dense_take_arena(d->dense, &row->rollup.figures, &d->arena);
 	}
 	l->len = 0;
 }
@@ -171,47 +221,29 @@ bool delta_is_stored(const struct names *n, uint32_t series)
 	return s->kind != SERIES_IS_MARGINAL || s->value[s->dim];
 }
 
-#define SPARE_MAX 12000u       /* rollups kept for the next transaction */
-#define SPARE_CELLS_MAX 16u    /* larger ones are given back */
-
-static void put_away(struct delta *d, struct rollup *r)
-{
-	bool large = d->spare_count >= SPARE_MAX;
-
-	for (int k = 0; k < SKETCH_COUNT; k++)
-		large |= r->figures.sketches[k].cap > SPARE_CELLS_MAX;
-	if (large) {
-		rollup_fini(r);
-		free(r);
-		return;
-	}
-	rollup_reset(r);
-	d->spare = mem_grow(d->spare, &d->spare_cap, d->spare_count + 1, sizeof *d->spare);
-	d->spare[d->spare_count++] = r;
-}
-
 void delta_clear(struct delta *d)
 {
 	for (int t = 0; t < TIER_COUNT; t++) {
-		struct rollup *r;
+		struct delta_row *r;
 		size_t at = 0;
 
-		while ((r = intmap_next(&d->rows[t], &at, NULL)))
-			put_away(d, r);
+		while ((r = intmap_next(&d->rows[t], &at, NULL))) {
+			free(r->rollup.errors.items);
+			free(r->rollup.flags.items);
+		}
 		intmap_clear(&d->rows[t]);
 	}
+	arena_reset(&d->arena);
+	d->point_count = 0;
 	d->leaf_rows = 0;
 }
 
 void delta_fini(struct delta *d)
 {
 	delta_clear(d);
-	for (size_t i = 0; i < d->spare_count; i++) {
-		rollup_fini(d->spare[i]);
-		free(d->spare[i]);
-	}
-	free(d->spare);
+	free(d->points);
 	dense_free(&d->dense);
+	arena_fini(&d->arena);
 	for (int t = 0; t < TIER_COUNT; t++)
 		intmap_fini(&d->rows[t]);
 	*d = (struct delta){0};
@@ -251,6 +283,7 @@ void rollup_writer_close(struct rollup_writer *w)
 		sqlite3_finalize(w->remove[t]);
 	}
 	buf_fini(&w->blob);
+	figures_fini(&w->figures);
 	*w = (struct rollup_writer){0};
 }
 
@@ -267,44 +300,56 @@ static int find_next_bucket(struct rollup_writer *w, enum tier t, uint32_t serie
 	return got < 0 ? -1 : 0;
 }
 
-/* Merges the stored row into `r`. 1 when there is one. */
-static int merge_stored(struct rollup_writer *w, enum tier t, int64_t key, struct rollup *r, struct err *err)
+/* Merges the stored row into `r`, its sketches into the arrays. 1 when there is one. */
+static int merge_stored(struct rollup_writer *w, struct dense *dense, enum tier t, int64_t key, struct rollup *r,
+                        struct err *err)
 {
 	sqlite3_stmt *st = w->get[t];
 
 	sqlite3_bind_int64(st, 1, key);
 	int got = sql_step(st, err);
-	if (got > 0 && !rollup_decode_merge(r, key_bucket(key) * tier_us[t],
-	                                    sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0)))
+	if (got > 0 && !dense_decode_merge_all(dense, r, key_bucket(key) * tier_us[t],
+	                                       sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0)))
 		got = err_set(err, "store: %s: row %lld is damaged: run llmdeck doctor --deep", tier_table[t], (long long)key);
 	sqlite3_reset(st);
 	return got;
 }
 
-static int write_row(struct rollup_writer *w, enum tier t, struct names *n, struct entry *e, struct err *err)
+static int put_row(struct rollup_writer *w, enum tier t, int64_t key, const struct rollup *r, bool stored, struct err *err)
+{
+	bool empty = rollup_is_empty(r);
+
+	/* Nothing is taken from a row that retention has removed. */
+	if (!stored && (empty || r->figures.requests < 0 || r->figures.feedback < 0))
+		return 0;
+	sqlite3_stmt *st = empty ? w->remove[t] : stored ? w->update[t] : w->insert[t];
+	sqlite3_bind_int64(st, 1, key);
+	if (!empty) {
+		buf_reset(&w->blob);
+		rollup_encode(r, key_bucket(key) * tier_us[t], &w->blob);
+		sqlite3_bind_blob64(st, 2, w->blob.data, w->blob.len, SQLITE_STATIC);
+	}
+	return sql_run(st, err);
+}
+
+static int write_row(struct rollup_writer *w, struct delta *d, enum tier t, struct names *n, struct entry *e,
+                     struct err *err)
 {
 	uint32_t series = key_series(e->key), bucket = (uint32_t)key_bucket(e->key);
 	struct series *s = &n->series[series];
+	struct rollup *r = &e->row->rollup;
 	int stored = 0;
 
 	if (!s->next_bucket[t] && find_next_bucket(w, t, series, &s->next_bucket[t], err))
 		return -1;
 	if (bucket < s->next_bucket[t])
-		stored = merge_stored(w, t, e->key, e->row, err);
-	if (stored < 0)
-		return -1;
-	bool empty = rollup_is_empty(e->row);
-	/* Nothing is taken from a row that retention has removed. */
-	if (!stored && (empty || e->row->figures.requests < 0 || e->row->figures.feedback < 0))
-		return 0;
-	sqlite3_stmt *st = empty ? w->remove[t] : stored ? w->update[t] : w->insert[t];
-	sqlite3_bind_int64(st, 1, e->key);
-	if (!empty) {
-		buf_reset(&w->blob);
-		rollup_encode(e->row, (int64_t)bucket * tier_us[t], &w->blob);
-		sqlite3_bind_blob64(st, 2, w->blob.data, w->blob.len, SQLITE_STATIC);
+		stored = merge_stored(w, d->dense, t, e->key, r, err);
+	if (stored || e->row->points) {
+		figures_reset(&w->figures);
+		delta_take_sketches(d, e->row, &w->figures);
+		memcpy(r->figures.sketches, w->figures.sketches, sizeof w->figures.sketches);
 	}
-	if (sql_run(st, err))
+	if (stored < 0 || put_row(w, t, e->key, r, stored, err))
 		return -1;
 	if (bucket >= s->next_bucket[t])
 		s->next_bucket[t] = bucket + 1;
@@ -332,7 +377,7 @@ int rollup_writer_flush(struct rollup_writer *w, struct delta *d, struct names *
 			qsort(e.items, e.len, sizeof *e.items, by_key);
 		for (size_t i = 0; i < e.len && !failed; i++)
 			if (delta_is_stored(n, key_series(e.items[i].key)))
-				failed = write_row(w, (enum tier)t, n, &e.items[i], err);
+				failed = write_row(w, d, (enum tier)t, n, &e.items[i], err);
 	}
 	free(e.items);
 	delta_clear(d);

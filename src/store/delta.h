@@ -11,18 +11,35 @@
 #include "store/names.h"
 #include "store/rollup.h"
 
-struct delta {
-	struct intmap rows[TIER_COUNT]; /* rollup_key -> struct rollup, owned */
-	struct rollup **spare;          /* emptied ones, kept for their memory */
-	size_t spare_count, spare_cap;
-	size_t leaf_rows;
-	struct dense *dense; /* scratch of the propagation */
+/* A request's cells, one of a list. */
+struct delta_point {
+	uint32_t next;                /* 1 + index in the array of points; 0 = the last */
+	int16_t sign;
+	uint16_t cells[SKETCH_COUNT]; /* DELTA_NO_CELL: the value is not known */
+};
+#define DELTA_NO_CELL UINT16_MAX
+
+/* A row's figures; its sketches are those in the rollup, whose cells lie in the delta's arena, and the points. */
+struct delta_row {
+	struct rollup rollup;
+	uint32_t points; /* 1 + index of the first; 0 = none */
 };
 
-/* The leaf's rollup for an event at time_us; `floor_10s_us`: older events have no 10 s bucket. */
-struct rollup *delta_leaf(struct delta *d, uint32_t series, int64_t time_us, int64_t floor_10s_us);
-/* The row of a key, made when new. */
-struct rollup *delta_row(struct delta *d, enum tier t, int64_t key);
+struct delta {
+	struct intmap rows[TIER_COUNT]; /* rollup_key -> struct delta_row, in the arena */
+	struct arena arena;
+	struct delta_point *points;
+	size_t point_count, point_cap;
+	size_t leaf_rows;
+	struct dense *dense; /* scratch */
+};
+
+/* Adds a request to its leaf `sign` times; `floor_10s_us`: older events have no 10 s bucket. */
+void delta_add(struct delta *d, uint32_t series, const struct packed *p, int sign, int64_t floor_10s_us);
+/* The leaf's counts for an event at time_us, as for feedback. */
+struct figures *delta_counts(struct delta *d, uint32_t series, int64_t time_us, int64_t floor_10s_us);
+/* Moves all cells of a row into the sketches of `into`. */
+void delta_take_sketches(struct delta *d, const struct delta_row *row, struct figures *into);
 /* Fills the pre-merged series and the coarser tiers from the leaves. Once per filling. */
 void delta_propagate(struct delta *d, const struct names *n);
 void delta_clear(struct delta *d); /* keeps memory */
@@ -36,6 +53,7 @@ struct rollup_writer {
 	sqlite3 *db;
 	sqlite3_stmt *newest[TIER_COUNT], *get[TIER_COUNT], *insert[TIER_COUNT], *update[TIER_COUNT], *remove[TIER_COUNT];
 	struct buf blob;
+	struct figures figures; /* scratch: sketches */
 };
 int rollup_writer_open(struct rollup_writer *w, sqlite3 *db, struct err *err);
 void rollup_writer_close(struct rollup_writer *w);

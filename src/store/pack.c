@@ -33,7 +33,7 @@ enum {
 	BIT_ATTEMPT = 1u << 23,
 	BIT_PARENT = 1u << 25,
 	BIT_HTTP_200 = 1u << 11,
-	BIT_ERRORS_UNSEEN = 1u << 26,
+	BIT_ERRORS_UNSEEN = 1u << 27,
 	BIT_LATER = 1u << 24, /* the id's time is later than end_us by so many microseconds */
 };
 

@@ -1,8 +1,6 @@
 /* Blob: varint of presence bits (xor'ed with the usual ones, so that a usual row spends one byte
  * on them), the present counters as signed varints, first and last end as offsets, tallies, then
- * the present sketches last, so that a reader of counts never steps over cells. A sketch is its
- * number of cells and for each the distance to the one before, doubled, plus one when a count
- * other than 1 follows: the many cells of small groups take one byte. */
+ * the present sketches last (cells.c), so that a reader of counts never steps over cells. */
 #include "store/rollup.h"
 
 #include <stddef.h>
@@ -39,6 +37,7 @@ static const size_t counters[] = {
 #define BIT_ERRORS (1u << 7)
 #define BIT_FLAGS (1u << 8)
 #define BIT_SKETCH(k) (1u << (9 + (k)))
+#define SKETCHES_OF(bits) ((bits) >> 9 & ALL_SKETCHES)
 #define BITS_USUAL \
 	(BIT_TIMES | BIT_SKETCH(0) | BIT_SKETCH(1) | BIT_SKETCH(2) | BIT_SKETCH(3) | BIT_SKETCH(4) | \
 	 COUNTER_BIT(13) | COUNTER_BIT(14) | COUNTER_BIT(15) | COUNTER_BIT(16) | COUNTER_BIT(17) | COUNTER_BIT(18))
@@ -71,13 +70,7 @@ void tally_add(struct tally *t, uint32_t name, int64_t count, int64_t blocked)
 	t->len++;
 }
 
-static void add_known(struct figures *f, enum sketch_kind kind, int64_t value, int sign)
-{
-	if (value >= 0)
-		sketch_add(&f->sketches[kind], value, sign);
-}
-
-void rollup_add(struct rollup *r, const struct packed *p, int sign)
+void rollup_add_counts(struct rollup *r, const struct packed *p, int sign)
 {
 	struct figures *f = &r->figures;
 	int64_t n = sign;
@@ -94,7 +87,6 @@ void rollup_add(struct rollup *r, const struct packed *p, int sign)
 	} else {
 		f->reported_cost += p->cost_source == COST_REPORTED ? n : 0;
 		f->cost_nusd += n * p->cost_nusd;
-		sketch_add(&f->sketches[SKETCH_COST_NUSD], p->cost_nusd, n);
 	}
 	f->input_tokens += p->input_tokens >= 0 ? n * p->input_tokens : 0;
 	f->output_tokens += p->output_tokens >= 0 ? n * p->output_tokens : 0;
@@ -102,10 +94,6 @@ void rollup_add(struct rollup *r, const struct packed *p, int sign)
 	f->cached_known += p->cached_tokens >= 0 ? n : 0;
 	f->cache_write_tokens += p->cache_write_tokens >= 0 ? n * p->cache_write_tokens : 0;
 	f->reasoning_tokens += p->reasoning_tokens >= 0 ? n * p->reasoning_tokens : 0;
-	add_known(f, SKETCH_LATENCY_US, p->latency_us, sign);
-	add_known(f, SKETCH_TTFT_US, p->ttft_us, sign);
-	add_known(f, SKETCH_INPUT_TOKENS, p->input_tokens, sign);
-	add_known(f, SKETCH_OUTPUT_TOKENS, p->output_tokens, sign);
 	f->flags += n * (int64_t)p->flag_count;
 	f->flagged_requests += p->flag_count ? n : 0;
 	for (uint32_t i = 0; i < p->flag_count; i++) {
@@ -118,6 +106,22 @@ void rollup_add(struct rollup *r, const struct packed *p, int sign)
 		f->first_us = f->first_us && f->first_us < p->end_us ? f->first_us : p->end_us;
 		f->last_us = f->last_us > p->end_us ? f->last_us : p->end_us;
 	}
+}
+
+unsigned rollup_values(const struct packed *p, int64_t values[SKETCH_COUNT])
+{
+	unsigned known = 0;
+
+	values[SKETCH_LATENCY_US] = p->latency_us;
+	values[SKETCH_TTFT_US] = p->ttft_us;
+	values[SKETCH_INPUT_TOKENS] = p->input_tokens;
+	values[SKETCH_OUTPUT_TOKENS] = p->output_tokens;
+	values[SKETCH_COST_NUSD] = p->cost_nusd;
+	for (int k = 0; k < SKETCH_COUNT; k++)
+		known |= values[k] >= 0 ? 1u << k : 0;
+	if (p->cost_source == COST_UNPRICED)
+		return known & ~(1u << SKETCH_COST_NUSD);
+	return known | 1u << SKETCH_COST_NUSD;
 }
 
 void rollup_merge_counts(struct rollup *into, const struct rollup *from)
@@ -220,22 +224,6 @@ static inline uint64_t zigzag(int64_t v) { return ((uint64_t)v << 1) ^ (uint64_t
 
 static inline int64_t unzigzag(uint64_t v) { return (int64_t)(v >> 1) ^ -(int64_t)(v & 1); }
 
-static uint8_t *put_sketch(uint8_t *at, const struct sketch *s)
-{
-	uint32_t last = 0;
-
-	at = put(at, s->len);
-	for (uint32_t i = 0; i < s->len; i++) {
-		const struct sketch_cell *c = &s->cells[i];
-
-		at = put(at, (uint64_t)(c->index - last) << 1 | (c->count != 1));
-		if (c->count != 1)
-			at = put(at, zigzag(c->count));
-		last = c->index;
-	}
-	return at;
-}
-
 static uint8_t *put_tally(uint8_t *at, const struct tally *t, bool blocked)
 {
 	at = put(at, t->len);
@@ -251,15 +239,13 @@ static uint8_t *put_tally(uint8_t *at, const struct tally *t, bool blocked)
 void rollup_encode(const struct rollup *r, int64_t bucket_us, struct buf *out)
 {
 	const struct figures *f = &r->figures;
-	size_t room = 512 + 30 * (r->errors.len + r->flags.len);
+	size_t room = 512 + 30 * (r->errors.len + r->flags.len) + cells_room(f);
 	uint32_t bits = 0;
 
 	for (size_t i = 0; i < COUNTERS; i++)
 		bits |= *counter(f, i) ? COUNTER_BIT(i) : 0;
-	for (int k = 0; k < SKETCH_COUNT; k++) {
+	for (int k = 0; k < SKETCH_COUNT; k++)
 		bits |= f->sketches[k].len ? BIT_SKETCH(k) : 0;
-		room += 20 + 16 * (size_t)f->sketches[k].len;
-	}
 	bits |= f->first_us ? BIT_TIMES : 0;
 	bits |= r->errors.len ? BIT_ERRORS : 0;
 	bits |= r->flags.len ? BIT_FLAGS : 0;
@@ -275,9 +261,7 @@ void rollup_encode(const struct rollup *r, int64_t bucket_us, struct buf *out)
 		at = put_tally(at, &r->errors, false);
 	if (bits & BIT_FLAGS)
 		at = put_tally(at, &r->flags, true);
-	for (int k = 0; k < SKETCH_COUNT; k++)
-		if (bits & BIT_SKETCH(k))
-			at = put_sketch(at, &f->sketches[k]);
+	at = cells_write(at, f);
 	out->len += (size_t)(at - start);
 }
 
@@ -344,127 +328,21 @@ static uint32_t get_counts(struct cursor *c, struct figures *f, struct tally *er
 	return bits;
 }
 
-#define DENSE_CELLS 4096
-struct dense {
-	int64_t counts[SKETCH_COUNT][DENSE_CELLS];
-	uint64_t touched[SKETCH_COUNT][DENSE_CELLS / 64];
-};
-
-struct dense *dense_new(void)
-{
-	return mem_zalloc(sizeof(struct dense));
-}
-
-void dense_free(struct dense **d)
-{
-	free(*d);
-	*d = NULL;
-}
-
-static inline void dense_cell(struct dense *d, int kind, uint64_t index, int64_t count)
-{
-	d->counts[kind][index] += count;
-	d->touched[kind][index / 64] |= UINT64_C(1) << (index % 64);
-}
-
-void dense_add(struct dense *d, enum sketch_kind kind, const struct sketch *s, int weight)
-{
-	for (uint32_t i = 0; i < s->len; i++)
-		if (s->cells[i].index < DENSE_CELLS)
-			dense_cell(d, (int)kind, s->cells[i].index, weight * s->cells[i].count);
-}
-
-/* Moves one kind's counts into an empty sketch. */
-static void take_kind(struct dense *d, int k, struct sketch *s)
-{
-	size_t cells = 0, cap = s->cap;
-
-	for (size_t w = 0; w < DENSE_CELLS / 64; w++)
-		cells += (size_t)__builtin_popcountll(d->touched[k][w]);
-	s->cells = mem_grow(s->cells, &cap, cells, sizeof *s->cells);
-	s->cap = (uint32_t)cap;
-	for (size_t w = 0; w < DENSE_CELLS / 64; w++) {
-		for (uint64_t bits = d->touched[k][w]; bits; bits &= bits - 1) {
-			uint32_t index = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(bits);
-			int64_t count = d->counts[k][index];
-
-			d->counts[k][index] = 0;
-			s->cells[s->len] = (struct sketch_cell){.index = index, .count = count};
-			s->len += count != 0;
-			s->count += count;
-		}
-		d->touched[k][w] = 0;
-	}
-}
-
-void dense_take(struct dense *d, struct figures *into)
-{
-	for (int k = 0; k < SKETCH_COUNT; k++) {
-		struct sketch s = {0};
-
-		if (!into->sketches[k].len) {
-			into->sketches[k].count = 0;
-			take_kind(d, k, &into->sketches[k]);
-			continue;
-		}
-		take_kind(d, k, &s);
-		sketch_merge(&into->sketches[k], &s);
-		sketch_fini(&s);
-	}
-}
-
 bool dense_decode_merge(struct dense *d, struct figures *into, unsigned needs, int weight, int64_t bucket_us,
                         const void *blob, size_t len)
 {
 	struct cursor c = {blob, (const uint8_t *)blob + len, false};
 	uint32_t bits = get_counts(&c, into, NULL, NULL, weight, bucket_us);
 
-	for (int k = 0; k < SKETCH_COUNT && !c.bad && needs >> k; k++) {
-		if (!(bits & BIT_SKETCH(k)))
-			continue;
-		uint64_t n = get(&c), index = 0;
-		bool wanted = needs & 1u << k;
-		for (uint64_t i = 0; i < n && !c.bad; i++) {
-			uint64_t step = get(&c);
-			int64_t count = step & 1 ? unzigzag(get(&c)) : 1;
-
-			index += step >> 1;
-			if (index >= DENSE_CELLS)
-				c.bad = true;
-			else if (wanted && !c.bad)
-				dense_cell(d, k, index, weight * count);
-		}
-	}
-	return !c.bad;
+	return !c.bad && dense_read(d, SKETCHES_OF(bits), needs, weight, c.at, c.end);
 }
 
-/* Reads the sketches behind the counts into those of `f`. */
-static bool get_sketches(struct cursor *c, uint32_t bits, struct figures *f, unsigned needs, int weight)
+bool dense_decode_merge_all(struct dense *d, struct rollup *into, int64_t bucket_us, const void *blob, size_t len)
 {
-	static _Thread_local struct sketch s; /* its memory is kept from row to row */
+	struct cursor c = {blob, (const uint8_t *)blob + len, false};
+	uint32_t bits = get_counts(&c, &into->figures, &into->errors, &into->flags, 1, bucket_us);
 
-	for (int k = 0; k < SKETCH_COUNT && !c->bad && needs >> k; k++) {
-		if (!(bits & BIT_SKETCH(k)))
-			continue;
-		uint64_t n = get(c), index = 0;
-		size_t cap = s.cap;
-		s.len = 0;
-		s.count = 0;
-		for (uint64_t i = 0; i < n && !c->bad; i++) {
-			uint64_t step = get(c);
-			int64_t count = step & 1 ? unzigzag(get(c)) : 1;
-
-			index += step >> 1;
-			c->bad |= index >= DENSE_CELLS;
-			s.cells = mem_grow(s.cells, &cap, (size_t)s.len + 1, sizeof *s.cells);
-			s.cells[s.len++] = (struct sketch_cell){.index = (uint32_t)index, .count = weight * count};
-			s.count += weight * count;
-		}
-		s.cap = (uint32_t)cap;
-		if (!c->bad && needs & 1u << k)
-			sketch_merge(&f->sketches[k], &s);
-	}
-	return !c->bad;
+	return !c.bad && dense_read(d, SKETCHES_OF(bits), ALL_SKETCHES, 1, c.at, c.end);
 }
 
 bool figures_decode_merge(struct figures *into, unsigned needs, int weight, int64_t bucket_us, const void *blob, size_t len)
@@ -472,7 +350,7 @@ bool figures_decode_merge(struct figures *into, unsigned needs, int weight, int6
 	struct cursor c = {blob, (const uint8_t *)blob + len, false};
 	uint32_t bits = get_counts(&c, into, NULL, NULL, weight, bucket_us);
 
-	return get_sketches(&c, bits, into, needs, weight);
+	return !c.bad && cells_read_merge(into, SKETCHES_OF(bits), needs, weight, c.at, c.end);
 }
 
 bool rollup_decode_merge(struct rollup *into, int64_t bucket_us, const void *blob, size_t len)
@@ -480,7 +358,7 @@ bool rollup_decode_merge(struct rollup *into, int64_t bucket_us, const void *blo
 	struct cursor c = {blob, (const uint8_t *)blob + len, false};
 	uint32_t bits = get_counts(&c, &into->figures, &into->errors, &into->flags, 1, bucket_us);
 
-	return get_sketches(&c, bits, &into->figures, ALL_SKETCHES, 1);
+	return !c.bad && cells_read_merge(&into->figures, SKETCHES_OF(bits), ALL_SKETCHES, 1, c.at, c.end);
 }
 
 bool tallies_decode_merge(struct tally *errors, struct tally *flags, int weight, const void *blob, size_t len)

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "core/figures.h"
+#include "store/cells.h"
 #include "store/pack.h"
 
 enum tier { TIER_10S, TIER_1M, TIER_10M, TIER_1H, TIER_1D, TIER_COUNT };
@@ -38,8 +39,10 @@ struct rollup {
 	struct tally errors, flags;
 };
 #define ALL_SKETCHES ((1u << SKETCH_COUNT) - 1)
-/* Adds a request `sign` (+1, -1) times. */
-void rollup_add(struct rollup *r, const struct packed *p, int sign);
+/* Adds a request's counts and sums `sign` (+1, -1) times, without the sketches. */
+void rollup_add_counts(struct rollup *r, const struct packed *p, int sign);
+/* What a request puts into the sketches; returns which of the values are known (bit = enum sketch_kind). */
+unsigned rollup_values(const struct packed *p, int64_t values[SKETCH_COUNT]);
 void rollup_merge(struct rollup *into, const struct rollup *from);
 /* Everything but the sketches. */
 void rollup_merge_counts(struct rollup *into, const struct rollup *from);
@@ -60,16 +63,10 @@ bool figures_decode_merge(struct figures *into, unsigned needs, int weight, int6
 /* Only the counts by name. */
 bool tallies_decode_merge(struct tally *errors, struct tally *flags, int weight, const void *blob, size_t len);
 
-/* Sketches as arrays of counts, for merging many rows at the price of their cells alone. */
-struct dense;
-struct dense *dense_new(void);
-void dense_free(struct dense **d);
 /* As figures_decode_merge, the sketches into `d` and everything else into `into`. */
 bool dense_decode_merge(struct dense *d, struct figures *into, unsigned needs, int weight, int64_t bucket_us,
                         const void *blob, size_t len);
-/* Moves the counts into the figures' sketches, leaving the arrays empty. */
-void dense_take(struct dense *d, struct figures *into);
-/* Adds a sketch to the arrays. */
-void dense_add(struct dense *d, enum sketch_kind kind, const struct sketch *s, int weight);
+/* As rollup_decode_merge, the sketches into `d`. */
+bool dense_decode_merge_all(struct dense *d, struct rollup *into, int64_t bucket_us, const void *blob, size_t len);
 
 #endif

@@ -130,7 +130,7 @@ int writer_join_waiting(struct store_writer *w, int64_t id, struct store_counts 
 
 void writer_count_feedback(struct store_writer *w, uint32_t series, int64_t time_us, int mood, int sign)
 {
-	struct figures *f = &delta_leaf(&w->delta, series, time_us, w->meta[META_FLOOR_10S])->figures;
+	struct figures *f = delta_counts(&w->delta, series, time_us, w->meta[META_FLOOR_10S]);
 
 	f->feedback += sign;
 	f->positive += mood == MOOD_POSITIVE ? sign : 0;

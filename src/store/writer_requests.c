@@ -70,7 +70,7 @@ static int pack_request(struct store_writer *w, const struct request *r, struct 
 
 void writer_count_request(struct store_writer *w, uint32_t series, const struct packed *p, int sign)
 {
-	rollup_add(delta_leaf(&w->delta, series, p->end_us, w->meta[META_FLOOR_10S]), p, sign);
+	delta_add(&w->delta, series, p, sign, w->meta[META_FLOOR_10S]);
 	top_writer_add(&w->tops, p, sign);
 }
 
