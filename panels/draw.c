@@ -81,9 +81,21 @@ void draw_spark(struct surface *s, int x, int y, int width, const struct fleet *
 	size_t count = fleet_series(fleet, m, values, SERIES_STEPS_MAX);
 	int64_t first = fleet->now.step_us > 0 ? fleet->now.from_us / fleet->now.step_us : 0;
 
-	count = join_values(values, count, width, first);
-	if (width > 0)
-		sparkline_draw(s, x, y, width, st, values, count, NAN);
+	draw_values(s, x, y, width, values, count, first, st);
+}
+
+void draw_values(struct surface *s, int x, int y, int width, const double *values, size_t count,
+                 int64_t first_bucket, style st)
+{
+	double joined[SERIES_STEPS_MAX];
+
+	if (width < 1)
+		return;
+	if (count > SERIES_STEPS_MAX)
+		count = SERIES_STEPS_MAX;
+	memcpy(joined, values, count * sizeof *joined);
+	count = join_values(joined, count, width, first_bucket);
+	sparkline_draw(s, x, y, width, st, joined, count, NAN);
 }
 
 void draw_heat_cells(struct surface *s, int x, int y, int width, const double *values, size_t count,
@@ -120,18 +132,26 @@ static char *axis_clock(int64_t us, char *out)
 	return axis_time(us, axis.window_us, axis.tz, out);
 }
 
-static void chart_of(const struct fleet *fleet, const struct panel_frame *frame,
-                     const struct rule *rule, bool ascii, struct chart *chart)
+void draw_numbers(struct surface *s, const struct panel_frame *frame, enum metric_unit unit,
+                  int64_t from_us, int64_t to_us, int64_t step_us, const struct chart_series *series,
+                  size_t count, const struct rule *rule)
 {
-	const struct figures_result *now = &fleet->now;
+	struct chart chart = {.series = series, .series_count = count, .from_us = from_us,
+	                      .step_us = step_us, .low = NAN, .high = NAN,
+	                      .threshold = rule ? rule->limit : (double)NAN,
+	                      .cursor_us = frame->time_cursor_us, .format = axis_number,
+	                      .format_time = axis_clock, .name_ends = count > 1};
 
-	*chart = (struct chart){.from_us = now->from_us, .step_us = now->step_us, .low = NAN,
-	                        .high = NAN, .threshold = rule ? rule->limit : (double)NAN,
-	                        .cursor_us = frame->time_cursor_us, .format = axis_number,
-	                        .format_time = axis_clock};
-	axis.ascii = ascii;
+	if (s->height < 1 || s->width < 4)
+		return;
+	axis.unit = unit;
+	axis.ascii = s->ascii;
 	axis.tz = frame->tz;
-	axis.window_us = now->to_us - now->from_us;
+	axis.window_us = to_us - from_us;
+	if (count > 0 && series[0].count > 0)
+		chart_draw(s, &chart);
+	else
+		surface_text(s, 1, 0, ROLE_MUTED, "no data in this window");
 }
 
 void draw_chart(struct surface *s, const struct panel_frame *frame, const struct fleet *fleet,
@@ -140,12 +160,11 @@ void draw_chart(struct surface *s, const struct panel_frame *frame, const struct
 	static const char marks[] = "*+o.x-";
 	double values[LINES_MAX + 1][SERIES_STEPS_MAX];
 	struct chart_series series[LINES_MAX + 1];
-	struct chart chart;
+	const struct figures_result *now = &fleet->now;
 	size_t count = 0, before;
 
-	if (s->height < 1 || s->width < 4 || line_count == 0 || line_count > LINES_MAX)
+	if (line_count == 0 || line_count > LINES_MAX)
 		return;
-	axis.unit = metrics[lines[0].metric].unit;
 	for (size_t i = 0; i < line_count; i++) {
 		count = fleet_series(fleet, lines[i].metric, values[i], SERIES_STEPS_MAX);
 		series[i] = (struct chart_series){values[i], count, frame->stale ? ROLE_STALE : lines[i].style,
@@ -157,14 +176,8 @@ void draw_chart(struct surface *s, const struct panel_frame *frame, const struct
 	                        : 0;
 	series[line_count] = (struct chart_series){values[line_count], before < count ? before : count,
 	                                           ROLE_MUTED | STYLE_DIM, "before", ':'};
-	chart_of(fleet, frame, rule, s->ascii, &chart);
-	chart.series = series;
-	chart.series_count = line_count + (before > 0);
-	chart.name_ends = line_count > 1;
-	if (count > 0)
-		chart_draw(s, &chart);
-	else
-		surface_text(s, 1, 0, ROLE_MUTED, "no data in this window");
+	draw_numbers(s, frame, metrics[lines[0].metric].unit, now->from_us, now->to_us, now->step_us,
+	             series, line_count + (before > 0), rule);
 }
 
 struct value fleet_at(const struct fleet *f, enum metric m, int64_t at_us)

@@ -27,6 +27,14 @@ struct chart_line {
 };
 void draw_chart(struct surface *s, const struct panel_frame *frame, const struct fleet *fleet,
                 const struct chart_line *lines, size_t line_count, const struct rule *rule);
+/* A chart of plain series that share a unit: what draw_chart() is made of. */
+struct chart_series;
+void draw_numbers(struct surface *s, const struct panel_frame *frame, enum metric_unit unit,
+                  int64_t from_us, int64_t to_us, int64_t step_us, const struct chart_series *series,
+                  size_t count, const struct rule *rule);
+/* Plain values as one row of blocks, joined where there are more than columns. */
+void draw_values(struct surface *s, int x, int y, int width, const double *values, size_t count,
+                 int64_t first_bucket, style st);
 /* One row of blocks. */
 void draw_spark(struct surface *s, int x, int y, int width, const struct fleet *fleet,
                 enum metric m, style st);

@@ -2,8 +2,9 @@
 #include "panels/panels.h"
 
 const struct panel *const panels[] = {
-	&signals_panel, &apps_panel,   &cost_panel,    &latency_panel,  &errors_panel,   &flags_panel,
-	&requests_panel, &alerts_panel, &slowest_panel, &rollouts_panel, &feedback_panel, NULL,
+	&sources_panel, &signals_panel, &apps_panel,   &cost_panel,    &latency_panel,  &errors_panel,   &flags_panel,
+	&requests_panel, &alerts_panel, &slowest_panel, &rollouts_panel,
+	&inference_panel, &feedback_panel, NULL,
 };
 
 const struct panel *panel_find(struct str name)

@@ -354,6 +354,10 @@ static void mouse(struct app *a, struct key key)
 			move_rows(a, key.button == 64 ? TABLE_UP : TABLE_DOWN);
 		return;
 	}
+	if (!key.released && key.y == a->layout.header_y) {
+		app_do(a, ACT_PAGE0 + 1);
+		return;
+	}
 	for (size_t i = 0; i < a->layout.tile_count && !key.released; i++) {
 		const struct rect *r = &a->layout.tiles[i].rect;
 

@@ -96,7 +96,7 @@ static bool take_loaded(struct app *a)
 		a->deck.shown[i] = s;
 		news = true;
 	}
-	if (a->deck.history != was_history) {
+	if (a->deck.history != was_history || deck_meet_servers(&a->deck)) {
 		a->generation++;
 		app_refresh(a);
 	}

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "panels/inference.h"
+#include "panels/panels.h"
 
 #define STALE_DATA_US (90 * US_PER_S)  /* data of a live store older than this is no longer live */
 #define STALE_READ_US (4 * US_PER_S)   /* a store that has not answered for so long hangs */
@@ -257,6 +259,16 @@ int deck_raise(struct deck *d, bool up, struct err *err)
 		               "configuration", d->collector.role[0] ? d->collector.role : "nobody");
 	d->raised = true;
 	return 0;
+}
+
+bool deck_meet_servers(struct deck *d)
+{
+	const struct panel_snapshot *shown = d->shown[panel_index(&inference_panel)];
+	bool had = d->has_servers;
+
+	if (shown)
+		d->has_servers = inference_has_servers(shown->state);
+	return d->has_servers != had;
 }
 
 int panel_index(const struct panel *p)

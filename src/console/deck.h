@@ -77,6 +77,7 @@ struct deck {
 	struct collector_status collector;
 	char banner[160];                   /* one line that stays; "" = none */
 	const struct tz *tz;
+	bool has_servers;                   /* model servers tell: their tile has a place */
 	int columns_hint;                   /* width a chart has, for the series step */
 };
 
@@ -119,6 +120,9 @@ void deck_pause(struct deck *d, int64_t wall_us, bool pause);
 /* After a new summary: a store whose newest data is old is looked at from its end, one that has come
  * to life is live. */
 void deck_judge_history(struct deck *d, int64_t wall_us);
+
+/* After a panel was loaded: learns whether model servers tell; true when that is news. */
+bool deck_meet_servers(struct deck *d);
 
 int panel_index(const struct panel *p); /* in panels[] */
 /* A page with this digit exists when some panel is on it; '0' always. */

@@ -106,7 +106,7 @@ static int open_for(struct deck *d, const struct console_options *o, struct stor
 }
 
 static void render_deck(struct deck *d, const struct console_options *o,
-                        struct store_reader *reader, const struct layout *layout,
+                        struct store_reader *reader, struct layout *layout,
                         struct surface *s)
 {
 	struct rule_set *rules = rule_set_new(o->config);
@@ -125,6 +125,14 @@ static void render_deck(struct deck *d, const struct console_options *o,
 	}
 	for (size_t i = 0; i < count; i++)
 		load_into(d, reader, &items[i], rules, frame.wall_us);
+	if (deck_meet_servers(d) && d->place.page == '0') {
+		layout_make(d, s->width, s->height, layout);
+		count = layout_items(d, layout, items);
+		for (size_t i = 0; i < count; i++) {
+			if (!d->shown[items[i].panel])
+				load_into(d, reader, &items[i], rules, frame.wall_us);
+		}
+	}
 	frame.keys = actions_key_line(NULL, d, s->width - 2, keys, sizeof keys);
 	d->focus = -1;
 	frame_draw(d, layout, &frame, s);
