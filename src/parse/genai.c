@@ -330,12 +330,23 @@ bool genai_errors_are_lower_bound(struct str scope_name)
 	return false;
 }
 
-/* "tool-calls" and "tool_call" are what OpenTelemetry calls tool_calls. LangSmith sends a JSON-ish
- * plain string where an array is meant, which text_of() has taken as it is. */
+/* The first word of an array that was sent as JSON text, as LiteLLM does: ["stop"]. */
+static struct str first_word(struct str text)
+{
+	struct str rest = text;
+
+	if (text.len < 2 || text.ptr[0] != '[')
+		return text;
+	str_cut(&rest, '"');
+	return str_cut(&rest, '"');
+}
+
+/* "tool-calls" and "tool_call" are what OpenTelemetry calls tool_calls. LangSmith sends a plain string
+ * where an array is meant, which text_of() has taken as it is. */
 static struct str finish_reason_of(struct batch *b, const struct otlp_value *v)
 {
 	char word[64];
-	struct str text = text_of(v);
+	struct str text = first_word(text_of(v));
 
 	if (text.len == 0 || text.len >= sizeof word)
 		return batch_text(b, text, EVENT_NAME_MAX_BYTES);

@@ -486,6 +486,84 @@ static void test_wrong_clocks_are_rejected_in_words(void **state)
 	free(span), free(body);
 }
 
+/* Spans of one body by their parents: NULL-terminated rows of attributes as JSON. */
+static struct buf family(const char *const rows[][4], size_t count)
+{
+	struct buf b = {0};
+
+	buf_puts(&b, "{\"resourceSpans\":[{\"scopeSpans\":[{\"scope\":{\"name\":\"langsmith\"},\"spans\":[");
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&b, "%s{\"traceId\":\"0102030405060708090a0b0c0d0e0f10\",\"spanId\":\"%s\",\"parentSpanId\":\"%s\","
+		           "\"name\":\"%s\",\"startTimeUnixNano\":\"1795439100000000000\",\"endTimeUnixNano\":\"1795439101000000000\","
+		           "\"attributes\":[%s]}", i ? "," : "", rows[i][0], rows[i][1], rows[i][2], rows[i][3]);
+	buf_puts(&b, "]}]}]}");
+	return b;
+}
+
+#define TEXT_ATTR(key, value) "{\"key\":\"" key "\",\"value\":{\"stringValue\":\"" value "\"}}"
+#define CALL TEXT_ATTR("gen_ai.operation.name", "chat")
+
+/* An inner call is the outer one told again, through whatever lies between them; one behind a tool is a
+ * call of its own. Parents that are not kept are stepped over. */
+static void test_nested_calls(void **state)
+{
+	static const char *const rows[][4] = {
+		{"00000000000000a4", "00000000000000a3", "client", CALL "," TEXT_ATTR("gen_ai.request.model", "gpt-4o") ","
+			"{\"key\":\"gen_ai.usage.input_tokens\",\"value\":{\"intValue\":\"7\"}},"
+			TEXT_ATTR("gen_ai.response.finish_reasons", "[\\\"stop\\\"]")},
+		{"00000000000000a3", "00000000000000a2", "POST", ""},
+		{"00000000000000a2", "00000000000000a1", "framework", CALL "," TEXT_ATTR("llmdeck.outcome", "sold")},
+		{"00000000000000a1", "00000000000000a0", "handler", TEXT_ATTR("user.id", "mia")},
+		{"00000000000000a5", "00000000000000a2", "search", TEXT_ATTR("gen_ai.operation.name", "execute_tool")},
+		{"00000000000000a6", "00000000000000a5", "inside the tool", CALL},
+	};
+	struct buf body = family(rows, COUNT(rows));
+	struct intake t;
+
+	(void)state;
+	intake_init(&t);
+	assert_int_equal(take(&t, OTLP_TRACES, true, buf_str(&body)), 0);
+	assert_int_equal(t.out->request_count, 2);
+	assert_int_equal(t.tally.repeated, 1);
+	const struct request *r = &t.out->requests[0];
+	assert_int_equal(r->span_id[7], 0xa2);
+	assert_int_equal(r->parent_id[7], 0xa0); /* not the handler, which is not kept */
+	assert_int_equal(r->input_tokens, 7);
+	assert_text(r->dims[DIM_MODEL], "gpt-4o");
+	assert_text(r->finish_reason, "stop");
+	assert_text(r->outcome, "sold");
+	assert_text(r->attrs[ATTR_USER], "mia");
+	assert_true(r->errors_unseen);
+	assert_int_equal(t.out->requests[1].span_id[7], 0xa6);
+	assert_int_equal(t.out->requests[1].parent_id[7], 0xa5);
+	assert_int_equal(t.out->span_count, 1);
+	assert_int_equal(t.out->spans[0].parent_id[7], 0xa2);
+	intake_fini(&t);
+	buf_fini(&body);
+}
+
+/* A line of parents that bites its tail ends. */
+static void test_circles(void **state)
+{
+	static const char *const rows[][4] = {
+		{"00000000000000a1", "00000000000000a2", "x", ""},
+		{"00000000000000a2", "00000000000000a1", "x", ""},
+		{"00000000000000a3", "00000000000000a1", "call", CALL},
+		{"00000000000000a4", "00000000000000a4", "call", CALL},
+		{"00000000000000a5", "00000000000000a6", "call", CALL},
+		{"00000000000000a6", "00000000000000a5", "call", CALL},
+	};
+	struct buf body = family(rows, COUNT(rows));
+	struct intake t;
+
+	(void)state;
+	intake_init(&t);
+	assert_int_equal(take(&t, OTLP_TRACES, true, buf_str(&body)), 0);
+	assert_true(t.out->request_count >= 2);
+	intake_fini(&t);
+	buf_fini(&body);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -504,6 +582,8 @@ int main(void)
 		cmocka_unit_test(test_damage_keeps_nothing_and_says_where),
 		cmocka_unit_test(test_protobuf_cut_anywhere),
 		cmocka_unit_test(test_wrong_clocks_are_rejected_in_words),
+		cmocka_unit_test(test_nested_calls),
+		cmocka_unit_test(test_circles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
