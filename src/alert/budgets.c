@@ -1,0 +1,91 @@
+/* Three queries: the period's sum, the last hour, and five weeks by the hour for the forecast. */
+#include "alert/budgets.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "core/money.h"
+#include "judge/forecast.h"
+
+static int ask(struct store_reader *r, const struct config_budget *b, int64_t from_us, int64_t to_us, int64_t step_us,
+               struct figures_result *out, struct err *err)
+{
+	struct view v = b->where;
+
+	v.by_count = 0;
+	v.from_us = from_us;
+	v.to_us = to_us;
+	v.step_us = step_us;
+	return query_figures(r, &v, 0, 0, out, err);
+}
+
+/* Hours before the store's first request are unknown, those without a request cost nothing. */
+static double *hours_of(const struct figures_result *res, int64_t first_us, size_t count, int64_t known_from_us)
+{
+	double *hours = mem_array(NULL, count + 1, sizeof *hours);
+
+	for (size_t i = 0; i < count; i++) {
+		int64_t at = first_us + (int64_t)i * US_PER_HOUR;
+		size_t step = at >= res->from_us && res->step_us == US_PER_HOUR ? (size_t)((at - res->from_us) / US_PER_HOUR) : SIZE_MAX;
+
+		hours[i] = at + US_PER_HOUR <= known_from_us || step >= res->steps || !res->total.series ? NAN
+			: (double)res->total.series[step].cost_nusd;
+	}
+	return hours;
+}
+
+static int foresee(struct store_reader *r, const struct config_budget *b, const struct tz *tz, int64_t now_us, int64_t known_from_us,
+                   struct budget_status *s, struct err *err)
+{
+	struct figures_result res;
+	struct forecast f;
+	int64_t first_us = now_us - now_us % US_PER_HOUR - FORECAST_HISTORY_DAYS * US_PER_DAY;
+	size_t count = (size_t)((now_us - first_us + US_PER_HOUR - 1) / US_PER_HOUR);
+
+	if (ask(r, b, first_us, now_us, US_PER_HOUR, &res, err))
+		return -1;
+	double *hours = hours_of(&res, first_us, count, known_from_us);
+	const struct forecast_input in = {
+		.hours = hours, .hour_count = count, .first_us = first_us, .spent = (double)s->spent_nusd,
+		.from_us = s->from_us, .now_us = now_us, .to_us = s->to_us, .tz = tz, .amount = (double)b->amount_nusd,
+	};
+
+	forecast_spending(&in, &f);
+	s->forecast_known = f.known;
+	s->forecast_nusd = f.total;
+	s->low_nusd = f.low;
+	s->high_nusd = f.high;
+	s->exhausted_us = f.exhausted_us;
+	free(hours);
+	figures_result_fini(&res);
+	return 0;
+}
+
+int budget_assess(struct store_reader *r, const struct config_budget *b, const struct tz *tz, int64_t now_us,
+                  struct budget_status *out, struct err *err)
+{
+	struct store_summary summary;
+	struct figures_result res;
+
+	*out = (struct budget_status){.data_age_us = -1};
+	budget_period_at(b->period, tz, now_us, &out->from_us, &out->to_us);
+	if (query_summary(r, &summary, err) || ask(r, b, out->from_us, now_us, 0, &res, err))
+		return -1;
+	out->spent_nusd = res.total.total.cost_nusd;
+	out->requests = res.total.total.requests;
+	out->unpriced = res.total.total.unpriced;
+	figures_result_fini(&res);
+	if (summary.last_us)
+		out->data_age_us = now_us > summary.last_us ? now_us - summary.last_us : 0;
+	out->stale = out->data_age_us < 0 || out->data_age_us > BUDGET_STALE_US;
+	if (ask(r, b, now_us - US_PER_HOUR, now_us, 0, &res, err))
+		return -1;
+	out->burn_nusd_per_hour = (double)res.total.total.cost_nusd * (double)US_PER_HOUR / (double)(res.to_us - res.from_us);
+	figures_result_fini(&res);
+	if (summary.first_us && foresee(r, b, tz, now_us, summary.first_us, out, err))
+		return -1;
+	budget_judge(out, b, now_us);
+	return 0;
+}
