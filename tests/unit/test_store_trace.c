@@ -163,7 +163,7 @@ static void nested_calls_in_one_delivery(void **state)
 	add_call(B);
 	store();
 	assert_one_call(A, true);
-	assert_int_equal(counts.taken_back, 1);
+	assert_in_range(counts.taken_back, 1, 2); /* by the order in which they are stored */
 }
 
 static void nested_calls_across_a_restart(void **state)
