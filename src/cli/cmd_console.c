@@ -9,6 +9,7 @@
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/throwaway.h"
 #include "cli/window.h"
 #include "console/console.h"
 #include "daemon/spawn.h"
@@ -17,7 +18,8 @@
 #define STOP_TIMEOUT_US (5 * US_PER_S)
 
 static const struct command_option console_options_table[] = {
-	{"--page", "NAME", "start there: overview, monitor, rollouts, feedback, or a panel such as latency"},
+	{"-e", "URL", "watch this metrics page with no config, as often as you like; opens on inference"},
+	{"--page", "NAME", "start there: overview, inference, monitor, rollouts, feedback, or a panel such as latency"},
 	WINDOW_OPTIONS,
 	{"--read-only", NULL, "change nothing, start no collector"},
 	{"--theme", "NAME", "colours (default: the configuration's)"},
@@ -112,6 +114,127 @@ static struct collector_child *start_collector(const struct global *g, char *ban
 	return child;
 }
 
+/* ── -e URL ────────────────────────────────────────────────────────────────────────────────── */
+
+#define WATCHED_MAX 32
+#define WATCH_ONCE_S 6.0 /* two scrapes and a little: rates need two */
+
+/* A collector of our own with a source for each URL, over a store that ends with us. */
+struct watch {
+	char *folder, *store_path, *socket_path, *log_path;
+	char *names[WATCHED_MAX], *urls[WATCHED_MAX];
+	struct config_pair pairs[WATCHED_MAX][2];
+	struct config_section sources[WATCHED_MAX];
+	struct config config; /* borrows what it does not replace */
+};
+
+/* "localhost:8000" is http://localhost:8000/metrics; a path that is given stays. */
+static char *whole_url(const char *text)
+{
+	const char *scheme = strstr(text, "://");
+	const char *host = scheme ? scheme + 3 : text, *path = strchr(host, '/');
+
+	return mem_printf("%s%s%s", scheme ? "" : "http://", text,
+	                  !path ? "/metrics" : path[1] == '\0' ? "metrics" : "");
+}
+
+/* The source is called by the URL's host and port, and by its number where two are alike. */
+static char *name_of(const struct watch *w, size_t count, const char *url)
+{
+	const char *host = strstr(url, "://") + 3, *at;
+	char *name = mem_strndup(host, strcspn(host, "/?#"));
+
+	at = strrchr(name, '@');
+	if (at)
+		memmove(name, at + 1, strlen(at + 1) + 1);
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(w->names[i], name) == 0) {
+			char *numbered = mem_printf("%s#%zu", name, count + 1);
+
+			free(name);
+			return numbered;
+		}
+	}
+	return name;
+}
+
+static int fill_watch(struct watch *w, const struct global *g, const struct args *a, struct err *err)
+{
+	size_t count = 0;
+	const char *text;
+
+	w->config = g->config;
+	for (; (text = args_nth(a, "-e", count)) != NULL; count++) {
+		if (count == WATCHED_MAX)
+			return err_set(err, "console: -e: at most %d metrics pages: configure the rest as sources", WATCHED_MAX);
+		w->urls[count] = whole_url(text);
+		w->names[count] = name_of(w, count, w->urls[count]);
+		w->pairs[count][0] = (struct config_pair){.key = "url", .value = w->urls[count]};
+		w->pairs[count][1] = (struct config_pair){.key = "every", .value = "2s"};
+		w->sources[count] = (struct config_section){.name = w->names[count], .kind = "prometheus",
+		                                            .pairs = w->pairs[count], .pair_count = 2};
+	}
+	w->config.sources = w->sources;
+	w->config.source_count = count;
+	w->config.rollout_count = w->config.notifier_count = 0;
+	return 0;
+}
+
+static int start_watch(struct watch *w, const struct global *g, const struct args *a,
+                       struct collector_child **child, struct err *err)
+{
+	if (fill_watch(w, g, a, err) != 0 || throwaway_make("watch", &w->folder, err) != 0)
+		return -1;
+	w->store_path = mem_printf("%s/" THROWAWAY_STORE, w->folder);
+	w->socket_path = mem_printf("%s/control.sock", w->folder);
+	w->log_path = mem_printf("%s/collector.log", w->folder);
+	struct spawn_options o = {
+		.collector = {.store_path = w->store_path, .socket_path = w->socket_path, .config = &w->config},
+		.log_path = w->log_path, .after = throwaway_remove_after, .arg = w->folder,
+	};
+
+	return collector_child_start(child, &o, START_TIMEOUT_US, err);
+}
+
+static void end_watch(struct watch *w)
+{
+	if (w->folder)
+		throwaway_remove(w->folder); /* already gone unless the child was killed */
+	for (size_t i = 0; i < WATCHED_MAX; i++) {
+		free(w->names[i]);
+		free(w->urls[i]);
+	}
+	free(w->folder);
+	free(w->store_path);
+	free(w->socket_path);
+	free(w->log_path);
+}
+
+/* The console over what -e named. */
+static int run_watch(const struct global *g, struct console_options *o, const struct args *a, struct err *err)
+{
+	struct watch *w = mem_zalloc(sizeof *w);
+	struct collector_child *child = NULL;
+	int result = start_watch(w, g, a, &child, err);
+
+	if (result == 0) {
+		o->store_path = w->store_path;
+		o->socket_path = w->socket_path;
+		o->config = &w->config;
+		if (!o->page)
+			o->page = "inference";
+		if (o->since_us == 0 && o->to_us == 0)
+			o->since_us = 15 * US_PER_MIN;
+		if (o->once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
+			o->run_seconds = WATCH_ONCE_S;
+		result = console_run(o, err);
+	}
+	collector_child_stop(&child, STOP_TIMEOUT_US);
+	end_watch(w);
+	free(w);
+	return result;
+}
+
 static int run(const struct global *g, int argc, char **argv)
 {
 	struct console_options o = {.store_path = g->store_path, .socket_path = g->socket_path,
@@ -131,6 +254,10 @@ static int run(const struct global *g, int argc, char **argv)
 	}
 	if (read_options(&o, &a, &err) != 0)
 		goto out;
+	if (args_has(&a, "-e")) {
+		code = run_watch(g, &o, &a, &err) == 0 ? EXIT_DONE : EXIT_UNAVAILABLE;
+		goto out;
+	}
 	name_context(&o, g);
 	if (!o.once && !o.a11y && !args_has(&a, "--read-only") && isatty(STDOUT_FILENO) &&
 	    isatty(STDIN_FILENO))
@@ -145,11 +272,12 @@ out:
 
 const struct command console_command = {
 	.name = "console",
-	.usage = "[--page NAME] [--since 1h] [--where FIELD=VALUE] …",
+	.usage = "[-e URL] [--page NAME] [--since 1h] [--where FIELD=VALUE] …",
 	.summary = "the full screen; what runs when no command is given",
 	.help = "Where stdout is no terminal it prints one screen as text and leaves, as with --once.\n"
 	        "Where nobody collects into the store and the store is your own, a collector runs as long\n"
-	        "as the console. The key y copies the command that opens exactly what is on the screen;\n"
+	        "as the console. With -e it watches metrics pages of model servers and gateways (localhost:8000\n"
+	        "is enough) over a store that ends with it. The key y copies the command that opens exactly what is on the screen;\n"
 	        "? lists the keys.",
 	.options = console_options_table,
 	.run = run,

@@ -1,14 +1,9 @@
 /* llmdeck demo: a throw-away store in a private folder, a child that collects an invented fleet into
  * it, and the console over both. The child removes the folder when it ends, and it ends when this
  * process does, however that happens; what a crash of both left behind is swept at the next start. */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,13 +13,11 @@
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/throwaway.h"
 #include "console/console.h"
 #include "daemon/spawn.h"
 #include "store/query.h"
-#include "store/writer.h"
 
-#define FOLDER_PREFIX "demo-"
-#define STORE_NAME "llmdeck.db"
 #define START_TIMEOUT_US (10 * US_PER_S)
 #define STOP_TIMEOUT_US (5 * US_PER_S)
 #define FILL_TIMEOUT_US (20 * US_PER_S)
@@ -36,74 +29,6 @@ static const struct command_option demo_options[] = {
 	{"--incident", "WHAT", "canary: a candidate goes bad after a minute (default); none: all stays well"},
 	{NULL, NULL, NULL},
 };
-
-/* ── the private folder ────────────────────────────────────────────────────────────────────── */
-
-/* Removes the files in it and the folder itself; it never holds folders. */
-static void remove_folder(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-
-	if (!dir)
-		return;
-	while ((entry = readdir(dir)))
-		unlinkat(dirfd(dir), entry->d_name, 0);
-	closedir(dir);
-	rmdir(path);
-}
-
-static void remove_after(void *arg)
-{
-	remove_folder(arg);
-}
-
-/* Whether the folder's demo is over: its console's pid is gone and nobody writes its store. */
-static bool is_stale(const char *runtime, const char *name)
-{
-	int64_t pid;
-	char *store = mem_printf("%s/%s/" STORE_NAME, runtime, name);
-	bool stale = str_to_int64(str_of(name + strlen(FOLDER_PREFIX)), &pid) && pid > 0 &&
-	             kill((pid_t)pid, 0) && errno == ESRCH && store_writer_owner(store) == 0;
-
-	free(store);
-	return stale;
-}
-
-static void sweep(const char *runtime)
-{
-	DIR *dir = opendir(runtime);
-	struct dirent *entry;
-
-	if (!dir)
-		return;
-	while ((entry = readdir(dir))) {
-		if (strncmp(entry->d_name, FOLDER_PREFIX, strlen(FOLDER_PREFIX)) != 0 ||
-		    !is_stale(runtime, entry->d_name))
-			continue;
-		char *path = mem_printf("%s/%s", runtime, entry->d_name);
-
-		remove_folder(path);
-		free(path);
-	}
-	closedir(dir);
-}
-
-static int make_folder(char **out, struct err *err)
-{
-	char *runtime = path_runtime_dir();
-	int result = file_make_dirs(runtime, 0700, err);
-
-	if (!result) {
-		sweep(runtime);
-		*out = mem_printf("%s/" FOLDER_PREFIX "%ld", runtime, (long)getpid());
-		if (mkdir(*out, 0700))
-			result = err_set(err, "demo: %s: %s", *out, strerror(errno));
-	}
-	free(runtime);
-	return result;
-}
 
 /* ── the fleet ─────────────────────────────────────────────────────────────────────────────── */
 
@@ -150,9 +75,9 @@ static void fill_config(struct demo *d)
 
 static int start_fleet(struct demo *d, struct err *err)
 {
-	if (make_folder(&d->folder, err))
+	if (throwaway_make("demo", &d->folder, err))
 		return -1;
-	d->store_path = mem_printf("%s/" STORE_NAME, d->folder);
+	d->store_path = mem_printf("%s/" THROWAWAY_STORE, d->folder);
 	d->socket_path = mem_printf("%s/control.sock", d->folder);
 	d->log_path = mem_printf("%s/collector.log", d->folder);
 	fill_config(d);
@@ -161,7 +86,7 @@ static int start_fleet(struct demo *d, struct err *err)
 			.store_path = d->store_path, .socket_path = d->socket_path, .config = &d->config,
 			.demo = true,
 		},
-		.log_path = d->log_path, .after = remove_after, .arg = d->folder,
+		.log_path = d->log_path, .after = throwaway_remove_after, .arg = d->folder,
 	};
 
 	return collector_child_start(&d->child, &o, START_TIMEOUT_US, err);
@@ -171,7 +96,7 @@ static void end_fleet(struct demo *d)
 {
 	collector_child_stop(&d->child, STOP_TIMEOUT_US);
 	if (d->folder)
-		remove_folder(d->folder); /* already gone unless the child was killed */
+		throwaway_remove(d->folder); /* already gone unless the child was killed */
 	config_fini(&d->config);
 	free(d->folder);
 	free(d->store_path);

@@ -31,7 +31,7 @@ struct console_options {
 	bool once;                    /* print one screen as text and leave */
 	bool a11y;                    /* append-only lines, no drawing */
 	int width, height;            /* of that one screen; 0 = the terminal's, else LINES × COLUMNS */
-	double run_seconds;           /* with once: waits for data at most this long before it prints */
+	double run_seconds;           /* with once: waits so long for data before it prints */
 };
 
 /* Runs until the user leaves. Returns 0, or -1 with a sentence when it could not start. Never

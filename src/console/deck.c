@@ -82,7 +82,8 @@ struct view deck_view(const struct deck *d, int64_t wall_us)
 
 enum deck_mode deck_mode(const struct deck *d, int64_t wall_us, int64_t mono_us, int64_t *age_us)
 {
-	int64_t newest = d->status.summary.last_us;
+	const struct store_summary *s = &d->status.summary;
+	int64_t newest = s->last_us ? s->last_us : s->last_commit_us; /* gauges alone are data, too */
 	int64_t silent = mono_us - d->status.seen_mono_us;
 
 	*age_us = newest ? wall_us - newest : 0;
@@ -259,6 +260,19 @@ int deck_raise(struct deck *d, bool up, struct err *err)
 		               "configuration", d->collector.role[0] ? d->collector.role : "nobody");
 	d->raised = true;
 	return 0;
+}
+
+bool deck_panel_stale(const struct deck *d, int panel, int64_t wall_us, int64_t mono_us)
+{
+	bool unread = d->status.seen_mono_us &&
+	              (mono_us - d->status.seen_mono_us > STALE_READ_US || d->status.error[0]);
+	int64_t age;
+
+	if (panels[panel] == &sources_panel)
+		return false;
+	if (panels[panel] == &inference_panel && !d->history && !d->end_us && !d->paused)
+		return unread || wall_us - d->status.summary.last_commit_us > STALE_DATA_US;
+	return deck_mode(d, wall_us, mono_us, &age) == DECK_STALE;
 }
 
 bool deck_meet_servers(struct deck *d)

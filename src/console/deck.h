@@ -106,6 +106,10 @@ enum deck_mode { DECK_LIVE, DECK_PAUSED, DECK_STALE, DECK_HISTORY, DECK_WAITING 
 /* *age_us: age of the newest data, or how long the store has not answered. */
 enum deck_mode deck_mode(const struct deck *d, int64_t wall_us, int64_t mono_us, int64_t *age_us);
 
+/* Is what this panel shows older than it should be? Requests may have stopped while servers go on
+ * telling, and what the collector says is as fresh as its answer. */
+bool deck_panel_stale(const struct deck *d, int panel, int64_t wall_us, int64_t mono_us);
+
 /* Going places. deck_go() remembers where it was; deck_up() is Esc: from a panel to its page, from
  * a page to the overview (false when it is there already); deck_back() is Backspace. */
 void deck_go(struct deck *d, char page, int panel);

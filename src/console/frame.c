@@ -230,15 +230,13 @@ static void draw_tile(const struct deck *d, const struct tile *t, bool stale, st
 void frame_draw(const struct deck *d, const struct layout *l, const struct frame_options *o,
                 struct surface *s)
 {
-	bool stale = frame_is_stale(d, o->wall_us, o->mono_us);
-
 	surface_clear(s, ROLE_TEXT);
 	if (l->header_y >= 0)
 		draw_header(d, o, s, l->header_y);
 	if (l->strip_y >= 0)
 		draw_strip(d, o, s, l->strip_y);
 	for (size_t i = 0; i < l->tile_count; i++)
-		draw_tile(d, &l->tiles[i], stale, s);
+		draw_tile(d, &l->tiles[i], deck_panel_stale(d, l->tiles[i].panel, o->wall_us, o->mono_us), s);
 	if (l->keys_y >= 0)
 		surface_text(s, 1, l->keys_y, ROLE_MUTED, o->keys);
 }

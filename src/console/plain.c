@@ -57,7 +57,7 @@ static bool wants_ascii(void)
 	return strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
 }
 
-/* Waits until the store can be read and holds a request, at most run_seconds. */
+/* Waits run_seconds, so that what collects into the store has something to show. */
 static void wait_for_data(const struct console_options *o)
 {
 	int64_t until = clock_mono_us() + (int64_t)(o->run_seconds * 1e6);
