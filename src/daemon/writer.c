@@ -30,6 +30,8 @@
 #define COMMIT_ROWS 50000
 #define RETRY_FIRST_US (50 * US_PER_MS)
 #define RETRY_MOST_US US_PER_S
+#define GATHER_BYTES ((size_t)4 << 20)
+#define GATHER_MOST_US (20 * US_PER_MS)
 #define RATE_SLOTS 10 /* seconds */
 #define RETAIN_AGAIN_US (20 * US_PER_MS) /* between two steps of a round of retention */
 
@@ -79,6 +81,7 @@ struct writer {
 		struct err why;
 	} early;
 	int64_t retain_due_us; /* monotonic */
+	int64_t gather_until_us; /* monotonic: until then a small group waits for company */
 };
 
 /* ── queue ─────────────────────────────────────────────────────────────────────────────────── */
@@ -567,13 +570,42 @@ static void retain_step(struct writer *w)
 	w->retain_due_us = clock_mono_us() + (more ? RETAIN_AGAIN_US : w->options.retain_every_us);
 }
 
+/* A transaction costs much whatever it holds (rollups of every series in it, a sync), so that the next
+ * one waits as long as the last one took, but not longer than an answer can bear, for others to share
+ * it with. */
+static void gather(struct writer *w)
+{
+	struct timespec until = {
+		.tv_sec = w->gather_until_us / US_PER_S, .tv_nsec = w->gather_until_us % US_PER_S * 1000,
+	};
+
+	pthread_mutex_lock(&w->lock);
+	while (!w->stopping && w->queued_bytes < GATHER_BYTES && clock_mono_us() < w->gather_until_us)
+		if (pthread_cond_timedwait(&w->arrived, &w->lock, &until) == ETIMEDOUT)
+			break;
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* After a group that was begun at started_us. */
+static void set_gathering(struct writer *w, int64_t started_us)
+{
+	int64_t now_us = clock_mono_us(), took_us = now_us - started_us;
+
+	if (w->options.store.full_sync)
+		w->gather_until_us = now_us + (took_us < GATHER_MOST_US ? took_us : GATHER_MOST_US);
+}
+
 static void *writer_main(void *arg)
 {
 	struct writer *w = arg;
 	bool retains = w->options.retain_every_us > 0;
 
 	while (wait_for_work(w, retains ? w->retain_due_us : -1)) {
+		gather(w);
+		int64_t started_us = clock_mono_us();
+
 		store_group(w);
+		set_gathering(w, started_us);
 		if (retains && clock_mono_us() >= w->retain_due_us && !is_stopping(w))
 			retain_step(w);
 	}
