@@ -22,6 +22,7 @@
 #include "collect/otlp_receiver.h"
 #include "daemon/control.h"
 #include "daemon/notify.h"
+#include "daemon/rollouts_store.h"
 #include "daemon/source_host.h"
 #include "daemon/writer.h"
 #include "net/loop.h"
@@ -43,6 +44,9 @@ struct collector {
 	struct writer *writer;
 	struct control *control;
 	struct source_host *host;
+	struct rollouts *rollouts, **retired;
+	size_t retired_count;
+	struct rollouts_store rollouts_store;
 	struct loop_timer *pressure, *watchdog;
 	int64_t watchdog_us, started_us;
 	int signal_fd;
@@ -171,6 +175,50 @@ static void start_sources(struct collector *c)
 	source_host_start(c->host, c->config, c->prices);
 }
 
+static int start_rollouts(struct collector *c, const struct config *config, struct err *err)
+{
+	struct rollouts_options o = {
+		.loop = c->loop, .config = config, .store_path = c->options->store_path, .demo = c->options->demo,
+		.ops = rollouts_real_targets,
+	};
+
+	c->rollouts_store = (struct rollouts_store){c->loop, c->writer};
+	o.ops.store = rollouts_store_record;
+	o.ops.report = rollouts_store_report;
+	o.ops.arg = &c->rollouts_store;
+	if (rollouts_start(&c->rollouts, &o, err))
+		return -1;
+	control_set_rollouts(c->control, c->rollouts);
+	return 0;
+}
+
+/* Everything that a configuration asks of others, before it is taken. */
+static int check_config(const struct collector_options *o, const struct config *config, struct err *err)
+{
+	return source_host_check(config, o->demo, err) || check_receiver(o, config, err) ||
+	       rollouts_check(config, o->demo, err) ? -1 : 0;
+}
+
+static int do_nothing(struct store_writer *store, void *arg, struct err *err)
+{
+	(void)store;
+	(void)arg;
+	(void)err;
+	return 0;
+}
+
+/* Stops the rollouts of the old configuration, which may go then. Their last records are waited for;
+ * the structure stays until the loop is gone, since jobs of the loop still name it. */
+static void retire_rollouts(struct collector *c)
+{
+	control_set_rollouts(c->control, NULL);
+	rollouts_stop(c->rollouts);
+	writer_run(c->writer, do_nothing, NULL, NULL);
+	c->retired = mem_array(c->retired, c->retired_count + 1, sizeof(*c->retired));
+	c->retired[c->retired_count++] = c->rollouts;
+	c->rollouts = NULL;
+}
+
 /* The new configuration is taken whole, or the old one stays. */
 static void reread_config(struct collector *c)
 {
@@ -182,7 +230,9 @@ static void reread_config(struct collector *c)
 		log_error("%s: the old configuration stays", err.text);
 		return;
 	}
-	if (source_host_check(config, c->options->demo, &err) || check_receiver(c->options, config, &err)) {
+	if (rollouts_busy(c->rollouts))
+		err_set(&err, "%s: a rollout's change is under way", c->options->config_path);
+	if (err.text[0] || check_config(c->options, config, &err)) {
 		config_fini(config);
 		free(config);
 		log_error("%s: the old configuration stays", err.text);
@@ -191,6 +241,7 @@ static void reread_config(struct collector *c)
 	struct retention keep = retention_of(config);
 
 	source_host_stop(c->host);
+	retire_rollouts(c);
 	if (c->reread)
 		config_fini(c->reread);
 	free(c->reread);
@@ -199,6 +250,8 @@ static void reread_config(struct collector *c)
 	control_set_config(c->control, config);
 	writer_set_retention(c->writer, &keep);
 	start_sources(c);
+	if (start_rollouts(c, config, &err))
+		log_error("%s: rollouts cannot be steered", err.text);
 	log_info("configuration %s read again", c->options->config_path);
 }
 
@@ -283,13 +336,13 @@ static int open_parts(struct collector *c, struct err *err)
 		.stop = ask_to_stop, .arg = c,
 	};
 
-	if (source_host_check(o->config, o->demo, err) || check_receiver(o, o->config, err) || take_signals(c, err) ||
+	if (check_config(o, o->config, err) || take_signals(c, err) ||
 	    make_folder_of(o->store_path, err) || make_folder_of(o->socket_path, err) ||
 	    loop_new(&c->loop, err) || writer_start(&c->writer, o->store_path, &writer_options, err))
 		return -1;
 	control_options.sink = writer_sink(c->writer);
 	c->host = source_host_new(c->loop, control_options.sink, o->store_path);
-	return control_start(&c->control, c->loop, &control_options, err);
+	return control_start(&c->control, c->loop, &control_options, err) || start_rollouts(c, o->config, err) ? -1 : 0;
 }
 
 static void begin(struct collector *c)
@@ -329,12 +382,19 @@ static void end(struct collector *c)
 		loop_timer_free(c->loop, &c->pressure); /* it asks the writer */
 		loop_timer_free(c->loop, &c->watchdog);
 	}
+	if (c->control)
+		control_set_rollouts(c->control, NULL);
+	rollouts_stop(c->rollouts);
 	writer_stop(&c->writer);
 	if (c->control)
 		say_farewell(c);
 	control_stop(&c->control);
 	source_host_free(&c->host);
 	loop_free(&c->loop);
+	rollouts_free(&c->rollouts);
+	while (c->retired_count)
+		rollouts_free(&c->retired[--c->retired_count]);
+	free(c->retired);
 	price_table_free(&c->prices);
 	if (c->reread)
 		config_fini(c->reread);

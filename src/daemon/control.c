@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "daemon/control_rollouts.h"
 #include "daemon/roles.h"
 #include "net/http_server.h"
 
@@ -24,11 +25,23 @@ struct verb {
 static void handle_status(struct control *c, struct http_exchange *x);
 static void handle_batch(struct control *c, struct http_exchange *x);
 static void handle_stop(struct control *c, struct http_exchange *x);
+static void handle_rollouts(struct control *c, struct http_exchange *x);
+static void handle_rollout_plan(struct control *c, struct http_exchange *x);
+static void handle_rollout_begin(struct control *c, struct http_exchange *x);
+static void handle_rollout_beat(struct control *c, struct http_exchange *x);
+static void handle_rollout_cancel(struct control *c, struct http_exchange *x);
 
 static const struct verb verbs[] = {
 	{"GET", "/v1/status", "look", 0, ACCESS_VIEWER, handle_status},
 	{"POST", "/v1/batch", "store events", CONTROL_BATCH_MAX_BYTES, ACCESS_OPERATOR, handle_batch},
 	{"POST", "/v1/stop", "stop the collector", 4096, ACCESS_OPERATOR, handle_stop},
+	{"GET", "/v1/rollouts", "look at rollouts", 0, ACCESS_VIEWER, handle_rollouts},
+	{"POST", "/v1/rollouts/plan", "plan a rollout's change", ROLLOUT_BODY_MAX_BYTES, ACCESS_OPERATOR,
+	 handle_rollout_plan},
+	{"POST", "/v1/rollouts/begin", "change a rollout", ROLLOUT_BODY_MAX_BYTES, ACCESS_OPERATOR, handle_rollout_begin},
+	{"POST", "/v1/rollouts/beat", "change a rollout", ROLLOUT_BODY_MAX_BYTES, ACCESS_OPERATOR, handle_rollout_beat},
+	{"POST", "/v1/rollouts/cancel", "cancel a rollout's change", ROLLOUT_BODY_MAX_BYTES, ACCESS_OPERATOR,
+	 handle_rollout_cancel},
 };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -45,6 +58,7 @@ struct control {
 	struct http_route routes[VERB_COUNT + 1];
 	char *path;
 	bool quiet;
+	struct rollouts *rollouts;
 };
 
 static bool admit(void *arg, const struct peer *peer, struct http_reply *reply, struct err *err)
@@ -97,6 +111,40 @@ static void handle_stop(struct control *c, struct http_exchange *x)
 	buf_printf(&json, "{\"stopping\":true,\"pid\":%ld}\n", (long)getpid());
 	answer_json(x, &json);
 	c->options.stop(c->options.arg);
+}
+
+static void ask_rollouts(struct control *c, struct http_exchange *x,
+                         void (*handler)(struct rollouts *r, struct http_exchange *x))
+{
+	if (c->rollouts)
+		handler(c->rollouts, x);
+	else
+		http_answer_error(x, 503, "rollouts: the collector is starting or ending: try again in a moment");
+}
+
+static void handle_rollouts(struct control *c, struct http_exchange *x)
+{
+	ask_rollouts(c, x, control_rollouts_show);
+}
+
+static void handle_rollout_plan(struct control *c, struct http_exchange *x)
+{
+	ask_rollouts(c, x, control_rollouts_plan);
+}
+
+static void handle_rollout_begin(struct control *c, struct http_exchange *x)
+{
+	ask_rollouts(c, x, control_rollouts_begin);
+}
+
+static void handle_rollout_beat(struct control *c, struct http_exchange *x)
+{
+	ask_rollouts(c, x, control_rollouts_beat);
+}
+
+static void handle_rollout_cancel(struct control *c, struct http_exchange *x)
+{
+	ask_rollouts(c, x, control_rollouts_cancel);
 }
 
 /* On the writer's thread, after the commit or its failure. */
@@ -179,6 +227,11 @@ int control_start(struct control **out, struct loop *loop, const struct control_
 void control_set_config(struct control *c, const struct config *config)
 {
 	c->options.config = config;
+}
+
+void control_set_rollouts(struct control *c, struct rollouts *r)
+{
+	c->rollouts = r;
 }
 
 void control_quiesce(struct control *c)

@@ -5,7 +5,8 @@
  *   POST /v1/batch   operator   batch_encode()'s form; 200 {"added","duplicates"} after the commit,
  *                               503 with Retry-After when the queue is full, 507 when the store
  *                               takes nothing (a full disk)
- *   POST /v1/stop    operator   stores what is queued and ends */
+ *   POST /v1/stop    operator   stores what is queued and ends
+ *   /v1/rollouts…               see control_rollouts.h */
 #ifndef LLMDECK_DAEMON_CONTROL_H
 #define LLMDECK_DAEMON_CONTROL_H
 
@@ -13,6 +14,7 @@
 #include "base/err.h"
 #include "core/config.h"
 #include "core/sink.h"
+#include "daemon/rollouts.h"
 #include "net/loop.h"
 
 #define CONTROL_BATCH_MAX_BYTES ((size_t)16 << 20)
@@ -34,6 +36,8 @@ int control_start(struct control **out, struct loop *loop, const struct control_
                   struct err *err);
 /* Roles are read from this one from now on; it must outlive the control. */
 void control_set_config(struct control *c, const struct config *config);
+/* Whom the verbs for rollouts ask; NULL: there is nobody (any more). */
+void control_set_rollouts(struct control *c, struct rollouts *r);
 /* No new connections; the file is removed, so that a successor may listen. */
 void control_quiesce(struct control *c);
 /* Exchanges without an answer yet. */

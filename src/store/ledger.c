@@ -54,6 +54,20 @@ int store_writer_put_action(struct store_writer *w, const struct rollout_action_
 	return run_once(st, err) ? writer_rollback(w) : 0;
 }
 
+int store_writer_has_action(struct store_writer *w, struct str key, bool *out, struct err *err)
+{
+	sqlite3_stmt *st;
+
+	if (sql_prepare(w->db, &st, "SELECT 1 FROM rollout_actions WHERE key=?1", err))
+		return -1;
+	sql_bind_str(st, 1, key);
+	int got = sql_step(st, err);
+
+	*out = got > 0;
+	sqlite3_finalize(st);
+	return got < 0 ? -1 : 0;
+}
+
 /* ── reading ───────────────────────────────────────────────────────────────────────────────── */
 
 static struct str text_of(sqlite3_stmt *st, int column, struct arena *arena)
@@ -132,22 +146,4 @@ void ledger_result_fini(struct ledger_result *res)
 	free(res->actions);
 	arena_fini(&res->arena);
 	*res = (struct ledger_result){0};
-}
-
-int query_rollout_action(struct store_reader *r, struct str key, struct arena *arena,
-                         struct rollout_action_row *out, struct err *err)
-{
-	sqlite3_stmt *st = NULL;
-	int got = -1;
-
-	if (reader_begin(r, err))
-		return -1;
-	if (!sql_prepare(r->db, &st, "SELECT " ACTION_COLUMNS " FROM rollout_actions WHERE key=?1", err)) {
-		sql_bind_str(st, 1, key);
-		got = sql_step(st, err);
-		if (got > 0)
-			*out = read_action(st, arena);
-	}
-	sqlite3_finalize(st);
-	return reader_end(r, got);
 }

@@ -29,6 +29,9 @@ int store_writer_put_desired(struct store_writer *w, const struct rollout_desire
 /* Inserts, or replaces state, outcome and time of the row with that key. */
 int store_writer_put_action(struct store_writer *w, const struct rollout_action_row *row, struct err *err);
 
+/* Whether an action has this key. */
+int store_writer_has_action(struct store_writer *w, struct str key, bool *out, struct err *err);
+
 struct ledger_result {
 	struct rollout_desired *desired;
 	size_t desired_count, desired_cap;
@@ -38,8 +41,5 @@ struct ledger_result {
 };
 int query_ledger(struct store_reader *r, struct ledger_result *out, struct err *err);
 void ledger_result_fini(struct ledger_result *res);
-/* 1 and the row (texts in `arena`) when an action has this key; 0 when none has; -1 on error. */
-int query_rollout_action(struct store_reader *r, struct str key, struct arena *arena,
-                         struct rollout_action_row *out, struct err *err);
 
 #endif
