@@ -18,7 +18,7 @@
 #include "judge/mood.h"
 #include "parse/json.h"
 
-#define BATCH_ROWS 5000 /* with two batches and the store's cache the process stays under 64 MiB */
+#define BATCH_ROWS 4000 /* with two batches and the store's cache the process stays under 64 MiB */
 #define BATCH_RECORDS (16 * BATCH_ROWS) /* a batch also ends after so many records, good or bad */
 #define BATCHES 2
 

@@ -436,7 +436,7 @@ static void give_back(struct writer *w, struct item *item, const char *why)
 /* Tells an import that what it sent before was not stored. */
 static bool tell_lost(struct writer *w, struct item *item)
 {
-	if (!w->early.lost || !item->batch->has_import)
+	if (!w->early.lost || !item->batch || !item->batch->has_import)
 		return false;
 	w->early.lost = false;
 	give_back(w, item, w->early.why.text);
@@ -469,12 +469,13 @@ static int fill_group(struct writer *w, struct item_list *group, struct err *err
 		if (tell_lost(w, item))
 			continue;
 		rows += item->rows;
-		w->early.promised = item->batch->more;
+		bool more = item->batch && item->batch->more;
+		w->early.promised = more;
 		if (append_item(w, item, err)) {
 			list_push(group, item);
 			return -1;
 		}
-		if (item->batch->more)
+		if (more)
 			answer_early(w, item);
 		else
 			list_push(group, item);

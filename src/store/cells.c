@@ -44,15 +44,16 @@ static inline void put_gamma(struct bit_writer *w, uint64_t v)
 	put_bits(w, v - (UINT64_C(1) << bits), bits);
 }
 
-static inline void put_distance(struct bit_writer *w, uint32_t distance, unsigned k)
+/* The bit of a count of 1, a zero, is written with the distance before it. */
+static inline void put_distance(struct bit_writer *w, uint32_t distance, unsigned k, bool single)
 {
 	uint32_t high = distance >> k;
 
 	if (high >= UNARY_ESCAPE) {
-		put_bits(w, UINT64_C(1) << UNARY_ESCAPE | (uint64_t)distance << (UNARY_ESCAPE + 1), UNARY_ESCAPE + 1 + INDEX_BITS);
+		put_bits(w, UINT64_C(1) << UNARY_ESCAPE | (uint64_t)distance << (UNARY_ESCAPE + 1), UNARY_ESCAPE + 1 + INDEX_BITS + single);
 		return;
 	}
-	put_bits(w, UINT64_C(1) << high | (uint64_t)(distance & ((1u << k) - 1)) << (high + 1), high + 1 + k);
+	put_bits(w, UINT64_C(1) << high | (uint64_t)(distance & ((1u << k) - 1)) << (high + 1), high + 1 + k + single);
 }
 
 /* 0: 1. 10 and a gamma code: more. 11 and a gamma code: less than none, as corrections may leave. */
@@ -84,8 +85,11 @@ static void put_sketch(struct bit_writer *w, const struct sketch *s)
 	put_bits(w, k | (uint64_t)last << PARAMETER_BITS, PARAMETER_BITS + INDEX_BITS);
 	put_count(w, s->cells[0].count);
 	for (uint32_t i = 1; i < s->len; i++) {
-		put_distance(w, s->cells[i].index - last - 1, k);
-		put_count(w, s->cells[i].count);
+		bool single = s->cells[i].count == 1;
+
+		put_distance(w, s->cells[i].index - last - 1, k, single);
+		if (!single)
+			put_count(w, s->cells[i].count);
 		last = s->cells[i].index;
 	}
 }

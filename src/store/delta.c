@@ -61,7 +61,7 @@ void delta_add(struct delta *d, uint32_t series, const struct packed *p, int sig
 	row->points = (uint32_t)d->point_count;
 }
 
-/* Adds a row's cells to the arrays. */
+/* Adds a row's cells to the arrays; parts are as deep as there are tiers. */
 static void gather(struct delta *d, const struct delta_row *row)
 {
 	for (uint32_t at = row->points; at; at = d->points[at - 1].next) {
@@ -71,6 +71,8 @@ static void gather(struct delta *d, const struct delta_row *row)
 			dense_add_cell(d->dense, (enum sketch_kind)k, p->cells[k], p->sign);
 	}
 	dense_add_all(d->dense, &row->rollup.figures);
+	for (const struct delta_row *part = row->parts; part; part = part->next_part)
+		gather(d, part);
 }
 
 void delta_take_sketches(struct delta *d, const struct delta_row *row, struct figures *into)
@@ -131,7 +133,7 @@ static void apply(struct delta *d, enum tier t, struct links *l)
 	for (size_t i = 0; i < l->len;) {
 		int64_t key = l->items[i].into;
 		struct delta_row *row = get_row(d, t, key);
-		bool alone = (i + 1 == l->len || l->items[i + 1].into != key) && rollup_is_empty(&row->rollup) && !row->points;
+		bool alone = (i + 1 == l->len || l->items[i + 1].into != key) && rollup_is_empty(&row->rollup) && !row->points && !row->parts;
 
 		if (alone) {
 			const struct delta_row *from = l->items[i++].from;
@@ -139,6 +141,7 @@ static void apply(struct delta *d, enum tier t, struct links *l)
 			rollup_merge_counts(&row->rollup, &from->rollup);
 			memcpy(row->rollup.figures.sketches, from->rollup.figures.sketches, sizeof from->rollup.figures.sketches);
 			row->points = from->points;
+			row->parts = from->parts;
 			continue;
 		}
 		for (; i < l->len && l->items[i].into == key; i++) {
@@ -147,6 +150,7 @@ static void apply(struct delta *d, enum tier t, struct links *l)
 		}
 		gather(d, row);
 		row->points = 0;
+		row->parts = NULL;
 		dense_take_arena(d->dense, &row->rollup.figures, &d->arena);
 	}
 	l->len = 0;
@@ -174,17 +178,27 @@ static void link_all(struct links *l, const struct names *n, const struct entrie
 	}
 }
 
+static void become_part(struct delta_row *of, struct delta_row *part)
+{
+	rollup_merge_counts(&of->rollup, &part->rollup);
+	part->next_part = of->parts;
+	of->parts = part;
+}
+
 /* The 10 s tier passes on its leaves alone: 1 min has leaves of its own that are too old for 10 s,
- * and pre-merges them together. */
-static void link_upward(struct links *l, enum tier t, const struct names *n, const struct entries *e)
+ * and pre-merges them together. Leaves hardly ever share cells, so theirs stay where they are. */
+static void link_upward(struct delta *d, struct links *l, enum tier t, const struct names *n, const struct entries *e)
 {
 	int64_t ratio = tier_us[t + 1] / tier_us[t];
 
 	for (size_t i = 0; i < e->len; i++) {
 		uint32_t series = key_series(e->items[i].key);
+		int64_t into = rollup_key(series, key_bucket(e->items[i].key) / ratio);
 
-		if (t != TIER_10S || n->series[series].kind == SERIES_IS_LEAF)
-			add_link(l, rollup_key(series, key_bucket(e->items[i].key) / ratio), e->items[i].row);
+		if (n->series[series].kind == SERIES_IS_LEAF)
+			become_part(get_row(d, (enum tier)(t + 1), into), e->items[i].row);
+		else if (t != TIER_10S)
+			add_link(l, into, e->items[i].row);
 	}
 }
 
@@ -206,7 +220,7 @@ void delta_propagate(struct delta *d, const struct names *n)
 		}
 		if (t + 1 < TIER_COUNT) {
 			collect(d, (enum tier)t, &e);
-			link_upward(&l, (enum tier)t, n, &e);
+			link_upward(d, &l, (enum tier)t, n, &e);
 			apply(d, (enum tier)(t + 1), &l);
 		}
 	}
@@ -344,12 +358,13 @@ static int write_row(struct rollup_writer *w, struct delta *d, enum tier t, stru
 		return -1;
 	if (bucket < s->next_bucket[t])
 		stored = merge_stored(w, d->dense, t, e->key, r, err);
-	if (stored || e->row->points) {
+	struct rollup whole = *r; /* the row itself may be a part of another */
+	if (stored || e->row->points || e->row->parts) {
 		figures_reset(&w->figures);
 		delta_take_sketches(d, e->row, &w->figures);
-		memcpy(r->figures.sketches, w->figures.sketches, sizeof w->figures.sketches);
+		memcpy(whole.figures.sketches, w->figures.sketches, sizeof w->figures.sketches);
 	}
-	if (stored < 0 || put_row(w, t, e->key, r, stored, err))
+	if (stored < 0 || put_row(w, t, e->key, &whole, stored, err))
 		return -1;
 	if (bucket >= s->next_bucket[t])
 		s->next_bucket[t] = bucket + 1;

@@ -19,9 +19,11 @@ struct delta_point {
 };
 #define DELTA_NO_CELL UINT16_MAX
 
-/* A row's figures; its sketches are those in the rollup, whose cells lie in the delta's arena, and the points. */
+/* A row's figures. Its cells are those of the rollup's sketches, which lie in the delta's arena, of the points and
+ * of the parts. */
 struct delta_row {
 	struct rollup rollup;
+	struct delta_row *parts, *next_part; /* a leaf's rows in the finer tier */
 	uint32_t points; /* 1 + index of the first; 0 = none */
 };
 

@@ -21,8 +21,8 @@
 
 #define ROLLUP_10S_DEFAULT_US (6 * US_PER_HOUR)
 #define SERIES_LIMIT_DEFAULT 10000
-#define LEAF_ROWS_MAX 4000u /* accumulated before they are written out: bounds memory */
-#define TOPS_MAX 512u
+#define LEAF_ROWS_MAX 8000u /* accumulated before they are written out: bounds memory */
+#define TOPS_MAX 128u
 #define BUSY_MS 5000
 
 const char *const meta_name[META_COUNT] = {
@@ -107,7 +107,7 @@ static int set_up_connection(sqlite3 *db, const struct store_options *o, bool se
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
 	snprintf(text, sizeof text, "PRAGMA synchronous=%s; PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=%d;"
 	         "PRAGMA secure_delete=%s; PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY",
-	         o->full_sync ? "FULL" : "NORMAL", secure ? 1000 : 16000, o->full_sync ? 2000 : 4000, secure ? "ON" : "OFF");
+	         o->full_sync ? "FULL" : "NORMAL", secure ? 1000 : 10000, o->full_sync ? 2000 : 16000, secure ? "ON" : "OFF");
 	return sql_exec(db, text, err);
 }
 

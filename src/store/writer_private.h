@@ -57,6 +57,11 @@ enum statement {
 	ST_COUNT
 };
 
+struct by_end {
+	uint64_t key;
+	const struct request *request;
+};
+
 struct store_writer {
 	sqlite3 *db, *texts; /* texts: NULL when its file cannot be opened */
 	char *path;
@@ -73,7 +78,7 @@ struct store_writer {
 	sqlite3_stmt *add_text, *remove_text;
 	struct buf body;
 	struct packed packed, other, before; /* scratch */
-	const struct request **order; /* scratch */
+	struct by_end *order; /* scratch */
 	size_t order_cap;
 	struct recent_trace *traces;
 	struct recent_call *calls_by_span, *calls_by_parent; /* a call under its own span; under its parent's */
