@@ -7,10 +7,14 @@
 #include "core/section.h"
 
 extern const struct actuator demo_actuator;
+extern const struct actuator exec_actuator;
 extern const struct actuator haproxy_actuator;
+extern const struct actuator http_actuator;
 
 const struct actuator *const actuators[] = {
 	&haproxy_actuator,
+	&http_actuator,
+	&exec_actuator,
 	&demo_actuator,
 	NULL,
 };

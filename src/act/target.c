@@ -5,6 +5,7 @@
 #include "act/target.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -213,7 +214,11 @@ static struct job *take(struct target *t)
 static void *work(void *arg)
 {
 	struct target *t = arg;
+	sigset_t all;
 
+	/* signals are the main thread's; a pipe or socket that breaks is an error code here */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	for (struct job *j; (j = take(t)) != NULL;) {
 		run(t, j);
 		pthread_mutex_lock(&t->lock);

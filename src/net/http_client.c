@@ -13,6 +13,7 @@
 
 #define REDIRECTS_MAX 3
 #define RETRY_AFTER_MAX_S 86400
+#define HEADERS_MAX_BYTES (64 << 10)
 
 struct http_call {
 	CURL *easy;
@@ -20,6 +21,7 @@ struct http_call {
 	struct http_got got;
 	size_t answer_max_bytes;
 	bool too_large;
+	const atomic_bool *stop;
 	char *shown_url;
 	char words[CURL_ERROR_SIZE];
 	struct loop *loop;
@@ -34,6 +36,7 @@ struct http_client {
 void http_got_fini(struct http_got *got)
 {
 	buf_fini(&got->body);
+	buf_fini(&got->headers);
 	*got = (struct http_got){0};
 }
 
@@ -65,6 +68,28 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *arg)
 	return len;
 }
 
+struct str http_got_header(const struct http_got *got, const char *name)
+{
+	struct str rest = buf_str(&got->headers);
+
+	while (rest.len) {
+		struct str value = str_cut(&rest, '\n'), key = str_cut(&value, ':');
+
+		if (str_equal_nocase(key, str_of(name)))
+			return str_trim(value);
+	}
+	return (struct str){0};
+}
+
+/* A status line begins another answer (after a redirect, or a 1xx). */
+static void keep_header(struct buf *headers, struct str line)
+{
+	if (str_starts_with(line, STR_LIT("HTTP/")))
+		buf_reset(headers);
+	else if (headers->len + line.len < HEADERS_MAX_BYTES)
+		buf_append_str(headers, line);
+}
+
 static size_t take_header(char *bytes, size_t size, size_t count, void *arg)
 {
 	static const char name[] = "retry-after:";
@@ -72,6 +97,7 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *arg)
 	struct str line = {bytes, size * count};
 	int64_t seconds;
 
+	keep_header(&call->got.headers, line);
 	if (line.len > sizeof(name) - 1 && strncasecmp(bytes, name, sizeof(name) - 1) == 0) {
 		struct str value = str_trim((struct str){bytes + sizeof(name) - 1, line.len - (sizeof(name) - 1)});
 
@@ -109,6 +135,41 @@ static long to_ms(int64_t us)
 	return (long)((us + US_PER_MS - 1) / US_PER_MS);
 }
 
+static int look_at_stop(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const struct http_call *call = arg;
+
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	return atomic_load(call->stop);
+}
+
+static void set_blob(CURL *easy, CURLoption option, struct str pem)
+{
+	struct curl_blob blob = {(void *)(uintptr_t)pem.ptr, pem.len, CURL_BLOB_COPY};
+
+	if (pem.len)
+		curl_easy_setopt(easy, option, &blob);
+}
+
+/* What proves who we are, and who they are. */
+static void set_trust(struct http_call *call, const struct http_ask *ask)
+{
+	CURL *e = call->easy;
+
+	if (ask->ca_path && *ask->ca_path)
+		curl_easy_setopt(e, CURLOPT_CAINFO, ask->ca_path);
+	if (ask->insecure) {
+		curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	set_blob(e, CURLOPT_CAINFO_BLOB, ask->ca_pem);
+	set_blob(e, CURLOPT_SSLCERT_BLOB, ask->cert_pem);
+	set_blob(e, CURLOPT_SSLKEY_BLOB, ask->key_pem);
+}
+
 static void set_options(struct http_call *call, const struct http_ask *ask)
 {
 	CURL *e = call->easy;
@@ -130,11 +191,12 @@ static void set_options(struct http_call *call, const struct http_ask *ask)
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, call);
 	if (ask->accept_compressed)
 		curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
-	if (ask->ca_path && *ask->ca_path)
-		curl_easy_setopt(e, CURLOPT_CAINFO, ask->ca_path);
-	if (ask->insecure) {
-		curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+	set_trust(call, ask);
+	if (ask->stop) {
+		call->stop = ask->stop;
+		curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, look_at_stop);
+		curl_easy_setopt(e, CURLOPT_XFERINFODATA, call);
+		curl_easy_setopt(e, CURLOPT_NOPROGRESS, 0L);
 	}
 	if (ask->unix_path)
 		curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, ask->unix_path);

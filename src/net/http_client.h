@@ -3,6 +3,7 @@
 #ifndef LLMDECK_NET_HTTP_CLIENT_H
 #define LLMDECK_NET_HTTP_CLIENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +27,9 @@ struct http_ask {
 	bool accept_compressed;     /* asks for gzip; answer_max_bytes bounds what it unpacks to */
 	const char *ca_path;        /* file with the certificates to trust; NULL or "": the system's */
 	bool insecure;              /* does not check the server's certificate and name */
+	struct str ca_pem;          /* the certificates to trust, as PEM text; empty: by ca_path */
+	struct str cert_pem, key_pem; /* the client's certificate and its key; empty: none */
+	const atomic_bool *stop;    /* gives up within a second when it is raised; may be NULL */
 };
 
 enum http_result {
@@ -41,8 +45,11 @@ struct http_got {
 	struct buf body;
 	char type[128];       /* content type, cut; "" when absent */
 	int retry_after_s;    /* 0: none given */
+	struct buf headers;   /* the answer's header lines, each ending in a newline; bounded */
 };
 void http_got_fini(struct http_got *got);
+/* The value of a header, case aside, without surrounding space; empty when absent. */
+struct str http_got_header(const struct http_got *got, const char *name);
 
 /* A connection that is kept between calls. One thread at a time. */
 struct http_client;
