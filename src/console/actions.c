@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "panels/rollouts.h"
 
 const struct action console_actions[] = {
 	{ACT_HELP, "help", "?", "this help", DANGER_NONE},
@@ -35,6 +36,14 @@ const struct action console_actions[] = {
 	{ACT_COPY, "copy", "y", "copy the command that opens exactly here", DANGER_NONE},
 	{ACT_EXPORT, "export", "e", "write the panel's data to a file", DANGER_NONE},
 	{ACT_LIMITS, "limits", "!", "what is over its limit", DANGER_NONE},
+	{ACT_ROLLBACK, "rollback", "R", "rollout: everything back to stable", DANGER_TRAFFIC},
+	{ACT_STEP_UP, "step", ">", "rollout: the next step", DANGER_TRAFFIC},
+	{ACT_STEP_BACK, "step-back", "<", "rollout: the step before", DANGER_TRAFFIC},
+	{ACT_HOLD_ROLLOUT, "hold", "H", "rollout: hold, or resume", DANGER_STORED},
+	{ACT_PROMOTE_ROLLOUT, "promote", "F", "rollout: everything to the candidate", DANGER_TRAFFIC},
+	{ACT_REAPPLY, "reapply", "A", "rollout: the wanted shares again, after a drift", DANGER_TRAFFIC},
+	{ACT_STOP_ALL, "stop-all", "", "emergency: roll back every rollout; takes service=NAME environment=NAME",
+	 DANGER_TRAFFIC},
 	{ACT_THEME, "theme-next", "T", "next theme", DANGER_NONE},
 	{ACT_REDRAW, "redraw", "Ctrl-L", "draw the screen anew", DANGER_NONE},
 	{ACT_SUSPEND, "suspend", "Ctrl-Z", "stop until `fg`", DANGER_NONE},
@@ -52,11 +61,14 @@ const struct action console_actions[] = {
 static const struct {
 	int action;
 	const char *word;
-	enum { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS } where;
+	enum { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS, ON_ROLLOUTS } where;
 } offers[] = {
 	{ACT_HELP, "help", ANYWHERE},      {ACT_PALETTE, "cmd", ANYWHERE},
 	{ACT_FILTER, "filter", ANYWHERE},  {ACT_NEXT_PANEL, "panel", ON_TILES},
 	{ACT_OPEN, "open", ON_TILES},      {ACT_BACK, "back", ON_PAGE},
+	{ACT_ROLLBACK, "roll back", ON_ROLLOUTS}, {ACT_STEP_UP, "step", ON_ROLLOUTS},
+	{ACT_STEP_BACK, "back", ON_ROLLOUTS}, {ACT_HOLD_ROLLOUT, "hold", ON_ROLLOUTS},
+	{ACT_PROMOTE_ROLLOUT, "promote", ON_ROLLOUTS},
 	{ACT_GROUP, "group", ON_GROUPS},   {ACT_SORT, "sort", ON_GROUPS},
 	{ACT_ZOOM_IN, "zoom", ANYWHERE},   {ACT_PAUSE, "pause", ANYWHERE},
 	{ACT_QUIT, "quit", ANYWHERE},      {ACT_PAGE0 + 6, "monitor", ANYWHERE},
@@ -112,7 +124,8 @@ const char *actions_key_line(const struct keymap *m, const struct deck *d, int w
 		char piece[64];
 
 		if ((offers[i].where == ON_TILES && page) || (offers[i].where >= ON_PAGE && !page) ||
-		    (offers[i].where == ON_GROUPS && !panels[d->place.panel]->groups))
+		    (offers[i].where == ON_GROUPS && !panels[d->place.panel]->groups) ||
+		    (offers[i].where == ON_ROLLOUTS && panels[d->place.panel] != &rollouts_panel))
 			continue;
 		first_key(m, action_of(offers[i].action), &key);
 		if (key.len == 0)

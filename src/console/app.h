@@ -6,7 +6,9 @@
 #include "console/chores.h"
 #include "console/console.h"
 #include "console/deck.h"
+#include "console/intent.h"
 #include "console/loader.h"
+#include "console/rollout_calls.h"
 #include "console/tiles.h"
 #include "ui/chooser.h"
 #include "ui/help.h"
@@ -15,7 +17,7 @@
 #include "ui/toast.h"
 
 /* What the keys go to. */
-enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP };
+enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP, MODE_INTENT };
 
 #define CHOICES_MAX 96
 
@@ -30,6 +32,9 @@ struct app {
 	struct keymap *keymap;
 	struct loader *loader;
 	struct chores *chores;
+	struct rollout_calls *calls;
+	struct rollout_board *board;   /* as the collector said last; the deck borrows it */
+	struct intent *intent;         /* open in MODE_INTENT */
 	int wake[2];
 	struct layout layout;
 	struct load_job job;           /* the last one given to the loader */
@@ -67,6 +72,15 @@ void app_set_theme(struct app *a, const char *name);
 /* Takes `text` as the live filter: words of the form dim=value become filters of the window, the
  * rest finds rows. */
 void app_set_filter(struct app *a, const char *text, bool final);
+
+/* rollout_app.c: from the keys of a rollout to its dialog. */
+void app_rollout(struct app *a, int action);
+/* `shares` for the rollout under the cursor; "" explains itself. */
+void app_rollout_set(struct app *a, const char *shares);
+void app_rollout_stop_all(struct app *a, const char *where);
+void app_intent_key(struct app *a, struct key key);
+/* Takes what the collector has answered; true when something is to be drawn. */
+bool app_take_calls(struct app *a);
 
 /* app_share.c */
 void app_copy_here(struct app *a);

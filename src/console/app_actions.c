@@ -300,6 +300,9 @@ void app_do(struct app *a, int action)
 	case ACT_COLUMNS: open_columns(a); break;
 	case ACT_COPY: app_copy_here(a); break;
 	case ACT_EXPORT: app_export(a, NULL); break;
+	case ACT_ROLLBACK: case ACT_STEP_UP: case ACT_STEP_BACK: case ACT_HOLD_ROLLOUT: case ACT_PROMOTE_ROLLOUT:
+	case ACT_REAPPLY: app_rollout(a, action); break;
+	case ACT_STOP_ALL: app_rollout_stop_all(a, ""); break;
 	case ACT_THEME: theme_next(a); break;
 	case ACT_REDRAW: screen_repaint(a->screen); break;
 	case ACT_SUSPEND: screen_suspend(a->screen); break;
@@ -378,6 +381,8 @@ void app_key(struct app *a, struct key key)
 		key_in_chooser(a, key);
 	} else if (a->mode == MODE_FILTER) {
 		key_in_filter(a, key);
+	} else if (a->mode == MODE_INTENT) {
+		app_intent_key(a, key);
 	} else if (a->mode == MODE_HELP) {
 		if (help_key(&a->help, key, screen_surface(a->screen)->height - 2) == HELP_CLOSED)
 			a->mode = MODE_DECK;

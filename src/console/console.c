@@ -19,6 +19,7 @@
 #include "console/render.h"
 
 #define TOAST_US (4 * US_PER_S)
+#define COUNTDOWN_FRAME_US (250 * US_PER_MS)
 #define STOP_WAIT_US (500 * US_PER_MS)
 
 void app_say(struct app *a, bool bad, const char *fmt, ...)
@@ -154,6 +155,11 @@ static void draw_overlay(struct app *a, struct surface *s)
 {
 	int cursor = -1, row = s->height - 1;
 
+	if (a->mode == MODE_INTENT) {
+		intent_draw(a->intent, s, clock_mono_us(), &cursor, &row);
+		screen_set_cursor(a->screen, cursor, row);
+		return;
+	}
 	if (a->mode == MODE_PALETTE || a->mode == MODE_COLUMNS) {
 		cursor = chooser_draw(s, &a->chooser, a->mode == MODE_PALETTE ? ":" : "columns ");
 	} else if (a->mode == MODE_FILTER) {
@@ -193,6 +199,8 @@ static int wait_ms(const struct app *a)
 
 	if (toast && toast - now < next)
 		next = toast - now;
+	if (a->mode == MODE_INTENT && next > COUNTDOWN_FRAME_US)
+		next = COUNTDOWN_FRAME_US;
 	return next < 0 ? 0 : (int)(next / US_PER_MS) + 1;
 }
 
@@ -217,12 +225,14 @@ static void handle_event(struct app *a, enum screen_event event, struct key key)
 		drain_wake(a);
 		a->dirty = take_loaded(a) || a->dirty;
 		take_news(a);
+		a->dirty = app_take_calls(a) || a->dirty;
 		a->dirty = chores_collector(a->chores, &a->deck.collector) || a->dirty;
 		break;
 	case SCREEN_QUIT:
 		a->quit = true;
 		break;
 	default: /* a second has passed: the clock and the ages */
+		app_take_calls(a);
 		a->dirty = true;
 		break;
 	}
@@ -285,6 +295,7 @@ static void app_free(struct app *a)
 	log_set_sink(NULL, NULL);
 	loader_stop(&a->loader, STOP_WAIT_US);
 	chores_stop(&a->chores, STOP_WAIT_US);
+	rollout_calls_stop(&a->calls, STOP_WAIT_US);
 	deck_fini(&a->deck);
 	keymap_free(&a->keymap);
 	history_fini(&a->history);
@@ -293,6 +304,8 @@ static void app_free(struct app *a)
 		free(a->config);
 	}
 	free(a->rules);
+	free(a->board);
+	free(a->intent);
 	tz_free(&a->tz);
 	for (int i = 0; i < 2; i++) {
 		if (a->wake[i] >= 0)
@@ -323,6 +336,7 @@ static int run_screen(const struct console_options *o, struct err *err)
 	a->loader = loader_start(o->store_path, a->rules, a->wake[1]);
 	a->chores = chores_start(o->config_path, o->socket_path, a->wake[1]);
 	chores_watch_theme(a->chores, &a->theme);
+	a->calls = rollout_calls_start(o->socket_path, a->wake[1]);
 	loop(a);
 	result = 0;
 out:

@@ -10,6 +10,7 @@
 #include "core/view.h"
 #include "panels/collector.h"
 #include "panels/panel.h"
+#include "panels/rollout_live.h"
 
 #define DECK_PANELS_MAX 16
 #define DECK_PLACES_MAX 32
@@ -75,6 +76,7 @@ struct deck {
 	bool read_only;                     /* this session may change nothing whatever its role */
 	bool raised;                        /* :rw was given */
 	struct collector_status collector;
+	const struct rollout_board *board;  /* NULL: not asked */
 	char banner[160];                   /* one line that stays; "" = none */
 	const struct tz *tz;
 	bool has_servers;                   /* model servers tell: their tile has a place */

@@ -30,6 +30,7 @@ struct panel_frame frame_of(const struct deck *d, int panel, enum panel_form for
 		.time_cursor_us = d->time_cursor_us,
 		.find = d->find,
 		.tz = d->tz,
+		.board = d->board,
 		.ui = &d->ui[panel],
 		.collector = &d->collector,
 	};

@@ -1,0 +1,339 @@
+/* One thread, one connection, one mutex for small copies. While an action is followed it beats four
+ * times a second, else it asks for the board once a second. A countdown is only kept alive while the
+ * UI thread shows life: a screen that hangs cannot take anything back. */
+#include "console/rollout_calls.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "console/control_client.h"
+#include "console/rollout_wire.h"
+
+#define BOARD_EVERY_US US_PER_S
+#define BEAT_EVERY_US (250 * US_PER_MS)
+#define UI_SILENT_US (1500 * US_PER_MS)
+#define PLAN_TIMEOUT_US (30 * US_PER_S)
+#define CALL_TIMEOUT_US (1500 * US_PER_MS)
+#define JSON_TYPE "application/json"
+
+struct rollout_calls {
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	int wake_fd;
+	char *socket_path;
+	/* under the mutex */
+	bool stop, ended;
+	enum { WANT_BOARD, WANT_PLAN, WANT_FOLLOW } want;
+	bool cancel;
+	uint64_t serial;      /* of what is wanted */
+	struct rollout_ask ask;
+	int64_t ui_mono_us;   /* when the UI thread was last here */
+	bool has_news, has_board;
+	struct rollout_progress news;
+	struct rollout_board board;
+	/* the thread's own */
+	struct control_client *client;
+	uint64_t begun;       /* serial of the action that the collector knows of */
+	int64_t board_due_us;
+	struct rollout_progress last;
+	struct rollout_board read;
+};
+
+static void wake_ui(struct rollout_calls *c)
+{
+	char byte = 1;
+
+	if (write(c->wake_fd, &byte, 1) < 0)
+		return; /* a full pipe already says enough */
+}
+
+/* Hands `last` over, unless something else is wanted by now. */
+static void publish(struct rollout_calls *c, uint64_t serial)
+{
+	bool news = false;
+
+	pthread_mutex_lock(&c->mutex);
+	if (c->serial == serial) {
+		c->news = c->last;
+		c->has_news = news = true;
+		if (c->last.ended || c->want == WANT_PLAN)
+			c->want = WANT_BOARD;
+	}
+	pthread_mutex_unlock(&c->mutex);
+	if (news)
+		wake_ui(c);
+}
+
+/* ── calls ─────────────────────────────────────────────────────────────────────────────────── */
+
+/* Posts the order; the answer is read into `last`, a refusal into its error. */
+static enum control_result post(struct rollout_calls *c, const char *path, const struct rollout_ask *ask,
+                                int64_t timeout_us)
+{
+	struct buf body = {0}, json = {0};
+	struct err err = {""};
+	struct rollout_progress read;
+	enum control_result result;
+
+	rollout_wire_ask(ask, &body);
+	result = control_client_call(c->client, "POST", path, buf_str(&body), JSON_TYPE, timeout_us, &json, &err);
+	if (result == CONTROL_OK && rollout_wire_progress(buf_str(&json), clock_mono_us(), &read)) {
+		c->last = read;
+	} else {
+		if (result == CONTROL_OK) {
+			err_set(&err, "collector: its answer cannot be read: is it another version?");
+			result = CONTROL_FAILED;
+		}
+		snprintf(c->last.error, sizeof c->last.error, "%.399s", err.text);
+	}
+	buf_fini(&body);
+	buf_fini(&json);
+	return result;
+}
+
+static void do_plan(struct rollout_calls *c, const struct rollout_ask *ask, uint64_t serial)
+{
+	memset(&c->last, 0, sizeof c->last);
+	post(c, "/v1/rollouts/plan", ask, PLAN_TIMEOUT_US);
+	publish(c, serial);
+}
+
+/* True when the collector has the action. */
+static bool do_begin(struct rollout_calls *c, const struct rollout_ask *ask, uint64_t serial)
+{
+	memset(&c->last, 0, sizeof c->last);
+	c->last.ended = post(c, "/v1/rollouts/begin", ask, CALL_TIMEOUT_US) != CONTROL_OK;
+	if (!c->last.ended)
+		c->begun = serial;
+	publish(c, serial);
+	return !c->last.ended;
+}
+
+static void do_beat(struct rollout_calls *c, const struct rollout_ask *ask, uint64_t serial, bool cancel)
+{
+	enum control_result result;
+
+	if (cancel && strcmp(c->last.state, "countdown") != 0 && strcmp(c->last.state, "planning") != 0)
+		cancel = false; /* too early or too late: the beat's answer tells */
+	result = post(c, cancel ? "/v1/rollouts/cancel" : "/v1/rollouts/beat", ask, CALL_TIMEOUT_US);
+	c->last.lost = result == CONTROL_NOBODY || result == CONTROL_TIMED_OUT;
+	c->last.ended = c->last.ended || (result == CONTROL_FAILED && !cancel) || result == CONTROL_REFUSED;
+	publish(c, serial);
+}
+
+static void do_board(struct rollout_calls *c)
+{
+	struct buf json = {0};
+	struct err err = {""};
+	bool changed;
+
+	c->board_due_us = clock_mono_us() + BOARD_EVERY_US;
+	if (control_client_call(c->client, "GET", "/v1/rollouts", (struct str){0}, NULL, CALL_TIMEOUT_US, &json,
+	                        &err) != CONTROL_OK ||
+	    !rollout_wire_board(buf_str(&json), clock_wall_us(), clock_mono_us(), &c->read))
+		memset(&c->read, 0, sizeof c->read);
+	buf_fini(&json);
+	c->read.mono_us = 0; /* equal boards are equal whenever they were read */
+	pthread_mutex_lock(&c->mutex);
+	changed = memcmp(&c->read, &c->board, sizeof c->read) != 0;
+	if (changed) {
+		c->board = c->read;
+		c->has_board = true;
+	}
+	pthread_mutex_unlock(&c->mutex);
+	if (changed)
+		wake_ui(c);
+}
+
+/* ── the thread ────────────────────────────────────────────────────────────────────────────── */
+
+struct errand {
+	int want;
+	bool cancel, stop, ui_lives;
+	uint64_t serial;
+	struct rollout_ask ask;
+};
+
+/* Sleeps until something is due or wanted. */
+static void next_errand(struct rollout_calls *c, struct errand *out, uint64_t seen)
+{
+	int64_t due;
+	struct timespec until;
+
+	pthread_mutex_lock(&c->mutex);
+	due = c->want == WANT_FOLLOW ? clock_mono_us() + BEAT_EVERY_US : c->board_due_us;
+	until = (struct timespec){.tv_sec = (time_t)(due / US_PER_S), .tv_nsec = (long)(due % US_PER_S * 1000)};
+	while (!c->stop && c->serial == seen && !(c->cancel && c->want == WANT_FOLLOW && !out->cancel)) {
+		if (pthread_cond_timedwait(&c->wake, &c->mutex, &until) != 0)
+			break;
+	}
+	*out = (struct errand){.want = (int)c->want, .cancel = c->cancel, .stop = c->stop, .serial = c->serial,
+	                       .ask = c->ask, .ui_lives = clock_mono_us() - c->ui_mono_us < UI_SILENT_US};
+	pthread_mutex_unlock(&c->mutex);
+}
+
+static void follow(struct rollout_calls *c, const struct errand *e)
+{
+	bool counting = strcmp(c->last.state, "countdown") == 0;
+
+	if (c->begun != e->serial) {
+		if (!e->cancel)
+			do_begin(c, &e->ask, e->serial);
+	} else if (e->stop ? counting : e->ui_lives || !counting || e->cancel) {
+		do_beat(c, &e->ask, e->serial, e->cancel || e->stop);
+	}
+}
+
+static void *run_calls(void *arg)
+{
+	struct rollout_calls *c = arg;
+	struct errand e = {.stop = false};
+	uint64_t planned = 0;
+
+	while (!e.stop) {
+		next_errand(c, &e, e.serial);
+		if (e.want == WANT_FOLLOW)
+			follow(c, &e);
+		else if (e.want == WANT_PLAN && planned != e.serial && !e.stop)
+			do_plan(c, &e.ask, planned = e.serial);
+		if (!e.stop && clock_mono_us() >= c->board_due_us)
+			do_board(c);
+	}
+	control_client_free(&c->client);
+	pthread_mutex_lock(&c->mutex);
+	c->ended = true;
+	pthread_cond_broadcast(&c->wake);
+	pthread_mutex_unlock(&c->mutex);
+	return NULL;
+}
+
+struct rollout_calls *rollout_calls_start(const char *socket_path, int wake_fd)
+{
+	struct rollout_calls *c = mem_zalloc(sizeof *c);
+	pthread_condattr_t monotonic;
+
+	c->wake_fd = wake_fd;
+	pthread_mutex_init(&c->mutex, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	if (!socket_path) {
+		c->ended = true;
+		return c;
+	}
+	c->socket_path = mem_strdup(socket_path);
+	c->client = control_client_new(socket_path);
+	pthread_create(&c->thread, NULL, run_calls, c);
+	return c;
+}
+
+void rollout_calls_stop(struct rollout_calls **cp, int64_t wait_us)
+{
+	struct rollout_calls *c = *cp;
+	int64_t due = clock_mono_us() + wait_us;
+	struct timespec until = {.tv_sec = (time_t)(due / US_PER_S), .tv_nsec = (long)(due % US_PER_S * 1000)};
+	bool ended;
+
+	if (!c)
+		return;
+	*cp = NULL;
+	pthread_mutex_lock(&c->mutex);
+	c->stop = true;
+	pthread_cond_broadcast(&c->wake);
+	while (!c->ended) {
+		if (pthread_cond_timedwait(&c->wake, &c->mutex, &until) != 0)
+			break;
+	}
+	ended = c->ended;
+	pthread_mutex_unlock(&c->mutex);
+	if (!ended) { /* a collector that hangs: its lease on the countdown runs out without us */
+		pthread_detach(c->thread);
+		return;
+	}
+	if (c->socket_path)
+		pthread_join(c->thread, NULL);
+	pthread_cond_destroy(&c->wake);
+	pthread_mutex_destroy(&c->mutex);
+	free(c->socket_path);
+	free(c);
+}
+
+/* ── the UI thread's side ──────────────────────────────────────────────────────────────────── */
+
+static void want(struct rollout_calls *c, int what, const struct rollout_ask *ask)
+{
+	pthread_mutex_lock(&c->mutex);
+	c->want = what == WANT_PLAN ? WANT_PLAN : what == WANT_FOLLOW ? WANT_FOLLOW : WANT_BOARD;
+	c->cancel = false;
+	c->has_news = false;
+	c->serial++;
+	if (ask)
+		c->ask = *ask;
+	c->ui_mono_us = clock_mono_us();
+	if (!c->socket_path && what != WANT_BOARD) {
+		memset(&c->news, 0, sizeof c->news);
+		snprintf(c->news.error, sizeof c->news.error, "no collector is known: nothing can be changed from here");
+		c->news.ended = c->has_news = true;
+	}
+	pthread_cond_signal(&c->wake);
+	pthread_mutex_unlock(&c->mutex);
+}
+
+void rollout_calls_plan(struct rollout_calls *c, const struct rollout_ask *ask)
+{
+	want(c, WANT_PLAN, ask);
+}
+
+void rollout_calls_begin(struct rollout_calls *c, const struct rollout_ask *ask)
+{
+	want(c, WANT_FOLLOW, ask);
+}
+
+void rollout_calls_let_go(struct rollout_calls *c)
+{
+	want(c, WANT_BOARD, NULL);
+}
+
+void rollout_calls_cancel(struct rollout_calls *c)
+{
+	pthread_mutex_lock(&c->mutex);
+	c->cancel = true;
+	c->ui_mono_us = clock_mono_us();
+	pthread_cond_signal(&c->wake);
+	pthread_mutex_unlock(&c->mutex);
+}
+
+bool rollout_calls_take(struct rollout_calls *c, struct rollout_progress *out)
+{
+	bool found;
+
+	pthread_mutex_lock(&c->mutex);
+	c->ui_mono_us = clock_mono_us();
+	found = c->has_news;
+	if (found)
+		*out = c->news;
+	c->has_news = false;
+	pthread_mutex_unlock(&c->mutex);
+	return found;
+}
+
+bool rollout_calls_board(struct rollout_calls *c, struct rollout_board *out)
+{
+	bool found;
+
+	pthread_mutex_lock(&c->mutex);
+	found = c->has_board;
+	if (found)
+		*out = c->board;
+	c->has_board = false;
+	pthread_mutex_unlock(&c->mutex);
+	return found;
+}
