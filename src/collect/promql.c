@@ -61,7 +61,7 @@ struct promql {
 	struct buf body;   /* of the question under way */
 	bool discovering;
 	size_t at;         /* the query under way */
-	int64_t began_us, due_us; /* monotonic */
+	int64_t began_us, asked_us, due_us; /* monotonic */
 	int64_t now_us;           /* wall: the moment that is asked for */
 	int64_t from_us, step_us; /* of a range; step 0: the moment alone */
 	size_t series, points, refused;
@@ -267,6 +267,10 @@ static void end_cycle(struct promql *s)
 	s->due_us = s->began_us + s->env.options[PQ_EVERY].number;
 	s->env.report->last_event_us = clock_wall_us();
 	say(s, SOURCE_OK, s->words.text);
+	if (s->queries.count == 0) {
+		batch_free(&s->batch); /* the past is still to be fetched */
+		return;
+	}
 	buf_reset(&s->sent);
 	buf_printf(&s->sent, "promql1 %" PRId64, s->now_us);
 	resume_put(&s->env, s->batch, buf_str(&s->known), buf_str(&s->sent));
@@ -324,6 +328,7 @@ static void ask(struct promql *s, const char *query)
 		put_time(&s->body, "step", s->step_us);
 	}
 	url = mem_printf("%s/api/v1/%s", s->base, range ? "query_range" : "query");
+	s->asked_us = clock_mono_us();
 	s->call = http_begin(s->env.loop, &(struct http_ask){
 		.url = url, .headers = headers, .body = buf_str(&s->body), .body_type = "application/x-www-form-urlencoded",
 		.timeout_us = o[PQ_TIMEOUT].number, .answer_max_bytes = ANSWER_MAX_BYTES, .accept_compressed = true,
@@ -381,6 +386,7 @@ static void on_answer(void *arg, enum http_result result, const struct http_got 
 	struct err words = {""};
 
 	s->call = NULL;
+	s->env.report->took_us = clock_mono_us() - s->asked_us;
 	if (result != HTTP_ANSWERED) {
 		failed(s, SOURCE_FAILING, err->text, 0);
 		return;
@@ -395,13 +401,15 @@ static void on_answer(void *arg, enum http_result result, const struct http_got 
 	}
 	if (s->discovering) {
 		if (answer.error.text[0])
-			failed(s, SOURCE_FAILING, answer.error.text, 0);
+			err_set(&words, "the server says: %.300s", answer.error.text);
+		if (words.text[0])
+			failed(s, SOURCE_FAILING, words.text, 0);
 		else
 			end_discovery(s);
 		return;
 	}
-	s->refused += answer.error.text[0] != '\0';
-	if (!s->words.text[0] && (answer.error.text[0] || answer.warning.text[0]))
+	/* the first refusal is worth more than the first warning */
+	if (answer.error.text[0] ? s->refused++ == 0 : answer.warning.text[0] && !s->words.text[0])
 		err_set(&s->words, "%s: the server says: %.300s", s->queries.items[s->at].gauge,
 		        answer.error.text[0] ? answer.error.text : answer.warning.text);
 	s->at++;

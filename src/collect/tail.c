@@ -88,6 +88,7 @@ static void say_well(struct tail *t)
 	uint64_t rejected = tail_rows_rejected(t->rows);
 
 	t->env.report->state = SOURCE_OK;
+	t->env.report->rejected = rejected;
 	if (rejected)
 		err_set(&t->env.report->words, "%llu lines rejected since the start; the last: %s: %s",
 		        (unsigned long long)rejected, t->path, tail_rows_last_reject(t->rows));
