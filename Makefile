@@ -143,6 +143,14 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libllmdeck.a
 bench: $(BUILD)/llmdeck $(BENCH)
 	@LLMDECK_BINARY=$(BUILD)/llmdeck BUILD=$(BUILD) tests/bench/run.sh
 
+# Trains data/sentiment.model anew from TRAINING_DATA (see tools/train_sentiment.c) and prints how well it judges.
+train: $(BUILD)/tools/train_sentiment
+	$(BUILD)/tools/train_sentiment $(TRAINING_DATA) data/sentiment.model
+
+$(BUILD)/tools/%: $(BUILD)/tools/%.o $(BUILD)/libllmdeck.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 compdb:
 	@mkdir -p $(BUILD)
 	@words=$$(echo '$(FLAGS_NOW)' | sed 's/"/\\"/g'); comma=''; \
@@ -170,7 +178,7 @@ install: $(BUILD)/llmdeck
 	install -m 644 man/llmdeck.1 $(TO)/share/man/man1/
 	install -m 644 man/llmdeck.5 man/llmdeck-store.5 $(TO)/share/man/man5/
 	install -m 644 themes/*.theme $(TO)/share/llmdeck/themes/
-	install -m 644 data/prices.json $(TO)/share/llmdeck/
+	install -m 644 data/prices.json data/sentiment.model $(TO)/share/llmdeck/
 	$(BUILD)/llmdeck completion bash >$(TO)/share/bash-completion/completions/llmdeck
 	$(BUILD)/llmdeck completion zsh >$(TO)/share/zsh/site-functions/_llmdeck
 	$(BUILD)/llmdeck completion fish >$(TO)/share/fish/vendor_completions.d/llmdeck.fish
@@ -184,6 +192,6 @@ clean:
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all help run tests check real-tests check-real asan tsan fuzz fuzz-targets lint coverage bench compdb dist install \
+.PHONY: all help run tests check real-tests check-real asan tsan fuzz fuzz-targets lint coverage bench train compdb dist install \
 	uninstall clean FORCE
 -include $(LIB_OBJ:.o=.d) $(BUILD)/src/cli/main.d $(patsubst %.c,$(BUILD)/%.d,$(wildcard tests/*/*.c))

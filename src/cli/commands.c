@@ -12,6 +12,7 @@ const struct command *const commands[] = {
 	&requests_command,
 	&snapshot_command,
 	&sources_command,
+	&judge_command,
 	&prices_command,
 	&doctor_command,
 	&completion_command,

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "collect/import_input.h"
-#include "judge/mood.h"
+#include "collect/judges.h"
 #include "parse/json.h"
 
 #define BATCH_ROWS 4000 /* with two batches and the store's cache the process stays under 64 MiB */
@@ -150,7 +150,7 @@ static void judge_new(const struct import *im, struct batch *b, size_t requests,
 		for (size_t i = requests; i < b->request_count; i++)
 			price_request(im->job->prices, PRICE_STANDARD, &b->requests[i]);
 	for (size_t i = feedback; i < b->feedback_count; i++)
-		mood_of_feedback(&b->feedback[i], mapping_score_unit(im->mapping) == UNIT_SHARE_OF_ONE);
+		judges_feedback(&b->feedback[i], mapping_score_unit(im->mapping) == UNIT_SHARE_OF_ONE);
 }
 
 /* One record into the batch, or a reject. May give back all but a bad record's first line. */

@@ -14,7 +14,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "collect/otlp_metrics.h"
-#include "judge/mood.h"
+#include "collect/judges.h"
 #include "parse/genai.h"
 
 #define NOTES_MAX 65536u
@@ -334,7 +334,7 @@ static void take_feedback(struct otlp_intake *in, const struct otlp_origin *from
 	f->has_trace = log->has_trace;
 	memcpy(f->trace_id, log->trace_id, sizeof f->trace_id);
 	f->source = source_text(in);
-	mood_of_feedback(f, false);
+	judges_feedback(f, false);
 	in->tally->feedback++;
 }
 

@@ -1,0 +1,537 @@
+/* Features first: one walk over the words with the state that rules need (how far a negation
+ * reaches, which intensifier came last, what came after a "but"). Then the linear model: two
+ * log-odds against neutral, made into three confidences.
+ *
+ * The file: a head line, a line of dense weights, "lexicon N" and its lines, "sparse N" and its lines
+ * (place, two weights in 1/64). */
+#include "judge/sentiment.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "judge/words.h"
+
+#define PLACES (1u << SENTIMENT_HASH_BITS)
+#define WORDS_MAX 1500
+#define TEXT_MAX_BYTES 8192
+#define LEXICON_MAX 40000
+#define WEIGHT_STEPS 64.0f /* weights are kept in 1/64 */
+#define VALENCE_STEPS 10.0f
+#define HEAD "llmdeck sentiment model 1"
+
+struct sentiment_model {
+	struct strmap lexicon; /* word, emoticon or emoji -> valence * 10 + 100 */
+	float dense[2][SENTIMENT_DENSE + 1]; /* negative, positive; the last is the constant */
+	int8_t sparse[PLACES][2];
+};
+
+enum { NEGATIVE, POSITIVE };
+
+static int compare_words(const void *key, const void *row)
+{
+	return strcmp(key, *(const char *const *)row);
+}
+
+static bool in_list(const char *word, const char *const *sorted, size_t count)
+{
+	return bsearch(word, sorted, count, sizeof *sorted, compare_words) != NULL;
+}
+#define IN(word, list) in_list((word), (list), sizeof(list) / sizeof(list)[0])
+
+/* Sorted, for bsearch. */
+static const char *const negators[] = {
+	"ain't", "aint", "aren't", "arent", "barely", "can't", "cannot", "cant", "couldn't", "couldnt", "didn't",
+	"didnt", "doesn't", "doesnt", "don't", "dont", "few", "hadn't", "hardly", "hasn't", "hasnt", "haven't",
+	"havent", "isn't", "isnt", "lack", "lacking", "lacks", "mustn't", "neither", "never", "no", "nobody",
+	"none", "nor", "not", "nothing", "nowhere", "rarely", "scarcely", "seldom", "shouldn't", "shouldnt",
+	"wasn't", "wasnt", "weren't", "werent", "without", "won't", "wont", "wouldn't", "wouldnt",
+};
+static const char *const boosters[] = {
+	"absolutely", "amazingly", "awfully", "completely", "considerably", "deeply", "definitely", "enormously",
+	"entirely", "especially", "exceptionally", "extra", "extremely", "fully", "greatly", "highly", "hugely",
+	"incredibly", "insanely", "intensely", "more", "most", "particularly", "perfectly", "really", "remarkably",
+	"seriously", "so", "such", "super", "terribly", "thoroughly", "totally", "tremendously", "truly", "unusually",
+	"utterly", "very", "way",
+};
+static const char *const dampeners[] = {
+	"almost", "fairly", "kinda", "less", "mildly", "moderately", "occasionally", "partly", "pretty", "quite",
+	"rather", "relatively", "slightly", "some", "somewhat", "sort", "sorta",
+};
+static const char *const contrasts[] = {"although", "but", "however", "nevertheless", "though", "yet"};
+/* Everyday words by which English is told from its neighbours. */
+static const char *const common[] = {
+	"a", "about", "after", "all", "an", "and", "any", "are", "as", "at", "back", "be", "because", "been", "but",
+	"by", "can", "could", "did", "do", "does", "even", "for", "from", "get", "good", "had", "has", "have", "he",
+	"her", "his", "how", "i", "i'm", "i've", "if", "in", "into", "is", "it", "it's", "its", "just", "like", "made",
+	"me", "more", "my", "new", "not", "now", "of", "on", "one", "only", "or", "other", "our", "out", "over", "she",
+	"so", "some", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "time", "to",
+	"too", "up", "us", "use", "very", "was", "way", "we", "well", "were", "what", "when", "which", "who", "will",
+	"with", "work", "works", "would", "you", "your",
+};
+
+static uint32_t place_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> (64 - SENTIMENT_HASH_BITS));
+}
+
+static bool lookup(const struct sentiment_model *m, struct str word, float *valence)
+{
+	uint32_t coded;
+
+	if (!strmap_get(&m->lexicon, word, &coded))
+		return false;
+	*valence = ((float)coded - 100) / VALENCE_STEPS;
+	return true;
+}
+
+/* A word's valence; of "amazing-ly" and plurals also the stem's. */
+static bool valence_of(const struct sentiment_model *m, const struct word *w, float *valence)
+{
+	static const char *const endings[] = {"s", "ly", "ed", "ing"};
+	struct str word = {w->lower, w->len};
+
+	if (w->kind == WORD_EMOTICON || w->kind == WORD_EMOJI)
+		return lookup(m, w->text, valence);
+	if (w->kind != WORD_LETTERS)
+		return false;
+	if (lookup(m, word, valence))
+		return true;
+	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+		struct str ending = str_of(endings[i]);
+		if (word.len > ending.len + 3 && str_ends_with(word, ending) &&
+		    lookup(m, (struct str){word.ptr, word.len - ending.len}, valence))
+			return true;
+	}
+	return false;
+}
+
+bool sentiment_word_valence(const struct sentiment_model *m, const struct word *w, double *valence)
+{
+	float found;
+
+	if (!valence_of(m, w, &found))
+		return false;
+	*valence = (double)found;
+	return true;
+}
+
+bool sentiment_is_negator(const struct word *w)
+{
+	return w->kind == WORD_LETTERS && IN(w->lower, negators);
+}
+
+/* What the walk over the words carries along. */
+struct walk {
+	const struct sentiment_model *m;
+	struct sentiment_features *out;
+	float sum, positive, negative, strongest, weakest, last, before_contrast, after_contrast, flipped;
+	float boost;       /* of the word before */
+	int negated_words; /* how many more words a negation reaches */
+	bool contrast, any_small, any_capitals;
+	int shouts, questions, negations, boosts, emoji, judged;
+	uint64_t previous; /* hash of the word before, for pairs */
+};
+
+static void add_sparse(struct walk *k, uint64_t hash)
+{
+	uint32_t place = place_of(hash);
+
+	for (uint32_t i = 0; i < k->out->sparse_count; i++)
+		if (k->out->sparse[i] == place)
+			return;
+	if (k->out->sparse_count < SENTIMENT_SPARSE_MAX)
+		k->out->sparse[k->out->sparse_count++] = place;
+}
+
+static void add_valence(struct walk *k, const struct word *w, float valence)
+{
+	if (k->boost != 0)
+		valence += valence > 0 ? k->boost : -k->boost;
+	if (w->kind == WORD_LETTERS && w->capitals && k->any_small)
+		valence += valence > 0 ? 0.7f : -0.7f;
+	if (w->kind == WORD_LETTERS && w->stretched)
+		valence += valence > 0 ? 0.4f : -0.4f;
+	if (k->negated_words > 0) {
+		k->flipped += valence;
+		valence *= valence > 0 ? -0.75f : -0.4f;
+	}
+	k->judged++;
+	k->sum += valence;
+	k->last = valence;
+	if (valence > 0)
+		k->positive += valence;
+	else
+		k->negative -= valence;
+	k->strongest = fmaxf(k->strongest, valence);
+	k->weakest = fminf(k->weakest, valence);
+	if (k->contrast)
+		k->after_contrast += valence;
+	else
+		k->before_contrast += valence;
+	k->emoji += w->kind == WORD_EMOTICON || w->kind == WORD_EMOJI;
+}
+
+static void add_words(struct walk *k, const struct word *w)
+{
+	uint64_t hash = hash_bytes(w->lower, w->len);
+
+	if (k->negated_words > 0)
+		hash = hash_mix(hash, 0x6e6f74);
+	add_sparse(k, hash);
+	if (k->previous)
+		add_sparse(k, hash_mix(k->previous, hash));
+	k->previous = hash;
+}
+
+static void end_clause(struct walk *k)
+{
+	k->negated_words = 0;
+	k->boost = 0;
+	k->previous = 0;
+}
+
+static void visit_letters(struct walk *k, const struct word *w)
+{
+	float valence;
+
+	k->out->words++;
+	k->out->common_words += IN(w->lower, common);
+	if (IN(w->lower, contrasts)) {
+		k->contrast = true;
+		k->negated_words = 0;
+	}
+	add_words(k, w);
+	if (IN(w->lower, negators)) {
+		/* "not only" and "no doubt" do not turn anything round, but pairs learn that */
+		k->negated_words = 4;
+		k->negations++;
+		k->boost = 0;
+		return;
+	}
+	if (valence_of(k->m, w, &valence)) {
+		k->out->known_words++;
+		add_valence(k, w, valence);
+		k->boost = 0;
+	} else if (IN(w->lower, boosters)) {
+		k->boost = 0.4f;
+		k->boosts++;
+	} else if (IN(w->lower, dampeners)) {
+		k->boost = -0.4f;
+	} else {
+		k->boost = 0;
+	}
+	if (k->negated_words > 0)
+		k->negated_words--;
+}
+
+static void visit(struct walk *k, const struct word *w)
+{
+	float valence;
+
+	switch (w->kind) {
+	case WORD_LETTERS:
+		visit_letters(k, w);
+		break;
+	case WORD_EMOTICON:
+	case WORD_EMOJI:
+		end_clause(k);
+		add_sparse(k, hash_bytes(w->text.ptr, w->text.len));
+		if (valence_of(k->m, w, &valence))
+			add_valence(k, w, valence);
+		break;
+	case WORD_SHOUT:
+		k->shouts++;
+		end_clause(k);
+		break;
+	case WORD_QUESTION:
+		k->questions++;
+		end_clause(k);
+		break;
+	case WORD_STOP:
+	case WORD_COMMA:
+		end_clause(k);
+		break;
+	case WORD_NUMBER:
+	case WORD_LINK:
+		k->previous = 0;
+		break;
+	}
+}
+
+static float squash(float x, float softness)
+{
+	return x / sqrtf(x * x + softness);
+}
+
+static void fill_dense(struct walk *k)
+{
+	float length = (float)k->out->words + 1, *d = k->out->dense;
+	size_t i = 0;
+
+	d[i++] = squash(k->sum, 15);
+	d[i++] = squash(k->sum, 3);
+	d[i++] = k->sum / sqrtf(length);
+	d[i++] = squash(k->positive, 8);
+	d[i++] = squash(k->negative, 8);
+	d[i++] = k->strongest / 4;
+	d[i++] = k->weakest / 4;
+	d[i++] = squash(k->last, 4);
+	d[i++] = k->contrast ? squash(k->after_contrast, 6) : 0;
+	d[i++] = k->contrast ? squash(k->before_contrast, 6) : 0;
+	d[i++] = k->contrast ? 1 : 0;
+	d[i++] = squash(k->flipped, 4);
+	d[i++] = k->negations ? 1 : 0;
+	d[i++] = k->shouts ? squash((float)k->shouts, 4) : 0;
+	d[i++] = k->questions ? 1 : 0;
+	d[i++] = k->judged ? 0 : 1;
+	d[i++] = squash((float)k->judged, 8);
+	d[i++] = fminf(length, 60) / 60;
+	d[i++] = k->boosts ? 1 : 0;
+	d[i++] = k->emoji ? squash(k->sum, 2) : 0;
+}
+
+void sentiment_extract(const struct sentiment_model *m, struct str text, struct sentiment_features *out)
+{
+	struct walk k = {.m = m, .out = out};
+	struct str rest;
+	struct word w;
+
+	if (text.len > TEXT_MAX_BYTES)
+		text.len = TEXT_MAX_BYTES;
+	out->sparse_count = out->words = out->known_words = out->common_words = 0;
+	rest = text;
+	for (int i = 0; i < WORDS_MAX && words_next(&rest, &w); i++)
+		k.any_small |= w.kind == WORD_LETTERS && !w.capitals && w.len > 1;
+	rest = text;
+	for (int i = 0; i < WORDS_MAX && words_next(&rest, &w); i++)
+		visit(&k, &w);
+	fill_dense(&k);
+	if (k.emoji && out->words == 0)
+		out->known_words++;
+}
+
+static bool english(const struct sentiment_features *f)
+{
+	/* Short remarks ("Great!", "awful") have no everyday words but ones of the lexicon. */
+	return f->known_words > 0 || f->words == 0 || f->common_words * 6 >= f->words;
+}
+
+bool sentiment_is_english(const struct sentiment_model *m, struct str text)
+{
+	struct sentiment_features f;
+
+	sentiment_extract(m, text, &f);
+	return f.words > 3 ? f.common_words * 6 + f.known_words * 3 >= f.words : english(&f);
+}
+
+bool sentiment_judge(const struct sentiment_model *m, struct str text, struct sentiment *out)
+{
+	struct sentiment_features f;
+	double odds[2], total;
+
+	*out = (struct sentiment){.label = MOOD_UNKNOWN};
+	sentiment_extract(m, text, &f);
+	if (f.words + f.known_words == 0 || !english(&f) ||
+	    (f.words > 3 && f.common_words * 6 + f.known_words * 3 < f.words))
+		return false;
+	for (int side = NEGATIVE; side <= POSITIVE; side++) {
+		float sum = m->dense[side][SENTIMENT_DENSE], sparse = 0;
+		for (int i = 0; i < SENTIMENT_DENSE; i++)
+			sum += m->dense[side][i] * f.dense[i];
+		for (uint32_t i = 0; i < f.sparse_count; i++)
+			sparse += (float)m->sparse[f.sparse[i]][side];
+		odds[side] = exp(fmin(30, (double)(sum + sparse / WEIGHT_STEPS)));
+	}
+	total = 1 + odds[NEGATIVE] + odds[POSITIVE];
+	out->confidence[0] = odds[POSITIVE] / total;
+	out->confidence[1] = 1 / total;
+	out->confidence[2] = odds[NEGATIVE] / total;
+	out->score = out->confidence[0] - out->confidence[2];
+	out->label = out->confidence[0] > out->confidence[1] && out->confidence[0] > out->confidence[2] ? MOOD_POSITIVE
+	           : out->confidence[2] > out->confidence[1] ? MOOD_NEGATIVE : MOOD_NEUTRAL;
+	return true;
+}
+
+static int add_lexicon_line(struct sentiment_model *m, struct str line, size_t number, struct err *err)
+{
+	struct str rest = line, word = str_cut(&rest, '\t');
+	double valence;
+
+	if (word.len == 0 || !str_to_double(str_trim(rest), &valence) || fabs(valence) > 10 || m->lexicon.count >= LEXICON_MAX)
+		return err_set(err, "sentiment model: line %zu: a word, a tab and a valence from -10 to 10 were expected", number);
+	strmap_put(&m->lexicon, word, (uint32_t)lround(valence * (double)VALENCE_STEPS) + 100);
+	return 0;
+}
+
+int sentiment_model_new(struct sentiment_model **out, struct str lexicon, struct err *err)
+{
+	struct sentiment_model *m = mem_zalloc(sizeof *m);
+
+	for (size_t number = 1; lexicon.len; number++) {
+		struct str line = str_cut(&lexicon, '\n');
+		if (line.len && add_lexicon_line(m, line, number, err)) {
+			sentiment_model_free(&m);
+			return -1;
+		}
+	}
+	*out = m;
+	return 0;
+}
+
+void sentiment_model_free(struct sentiment_model **m)
+{
+	if (!*m)
+		return;
+	strmap_fini(&(*m)->lexicon);
+	free(*m);
+	*m = NULL;
+}
+
+const char *sentiment_judge_name(const struct sentiment_model *m)
+{
+	(void)m;
+	return "local/1";
+}
+
+/* Tiny weights are noise: without them the file is a third as large. */
+static int8_t coded_weight(float weight)
+{
+	long steps = lroundf(fmaxf(-127, fminf(127, weight * WEIGHT_STEPS)));
+
+	return (int8_t)(labs(steps) < 6 ? 0 : steps);
+}
+
+void sentiment_model_set_weights(struct sentiment_model *m, const float *dense, const float *sparse)
+{
+	memcpy(m->dense, dense, sizeof m->dense);
+	for (uint32_t i = 0; i < PLACES; i++)
+		for (int side = NEGATIVE; side <= POSITIVE; side++)
+			m->sparse[i][side] = coded_weight(sparse[2 * i + (uint32_t)side]);
+}
+
+static void write_word(struct str word, uint32_t coded, void *arg)
+{
+	buf_printf(arg, "%.*s\t%.1f\n", STR_ARG(word), ((double)coded - 100) / (double)VALENCE_STEPS);
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	const struct str *x = a, *y = b;
+	size_t len = x->len < y->len ? x->len : y->len;
+	int order = memcmp(x->ptr, y->ptr, len);
+
+	return order ? order : x->len < y->len ? -1 : x->len > y->len;
+}
+
+/* The table's order is its own: lines are sorted, so that the same training gives the same file. */
+static void write_lexicon(const struct sentiment_model *m, struct buf *out)
+{
+	struct buf lines = {0};
+	struct str *sorted = mem_array(NULL, m->lexicon.count + 1, sizeof *sorted), rest;
+	size_t count = 0;
+
+	strmap_each(&m->lexicon, write_word, &lines);
+	for (rest = buf_str(&lines); rest.len;)
+		sorted[count++] = str_cut(&rest, '\n');
+	qsort(sorted, count, sizeof *sorted, compare_lines);
+	buf_printf(out, "lexicon %zu\n", count);
+	for (size_t i = 0; i < count; i++) {
+		buf_append_str(out, sorted[i]);
+		buf_append_c(out, '\n');
+	}
+	free(sorted);
+	buf_fini(&lines);
+}
+
+void sentiment_model_write(const struct sentiment_model *m, struct buf *out)
+{
+	size_t used = 0;
+
+	buf_puts(out, HEAD "\ndense");
+	for (int side = NEGATIVE; side <= POSITIVE; side++)
+		for (int i = 0; i <= SENTIMENT_DENSE; i++)
+			buf_printf(out, " %.5f", (double)m->dense[side][i]);
+	buf_append_c(out, '\n');
+	write_lexicon(m, out);
+	for (uint32_t i = 0; i < PLACES; i++)
+		used += m->sparse[i][NEGATIVE] || m->sparse[i][POSITIVE];
+	buf_printf(out, "sparse %zu\n", used);
+	for (uint32_t i = 0; i < PLACES; i++)
+		if (m->sparse[i][NEGATIVE] || m->sparse[i][POSITIVE])
+			buf_printf(out, "%x %d %d\n", i, m->sparse[i][NEGATIVE], m->sparse[i][POSITIVE]);
+}
+
+static bool read_dense(struct sentiment_model *m, struct str line)
+{
+	if (!str_equal_c(str_cut(&line, ' '), "dense"))
+		return false;
+	for (int side = NEGATIVE; side <= POSITIVE; side++)
+		for (int i = 0; i <= SENTIMENT_DENSE; i++) {
+			double weight;
+			if (!str_to_double(str_cut(&line, ' '), &weight) || fabs(weight) > 1000)
+				return false;
+			m->dense[side][i] = (float)weight;
+		}
+	return line.len == 0;
+}
+
+static bool read_sparse(struct sentiment_model *m, struct str line)
+{
+	char text[40];
+	unsigned place;
+	int negative, positive;
+
+	if (line.len >= sizeof text)
+		return false;
+	memcpy(text, line.ptr, line.len);
+	text[line.len] = '\0';
+	if (sscanf(text, "%x %d %d", &place, &negative, &positive) != 3 || place >= PLACES ||
+	    abs(negative) > 127 || abs(positive) > 127)
+		return false;
+	m->sparse[place][NEGATIVE] = (int8_t)negative;
+	m->sparse[place][POSITIVE] = (int8_t)positive;
+	return true;
+}
+
+static bool read_count(struct str line, const char *word, int64_t max, int64_t *count)
+{
+	return str_equal_c(str_cut(&line, ' '), word) && str_to_int64(line, count) && *count >= 0 && *count <= max;
+}
+
+static int read_model(struct sentiment_model *m, struct str text, struct err *err)
+{
+	int64_t count;
+	size_t number = 3;
+
+	if (!str_equal_c(str_cut(&text, '\n'), HEAD))
+		return err_set(err, "sentiment model: line 1: \"%s\" was expected: reinstall llmdeck", HEAD);
+	if (!read_dense(m, str_cut(&text, '\n')))
+		return err_set(err, "sentiment model: line 2: the dense weights were expected: reinstall llmdeck");
+	if (!read_count(str_cut(&text, '\n'), "lexicon", LEXICON_MAX, &count))
+		return err_set(err, "sentiment model: line 3: the lexicon's length was expected: reinstall llmdeck");
+	for (; count > 0; count--)
+		if (add_lexicon_line(m, str_cut(&text, '\n'), ++number, err))
+			return -1;
+	if (!read_count(str_cut(&text, '\n'), "sparse", PLACES, &count))
+		return err_set(err, "sentiment model: line %zu: the number of weights was expected: reinstall llmdeck", number + 1);
+	for (number++; count > 0; count--, number++)
+		if (!read_sparse(m, str_cut(&text, '\n')))
+			return err_set(err, "sentiment model: line %zu: a place and two weights were expected: reinstall llmdeck", number + 1);
+	return 0;
+}
+
+int sentiment_model_parse(struct sentiment_model **out, struct str text, struct err *err)
+{
+	struct sentiment_model *m = mem_zalloc(sizeof *m);
+
+	if (read_model(m, text, err)) {
+		sentiment_model_free(&m);
+		return -1;
+	}
+	*out = m;
+	return 0;
+}
