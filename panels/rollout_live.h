@@ -37,9 +37,8 @@ struct rollout_live_target {
 };
 struct rollout_live {
 	char name[ROLLOUT_NAME_BYTES], phase[32], reason[ROLLOUT_WORDS_BYTES];
-	char gate[16], gate_words[ROLLOUT_WORDS_BYTES]; /* "pass", "fail", "inconclusive", "unknown", "" */
 	bool held, drift;
-	int64_t step, step_count;     /* steps reached; -1 unknown */
+	int64_t step;                 /* steps of the plan reached */
 	int64_t hold_us, hold_left_us; /* of the step under way; -1 none */
 	char action[32], action_state[32]; /* an action under way, else "" */
 	struct rollout_live_arm arms[ROLLOUT_ARMS_MAX];
@@ -50,7 +49,6 @@ struct rollout_live {
 	size_t target_count;
 };
 struct rollout_board {
-	int64_t mono_us; /* when the collector said so */
 	size_t count;
 	struct rollout_live rollouts[ROLLOUT_LIVE_MAX];
 };

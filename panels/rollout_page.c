@@ -159,14 +159,12 @@ static int draw_hold(const struct rollout_sheet *r, struct surface *s, int x, in
 /* " step 2/4 25% hold 10m  [█████   ] 4m12s left  HELD" */
 static int draw_step(const struct rollout_sheet *r, struct surface *s, int y)
 {
-	int64_t step = r->live ? r->live->step : -1, count = r->live ? r->live->step_count : -1;
+	int64_t step = r->live ? r->live->step : -1, count = r->rule ? (int64_t)r->rule->step_count : -1;
 	char text[TIME_TEXT_BYTES];
 	int x = 1;
 
-	if (step < 0 && r->rule) {
+	if (step < 0 && r->rule)
 		step = (int64_t)step_reached(r);
-		count = (int64_t)r->rule->step_count;
-	}
 	if (strcmp(rollout_kind(r), "canary") != 0)
 		x += surface_printf(s, x, y, ROLE_TITLE, "%s  ", rollout_kind(r));
 	if (step >= 0 && count > 1)

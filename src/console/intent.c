@@ -6,10 +6,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "console/control_rollouts.h"
 #include "panels/format.h"
 
 #define FIELD_REASON 0
@@ -83,7 +82,7 @@ static void target_lines(struct intent *i, const struct progress_target *t, bool
 		line(i, "  ! %s", t->warnings[k]);
 }
 
-static void plan_lines(struct intent *i, const struct rollout_progress *from, bool under_way)
+static void plan_lines(struct intent *i, const struct intent_progress *from, bool under_way)
 {
 	for (size_t p = 0; p < from->part_count; p++) {
 		part_lines(i, &from->parts[p]);
@@ -125,7 +124,7 @@ static void outcome_lines(struct intent *i)
 
 static void running_lines(struct intent *i)
 {
-	const struct rollout_progress *p = &i->progress;
+	const struct intent_progress *p = &i->progress;
 
 	if (p->target_total > 0)
 		line(i, "%s: %lld of %lld applied%s", p->state[0] ? p->state : "starting", (long long)p->applied,
@@ -175,18 +174,6 @@ static void compose(struct intent *i)
 
 /* ── opening ───────────────────────────────────────────────────────────────────────────────── */
 
-static void new_key(char out[ORDER_KEY_BYTES])
-{
-	uint64_t random[2] = {0, 0};
-
-	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
-		random[0] = (uint64_t)clock_wall_us();
-		random[1] = (uint64_t)clock_mono_us();
-	}
-	snprintf(out, ORDER_KEY_BYTES, "console-%ld-%016llx%08llx", (long)getpid(), (unsigned long long)random[0],
-	         (unsigned long long)(random[1] & 0xffffffffu));
-}
-
 /* What has to be typed: the candidate's name; where there are several, or several rollouts, the name
  * of the whole. */
 static void set_name(struct intent *i)
@@ -210,7 +197,7 @@ void intent_open(struct intent *i, enum rollout_verb verb, const struct rollout_
 	snprintf(i->ask.rollout, sizeof i->ask.rollout, "%s", i->pick.name);
 	snprintf(i->ask.shares, sizeof i->ask.shares, "%s", shares);
 	snprintf(i->ask.where, sizeof i->ask.where, "%s", where);
-	new_key(i->ask.key);
+	control_rollout_key(i->ask.key);
 	set_name(i);
 	snprintf(i->title, sizeof i->title, "%s %s %s", headline(verb),
 	         verb == ROLLOUT_STOP_ALL ? where[0] ? where : "every rollout" : i->pick.name, i->pick.environment);
@@ -296,7 +283,7 @@ static bool is_before_apply(const char *state)
 /* Progress of the action that was begun. */
 static void take_progress(struct intent *i)
 {
-	const struct rollout_progress *p = &i->progress;
+	const struct intent_progress *p = &i->progress;
 
 	if (p->ended) {
 		i->stage = INTENT_ENDED;
@@ -309,7 +296,7 @@ static void take_progress(struct intent *i)
 	}
 }
 
-void intent_take(struct intent *i, const struct rollout_progress *p, const struct deck *d)
+void intent_take(struct intent *i, const struct intent_progress *p, const struct deck *d)
 {
 	if (i->stage == INTENT_PLANNING) {
 		i->plan = *p;

@@ -25,9 +25,9 @@ struct intent {
 	enum intent_stage stage;
 	enum rollout_verb verb;
 	struct rollout_pick pick;     /* of the moment it was opened */
-	struct rollout_ask ask;
-	struct rollout_progress plan;     /* as it was answered first */
-	struct rollout_progress progress; /* of the action, once it has begun */
+	struct intent_ask ask;
+	struct intent_progress plan;     /* as it was answered first */
+	struct intent_progress progress; /* of the action, once it has begun */
 	bool may_raise;               /* LOOKING: the role allows, :rw would do */
 	char refusal[300];            /* LOOKING: why not */
 	char title[240], name[ROLLOUT_NAME_BYTES], name_label[ROLLOUT_NAME_BYTES + 16];
@@ -52,7 +52,7 @@ void intent_open(struct intent *i, enum rollout_verb verb, const struct rollout_
 /* Looks again whether this session may do it: after the plan has come, and after :rw. */
 void intent_permit(struct intent *i, const struct deck *d);
 /* A plan or progress has come. */
-void intent_take(struct intent *i, const struct rollout_progress *p, const struct deck *d);
+void intent_take(struct intent *i, const struct intent_progress *p, const struct deck *d);
 enum intent_step intent_key(struct intent *i, struct key key, int64_t mono_us);
 void intent_draw(const struct intent *i, struct surface *s, int64_t mono_us, int *cursor_x, int *cursor_y);
 

@@ -119,7 +119,7 @@ void app_intent_key(struct app *a, struct key key)
 
 bool app_take_calls(struct app *a)
 {
-	struct rollout_progress *progress = mem_alloc(sizeof *progress);
+	struct intent_progress *progress = mem_alloc(sizeof *progress);
 	bool news = false;
 
 	if (!a->board)

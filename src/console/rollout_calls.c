@@ -13,14 +13,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "console/control_client.h"
-#include "console/rollout_wire.h"
+#include "console/control_rollouts.h"
+#include "console/rollout_copy.h"
+#include "core/view.h"
 
 #define BOARD_EVERY_US US_PER_S
 #define BEAT_EVERY_US (250 * US_PER_MS)
 #define UI_SILENT_US (1500 * US_PER_MS)
-#define PLAN_TIMEOUT_US (30 * US_PER_S)
-#define CALL_TIMEOUT_US (1500 * US_PER_MS)
-#define JSON_TYPE "application/json"
 
 struct rollout_calls {
 	pthread_t thread;
@@ -33,16 +32,16 @@ struct rollout_calls {
 	enum { WANT_BOARD, WANT_PLAN, WANT_FOLLOW } want;
 	bool cancel;
 	uint64_t serial;      /* of what is wanted */
-	struct rollout_ask ask;
+	struct intent_ask ask;
 	int64_t ui_mono_us;   /* when the UI thread was last here */
 	bool has_news, has_board;
-	struct rollout_progress news;
+	struct intent_progress news;
 	struct rollout_board board;
 	/* the thread's own */
 	struct control_client *client;
 	uint64_t begun;       /* serial of the action that the collector knows of */
 	int64_t board_due_us;
-	struct rollout_progress last;
+	struct intent_progress last;
 	struct rollout_board read;
 };
 
@@ -73,56 +72,79 @@ static void publish(struct rollout_calls *c, uint64_t serial)
 
 /* ── calls ─────────────────────────────────────────────────────────────────────────────────── */
 
-/* Posts the order; the answer is read into `last`, a refusal into its error. */
-static enum control_result post(struct rollout_calls *c, const char *path, const struct rollout_ask *ask,
-                                int64_t timeout_us)
-{
-	struct buf body = {0}, json = {0};
-	struct err err = {""};
-	struct rollout_progress read;
-	enum control_result result;
+enum call { CALL_PLAN, CALL_BEGIN, CALL_BEAT, CALL_CANCEL };
 
-	rollout_wire_ask(ask, &body);
-	result = control_client_call(c->client, "POST", path, buf_str(&body), JSON_TYPE, timeout_us, &json, &err);
-	if (result == CONTROL_OK && rollout_wire_progress(buf_str(&json), clock_mono_us(), &read)) {
-		c->last = read;
+/* The order with its scope as a list of words; they live in `words`. */
+struct order {
+	struct rollout_ask ask;
+	const char *where[VIEW_FILTERS_MAX];
+	char words[sizeof(((struct intent_ask *)0)->where)];
+};
+
+static void fill_order(const struct intent_ask *from, struct order *out)
+{
+	char *word, *rest = out->words;
+
+	*out = (struct order){.ask = {.rollout = from->rollout[0] ? from->rollout : NULL, .verb = from->verb,
+	                              .shares = from->shares[0] ? from->shares : NULL,
+	                              .reason = from->reason[0] ? from->reason : NULL}};
+	memcpy(out->words, from->where, sizeof out->words);
+	while ((word = strsep(&rest, " ")) != NULL && out->ask.where_count < VIEW_FILTERS_MAX) {
+		if (word[0])
+			out->where[out->ask.where_count++] = word;
+	}
+	out->ask.where = out->where;
+}
+
+/* The answer goes into `last`, a refusal into its error. */
+static enum control_result call(struct rollout_calls *c, enum call what, const struct intent_ask *ask)
+{
+	struct rollout_progress got = {.key = NULL};
+	struct err err = {""};
+	enum control_result result;
+	struct order order;
+
+	fill_order(ask, &order);
+	switch (what) {
+	case CALL_PLAN: result = control_rollout_plan(c->client, &order.ask, &got, &err); break;
+	case CALL_BEGIN: result = control_rollout_begin(c->client, &order.ask, ask->key, &got, &err); break;
+	case CALL_BEAT: result = control_rollout_beat(c->client, ask->key, &got, &err); break;
+	default: result = control_rollout_cancel(c->client, ask->key, &got, &err); break;
+	}
+	if (result == CONTROL_OK) {
+		rollout_copy_progress(&got, clock_mono_us(), &c->last);
+		rollout_progress_fini(&got);
 	} else {
-		if (result == CONTROL_OK) {
-			err_set(&err, "collector: its answer cannot be read: is it another version?");
-			result = CONTROL_FAILED;
-		}
 		snprintf(c->last.error, sizeof c->last.error, "%.399s", err.text);
 	}
-	buf_fini(&body);
-	buf_fini(&json);
 	return result;
 }
 
-static void do_plan(struct rollout_calls *c, const struct rollout_ask *ask, uint64_t serial)
+static void do_plan(struct rollout_calls *c, const struct intent_ask *ask, uint64_t serial)
 {
 	memset(&c->last, 0, sizeof c->last);
-	post(c, "/v1/rollouts/plan", ask, PLAN_TIMEOUT_US);
+	call(c, CALL_PLAN, ask);
 	publish(c, serial);
 }
 
 /* True when the collector has the action. */
-static bool do_begin(struct rollout_calls *c, const struct rollout_ask *ask, uint64_t serial)
+static bool do_begin(struct rollout_calls *c, const struct intent_ask *ask, uint64_t serial)
 {
 	memset(&c->last, 0, sizeof c->last);
-	c->last.ended = post(c, "/v1/rollouts/begin", ask, CALL_TIMEOUT_US) != CONTROL_OK;
+	c->last.ended = call(c, CALL_BEGIN, ask) != CONTROL_OK;
 	if (!c->last.ended)
 		c->begun = serial;
 	publish(c, serial);
 	return !c->last.ended;
 }
 
-static void do_beat(struct rollout_calls *c, const struct rollout_ask *ask, uint64_t serial, bool cancel)
+static void do_beat(struct rollout_calls *c, const struct intent_ask *ask, uint64_t serial, bool cancel)
 {
 	enum control_result result;
 
 	if (cancel && strcmp(c->last.state, "countdown") != 0 && strcmp(c->last.state, "planning") != 0)
 		cancel = false; /* too early or too late: the beat's answer tells */
-	result = post(c, cancel ? "/v1/rollouts/cancel" : "/v1/rollouts/beat", ask, CALL_TIMEOUT_US);
+	result = call(c, cancel ? CALL_CANCEL : CALL_BEAT, ask);
 	c->last.lost = result == CONTROL_NOBODY || result == CONTROL_TIMED_OUT;
 	c->last.ended = c->last.ended || (result == CONTROL_FAILED && !cancel) || result == CONTROL_REFUSED;
 	publish(c, serial);
@@ -130,17 +152,10 @@ static void do_beat(struct rollout_calls *c, const struct rollout_ask *ask, uint
 
 static void do_board(struct rollout_calls *c)
 {
-	struct buf json = {0};
-	struct err err = {""};
 	bool changed;
 
 	c->board_due_us = clock_mono_us() + BOARD_EVERY_US;
-	if (control_client_call(c->client, "GET", "/v1/rollouts", (struct str){0}, NULL, CALL_TIMEOUT_US, &json,
-	                        &err) != CONTROL_OK ||
-	    !rollout_wire_board(buf_str(&json), clock_wall_us(), clock_mono_us(), &c->read))
-		memset(&c->read, 0, sizeof c->read);
-	buf_fini(&json);
-	c->read.mono_us = 0; /* equal boards are equal whenever they were read */
+	rollout_board_ask(c->client, &c->read);
 	pthread_mutex_lock(&c->mutex);
 	changed = memcmp(&c->read, &c->board, sizeof c->read) != 0;
 	if (changed) {
@@ -158,7 +173,7 @@ struct errand {
 	int want;
 	bool cancel, stop, ui_lives;
 	uint64_t serial;
-	struct rollout_ask ask;
+	struct intent_ask ask;
 };
 
 /* Sleeps until something is due or wanted. */
@@ -268,7 +283,7 @@ void rollout_calls_stop(struct rollout_calls **cp, int64_t wait_us)
 
 /* ── the UI thread's side ──────────────────────────────────────────────────────────────────── */
 
-static void want(struct rollout_calls *c, int what, const struct rollout_ask *ask)
+static void want(struct rollout_calls *c, int what, const struct intent_ask *ask)
 {
 	pthread_mutex_lock(&c->mutex);
 	c->want = what == WANT_PLAN ? WANT_PLAN : what == WANT_FOLLOW ? WANT_FOLLOW : WANT_BOARD;
@@ -287,12 +302,12 @@ static void want(struct rollout_calls *c, int what, const struct rollout_ask *as
 	pthread_mutex_unlock(&c->mutex);
 }
 
-void rollout_calls_plan(struct rollout_calls *c, const struct rollout_ask *ask)
+void rollout_calls_plan(struct rollout_calls *c, const struct intent_ask *ask)
 {
 	want(c, WANT_PLAN, ask);
 }
 
-void rollout_calls_begin(struct rollout_calls *c, const struct rollout_ask *ask)
+void rollout_calls_begin(struct rollout_calls *c, const struct intent_ask *ask)
 {
 	want(c, WANT_FOLLOW, ask);
 }
@@ -311,7 +326,7 @@ void rollout_calls_cancel(struct rollout_calls *c)
 	pthread_mutex_unlock(&c->mutex);
 }
 
-bool rollout_calls_take(struct rollout_calls *c, struct rollout_progress *out)
+bool rollout_calls_take(struct rollout_calls *c, struct intent_progress *out)
 {
 	bool found;
 

@@ -11,12 +11,12 @@
 #include "base/str.h"
 #include "panels/rollout_live.h"
 
-#define ORDER_KEY_BYTES 57
+#define ORDER_KEY_BYTES 40
 #define PROGRESS_PARTS_MAX 8
 #define PROGRESS_TARGETS_MAX 16
 
 /* What is asked for. Plain data. */
-struct rollout_ask {
+struct intent_ask {
 	char rollout[ROLLOUT_NAME_BYTES]; /* "" with stop-all */
 	char verb[16];                    /* rollout_verb_name() */
 	char shares[200];                 /* as rollout_shares_parse() reads them; "" unless SET or PROMOTE */
@@ -43,7 +43,7 @@ struct progress_part {
 	double moving_per_s; /* requests a second that go elsewhere afterwards; NaN unknown */
 };
 /* A plan, or how far an action has come. Plain data; all text is from outside. */
-struct rollout_progress {
+struct intent_progress {
 	char key[ORDER_KEY_BYTES]; /* "" for a plan */
 	bool lost;            /* nobody answers since `lost_mono_us`; the rest is as it was last */
 	char error[400];      /* the ask was refused, or why nobody answers; "" */
@@ -70,14 +70,14 @@ struct rollout_calls *rollout_calls_start(const char *socket_path, int wake_fd);
 void rollout_calls_stop(struct rollout_calls **c, int64_t wait_us);
 
 /* Each replaces what was asked before; answers come through rollout_calls_take(). */
-void rollout_calls_plan(struct rollout_calls *c, const struct rollout_ask *ask);
+void rollout_calls_plan(struct rollout_calls *c, const struct intent_ask *ask);
 /* Begins the action and keeps it alive with beats until it has ended or is let go. */
-void rollout_calls_begin(struct rollout_calls *c, const struct rollout_ask *ask);
+void rollout_calls_begin(struct rollout_calls *c, const struct intent_ask *ask);
 void rollout_calls_cancel(struct rollout_calls *c);
 /* No more beats: an action past its countdown goes on without us. */
 void rollout_calls_let_go(struct rollout_calls *c);
 /* The newest answer; false when there is none since the last call. */
-bool rollout_calls_take(struct rollout_calls *c, struct rollout_progress *out);
+bool rollout_calls_take(struct rollout_calls *c, struct intent_progress *out);
 /* The newest board; false when nothing has changed since the last call. count 0 when nobody answers. */
 bool rollout_calls_board(struct rollout_calls *c, struct rollout_board *out);
 
