@@ -227,8 +227,10 @@ static struct request *climb(const struct otlp_intake *in, struct request *r)
 		note = find_note(in, note->parent_id);
 		if (!note)
 			break;
+		if (note->kind == GENAI_MODEL && &in->out->requests[note->request] == r)
+			return NULL; /* a circle: nobody is inside anybody */
 		apart |= note->kind != GENAI_OTHER && note->kind != GENAI_MODEL;
-		if (note->kind == GENAI_MODEL && !apart && &in->out->requests[note->request] != r)
+		if (note->kind == GENAI_MODEL && !apart)
 			outer = &in->out->requests[note->request];
 		inherit(&r->dims[DIM_ENVIRONMENT], note->environment);
 		inherit(&r->dims[DIM_TEAM], note->team);
