@@ -32,12 +32,16 @@ static const struct command_option demo_options[] = {
 
 /* ── the fleet ─────────────────────────────────────────────────────────────────────────────── */
 
+#define DEMO_STEERED 3 /* rollouts that can be steered */
+
 struct demo {
 	char *folder, *store_path, *socket_path, *log_path;
 	char seed[24], speed[24], incident[24];
 	struct config_pair pairs[3];
 	struct config_section source;
-	struct config config; /* the child's: the defaults and one source */
+	struct config_section actuators[DEMO_STEERED];
+	struct config_rollout rollouts[DEMO_STEERED];
+	struct config config; /* the child's: the defaults, one source and its rollouts */
 	struct collector_child *child;
 };
 
@@ -60,6 +64,39 @@ static int read_options(struct demo *d, const struct args *a, struct err *err)
 	return 0;
 }
 
+/* The fleet's rollouts, as a configuration would have them; names and deployments are the fleet's. */
+static void fill_rollouts(struct demo *d)
+{
+	static const char *const names[DEMO_STEERED][4] = {
+		{"checkout", "checkout-assistant", "v42", "v43"},
+		{"search", "search-summariser", "2.8.1", "2.9.0"},
+		{"router", "ticket-router", "r14", "r15"},
+	};
+	static const struct config_guardrail guardrails[] = {
+		{METRIC_LATENCY_P95, 0.25, true}, {METRIC_ERROR_RATE, 0.01, false}, {METRIC_COST_PER_1K, 0.30, true},
+		{METRIC_FLAGS_PER_1K, 10, false}, {METRIC_NEGATIVE_SHARE, 0.15, false},
+	};
+	static const double steps[] = {5, 10, 25, 50, 100};
+
+	for (size_t i = 0; i < DEMO_STEERED; i++) {
+		struct config_rollout *r = &d->rollouts[i];
+
+		d->actuators[i] = (struct config_section){.kind = "demo"};
+		*r = (struct config_rollout){
+			.name = names[i][0], .service = names[i][1], .environment = "prod", .stable = names[i][2],
+			.candidate = names[i][3], .arms = {names[i][2], names[i][3]}, .arm_count = 2,
+			.actuators = &d->actuators[i], .actuator_count = 1, .breach_us = 20 * US_PER_S,
+			.hold_us = 10 * US_PER_MIN, .lower_us = 3 * US_PER_S, .raise_us = 10 * US_PER_S,
+			.step_count = sizeof(steps) / sizeof(steps[0]),
+			.guardrail_count = sizeof(guardrails) / sizeof(guardrails[0]),
+		};
+		memcpy(r->steps, steps, sizeof(steps));
+		memcpy(r->guardrails, guardrails, sizeof(guardrails));
+	}
+	d->config.rollouts = d->rollouts;
+	d->config.rollout_count = DEMO_STEERED;
+}
+
 static void fill_config(struct demo *d)
 {
 	config_init(&d->config);
@@ -71,6 +108,7 @@ static void fill_config(struct demo *d)
 	};
 	d->config.sources = &d->source;
 	d->config.source_count = 1;
+	fill_rollouts(d);
 }
 
 static int start_fleet(struct demo *d, struct err *err)
@@ -143,7 +181,7 @@ static size_t demo_rules(struct config_alert rules[DEMO_RULES])
 	return DEMO_RULES;
 }
 
-static int show(const struct global *g, const struct demo *d, struct err *err)
+static int show(const struct global *g, struct demo *d, struct err *err)
 {
 	struct config_alert rules[DEMO_RULES];
 	struct config shown = g->config; /* borrows: g keeps what it owns */
@@ -152,6 +190,8 @@ static int show(const struct global *g, const struct demo *d, struct err *err)
 		.config = &shown, .demo = true, .once = !isatty(STDOUT_FILENO), .since_us = 15 * US_PER_MIN,
 	};
 
+	shown.rollouts = d->config.rollouts;
+	shown.rollout_count = d->config.rollout_count;
 	if (shown.alert_count == 0) {
 		shown.alert_count = demo_rules(rules);
 		shown.alerts = rules;

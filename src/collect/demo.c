@@ -36,7 +36,7 @@ struct demo {
 	struct demo_model *model;
 	struct batch *batch; /* offered in the next poll; NULL: none */
 	uint64_t fleet;      /* at the switch */
-	int64_t live_from_us;
+	int64_t live_from_us, told_us; /* where the present began; up to where all is told */
 };
 
 static struct demo_settings settings_of(const union option_value *given)
@@ -114,12 +114,34 @@ static void follow_switch(struct demo *d)
 	}
 }
 
+static bool is_steered(const struct demo *d, struct str rollout)
+{
+	for (size_t i = 0; d->env.config && i < d->env.config->rollout_count; i++) {
+		if (str_equal_c(rollout, d->env.config->rollouts[i].name))
+			return true;
+	}
+	return false;
+}
+
+/* Of a rollout that the configuration steers, only the past is ours to tell. */
+static void leave_steered(struct demo *d, struct batch *b)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < b->rollout_count; i++) {
+		if (b->rollouts[i].time_us < d->live_from_us || !is_steered(d, b->rollouts[i].name))
+			b->rollouts[kept++] = b->rollouts[i];
+	}
+	b->rollout_count = kept;
+}
+
 /* Makes the next batch when there is something to tell. */
 static void fill_batch(struct demo *d, int64_t now_us)
 {
 	struct batch *b = batch_new();
 
-	demo_model_generate(d->model, now_us, HISTORY_ROWS_PER_BATCH, b);
+	d->told_us = demo_model_generate(d->model, now_us, HISTORY_ROWS_PER_BATCH, b);
+	leave_steered(d, b);
 	if (!batch_rows(b)) {
 		batch_free(&b);
 		return;
@@ -143,7 +165,9 @@ static int64_t demo_poll(void *state)
 
 	if (!d->batch) {
 		fill_batch(d, clock_wall_us());
-		follow_switch(d);
+		/* In the past nobody can steer. */
+		if (d->told_us >= d->live_from_us)
+			follow_switch(d);
 	}
 	if (!d->batch)
 		return LIVE_EVERY_US;
