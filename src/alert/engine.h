@@ -77,7 +77,6 @@ int engine_acknowledge(struct engine *e, int64_t id, const char *note, const str
  * can be found with engine_silence_find(). */
 int engine_silence(struct engine *e, int64_t id, const char *rule, int64_t until_us, const char *comment, const struct asker *by,
                    int64_t now_us, int64_t *silence_id, struct err *err);
-/* Ends a silence, or those of an alert. */
 int engine_unsilence(struct engine *e, int64_t silence_id, const struct asker *by, int64_t now_us, struct err *err);
 const struct silence_record *engine_silence_find(const struct engine *e, int64_t silence_id);
 /* NaN takes the override back; until_us 0: for good. */
@@ -87,6 +86,14 @@ int engine_override(struct engine *e, const char *rule, double bound, int64_t un
 int engine_set_budget(struct engine *e, const struct config_budget *b, int64_t until_us, const struct asker *by, int64_t now_us,
                       struct err *err);
 int engine_remove_budget(struct engine *e, const char *name, const struct asker *by, int64_t now_us, struct err *err);
+
+/* Queues a message to a notifier that is no outlet (a silence for Alertmanager), stored with the next
+ * writes. Texts are copied. */
+void engine_add_message(struct engine *e, const char *notifier, int64_t alert_id, const char *what, const char *body, int64_t now_us);
+/* Ends every silence that fits an alert, or (id 0) a whole rule's. *ended gets how many; the ids of at
+ * most `room` of them go to ids[]. */
+int engine_unsilence_alert(struct engine *e, int64_t id, const char *rule, const struct asker *by, int64_t now_us, int64_t *ids,
+                           size_t room, size_t *ended, struct err *err);
 
 /* Every alert that is pending, firing or kept as resolved, newest first is not promised. The record is
  * good until the next call of an engine function. */

@@ -91,6 +91,31 @@ int engine_unsilence(struct engine *e, int64_t silence_id, const struct asker *b
 	return err_set(err, "there is no silence %lld in force: see `llmdeck alert list`", (long long)silence_id);
 }
 
+int engine_unsilence_alert(struct engine *e, int64_t id, const char *rule, const struct asker *by, int64_t now_us, int64_t *ids,
+                           size_t room, size_t *ended, struct err *err)
+{
+	const struct instance *x = id > 0 ? engine_find_id(e, id) : NULL;
+
+	*ended = 0;
+	if (id > 0 && !x)
+		return err_set(err, "there is no alert %lld: see `llmdeck alert list`", (long long)id);
+	for (size_t i = 0; i < e->silence_count; i++) {
+		const struct silence_record *s = &e->silences[i];
+		bool fits = x ? silence_fits(s, x->rule, x->labels, now_us) : s->until_us > now_us && !strcmp(s->rule, rule);
+
+		if (!fits)
+			continue;
+		if (*ended < room)
+			ids[*ended] = s->id;
+		++*ended;
+		if (engine_unsilence(e, s->id, by, now_us, err))
+			return -1;
+	}
+	if (!*ended)
+		return err_set(err, "no silence is in force there");
+	return 0;
+}
+
 const struct silence_record *engine_silence_find(const struct engine *e, int64_t silence_id)
 {
 	for (size_t i = 0; i < e->silence_count; i++)

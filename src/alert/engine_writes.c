@@ -130,6 +130,17 @@ static void add_message(struct engine *e, struct engine_writes *w, const struct 
 	buf_fini(&body);
 }
 
+void engine_add_message(struct engine *e, const char *notifier, int64_t alert_id, const char *what, const char *body, int64_t now_us)
+{
+	struct engine_writes *w = &e->waiting;
+
+	w->messages = mem_grow(w->messages, &w->message_cap, w->message_count + 1, sizeof *w->messages);
+	w->messages[w->message_count++] = (struct outbox_record){
+		.id = e->next_outbox_id++, .alert_id = alert_id, .notifier = keep(&w->arena, notifier), .what = keep(&w->arena, what),
+		.made_us = now_us, .next_us = now_us, .state = OUTBOX_WAITING, .body = keep(&w->arena, body), .words = "",
+	};
+}
+
 static void tell(struct engine *e, struct engine_writes *w, const struct instance *x, const char *what, bool acknowledgement,
                  int64_t now_us)
 {

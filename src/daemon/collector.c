@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "collect/otlp_receiver.h"
+#include "daemon/alerts.h"
 #include "daemon/control.h"
 #include "daemon/notify.h"
 #include "daemon/rollouts_store.h"
@@ -44,6 +45,7 @@ struct collector {
 	struct writer *writer;
 	struct control *control;
 	struct source_host *host;
+	struct alerts *alerts;
 	struct rollouts *rollouts, **retired;
 	size_t retired_count;
 	struct rollouts_store rollouts_store;
@@ -196,7 +198,7 @@ static int start_rollouts(struct collector *c, const struct config *config, stru
 static int check_config(const struct collector_options *o, const struct config *config, struct err *err)
 {
 	return source_host_check(config, o->demo, err) || check_receiver(o, config, err) ||
-	       rollouts_check(config, o->demo, err) ? -1 : 0;
+	       rollouts_check(config, o->demo, err) || alerts_check(config, err) ? -1 : 0;
 }
 
 static int do_nothing(struct store_writer *store, void *arg, struct err *err)
@@ -242,6 +244,7 @@ static void reread_config(struct collector *c)
 
 	source_host_stop(c->host);
 	retire_rollouts(c);
+	alerts_set_config(c->alerts, config);
 	if (c->reread)
 		config_fini(c->reread);
 	free(c->reread);
@@ -342,7 +345,11 @@ static int open_parts(struct collector *c, struct err *err)
 		return -1;
 	control_options.sink = writer_sink(c->writer);
 	c->host = source_host_new(c->loop, control_options.sink, o->store_path);
-	return control_start(&c->control, c->loop, &control_options, err) || start_rollouts(c, o->config, err) ? -1 : 0;
+	if (control_start(&c->control, c->loop, &control_options, err) || start_rollouts(c, o->config, err) ||
+	    alerts_start(&c->alerts, c->loop, c->writer, o->store_path, o->config, err))
+		return -1;
+	control_set_alerts(c->control, c->alerts);
+	return 0;
 }
 
 static void begin(struct collector *c)
@@ -385,12 +392,16 @@ static void end(struct collector *c)
 	if (c->control)
 		control_set_rollouts(c->control, NULL);
 	rollouts_stop(c->rollouts);
+	if (c->control)
+		control_set_alerts(c->control, NULL);
+	alerts_stop(c->alerts);
 	writer_stop(&c->writer);
 	if (c->control)
 		say_farewell(c);
 	control_stop(&c->control);
 	source_host_free(&c->host);
 	loop_free(&c->loop);
+	alerts_free(&c->alerts);
 	rollouts_free(&c->rollouts);
 	while (c->retired_count)
 		rollouts_free(&c->retired[--c->retired_count]);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "daemon/alerts.h"
 #include "daemon/control_rollouts.h"
 #include "daemon/roles.h"
 #include "net/http_server.h"
@@ -30,6 +31,7 @@ static void handle_rollout_plan(struct control *c, struct http_exchange *x);
 static void handle_rollout_begin(struct control *c, struct http_exchange *x);
 static void handle_rollout_beat(struct control *c, struct http_exchange *x);
 static void handle_rollout_cancel(struct control *c, struct http_exchange *x);
+static void handle_alerts(struct control *c, struct http_exchange *x);
 
 static const struct verb verbs[] = {
 	{"GET", "/v1/status", "look", 0, ACCESS_VIEWER, handle_status},
@@ -42,6 +44,9 @@ static const struct verb verbs[] = {
 	{"POST", "/v1/rollouts/beat", "change a rollout", ROLLOUT_BODY_MAX_BYTES, ACCESS_OPERATOR, handle_rollout_beat},
 	{"POST", "/v1/rollouts/cancel", "cancel a rollout's change", ROLLOUT_BODY_MAX_BYTES, ACCESS_OPERATOR,
 	 handle_rollout_cancel},
+	{"GET", "/v1/alerts/notifiers", "look at notifiers", 0, ACCESS_VIEWER, handle_alerts},
+	{"POST", "/v1/alerts/respond", "respond to alerts", 16384, ACCESS_RESPONDER, handle_alerts},
+	{"POST", "/v1/alerts/change", "change what is watched", 16384, ACCESS_OPERATOR, handle_alerts},
 };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -59,6 +64,7 @@ struct control {
 	char *path;
 	bool quiet;
 	struct rollouts *rollouts;
+	struct alerts *alerts;
 };
 
 static bool admit(void *arg, const struct peer *peer, struct http_reply *reply, struct err *err)
@@ -227,6 +233,21 @@ int control_start(struct control **out, struct loop *loop, const struct control_
 void control_set_config(struct control *c, const struct config *config)
 {
 	c->options.config = config;
+}
+
+static void handle_alerts(struct control *c, struct http_exchange *x)
+{
+	enum access access = access_of(http_peer(x), geteuid(), c->options.config);
+
+	if (c->alerts)
+		alerts_handle(c->alerts, x, access >= ACCESS_OPERATOR);
+	else
+		http_answer_error(x, 503, "the collector is starting or stopping: try again in a moment");
+}
+
+void control_set_alerts(struct control *c, struct alerts *a)
+{
+	c->alerts = a;
 }
 
 void control_set_rollouts(struct control *c, struct rollouts *r)

@@ -6,7 +6,8 @@
  *                               503 with Retry-After when the queue is full, 507 when the store
  *                               takes nothing (a full disk)
  *   POST /v1/stop    operator   stores what is queued and ends
- *   /v1/rollouts…               see control_rollouts.h */
+ *   /v1/rollouts…               see control_rollouts.h
+ *   /v1/alerts/…                see alerts.h: respond (responder), change (operator), notifiers (viewer) */
 #ifndef LLMDECK_DAEMON_CONTROL_H
 #define LLMDECK_DAEMON_CONTROL_H
 
@@ -19,6 +20,7 @@
 
 #define CONTROL_BATCH_MAX_BYTES ((size_t)16 << 20)
 
+struct alerts;
 struct control;
 
 struct control_options {
@@ -38,6 +40,8 @@ int control_start(struct control **out, struct loop *loop, const struct control_
 void control_set_config(struct control *c, const struct config *config);
 /* Whom the verbs for rollouts ask; NULL: there is nobody (any more). */
 void control_set_rollouts(struct control *c, struct rollouts *r);
+/* The same for alerts and budgets. */
+void control_set_alerts(struct control *c, struct alerts *a);
 /* No new connections; the file is removed, so that a successor may listen. */
 void control_quiesce(struct control *c);
 /* Exchanges without an answer yet. */

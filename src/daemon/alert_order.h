@@ -1,0 +1,37 @@
+/* What a person asks of the alerts over the control socket: one JSON object a request. */
+#ifndef LLMDECK_DAEMON_ALERT_ORDER_H
+#define LLMDECK_DAEMON_ALERT_ORDER_H
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "core/config.h"
+
+enum alert_verb {
+	ALERT_VERB_ACK,           /* {"do":"ack","id":3,"note":"…"} */
+	ALERT_VERB_SILENCE,       /* {"do":"silence","id":3 or "rule":"slow","until":TIME,"comment":"…"} */
+	ALERT_VERB_UNSILENCE,     /* {"do":"unsilence","id":3 or "rule":"slow"} */
+	ALERT_VERB_EDIT,          /* {"do":"edit","rule":"slow","limit":2.5 or null,"until":TIME} */
+	ALERT_VERB_SET_BUDGET,    /* {"do":"set_budget","name":…,"amount":"400","period":"day","tz":…,"where":"service=a\nmodel=b",
+	                           *  "warn":"50,80,100","on":"actual,forecast","hard":…,"until":TIME or "reset"} */
+	ALERT_VERB_REMOVE_BUDGET, /* {"do":"remove_budget","name":…} */
+	ALERT_VERB_COUNT,
+};
+/* All may have "claimed": what the caller says its user is called. */
+struct alert_order {
+	enum alert_verb verb;
+	int64_t id;
+	const char *rule, *note, *claimed; /* "" when not given; note: comment too */
+	double limit;      /* NaN: back to the config's */
+	int64_t until_us;  /* 0: not given */
+	bool until_reset;
+	struct config_budget budget;
+	struct arena arena;
+};
+
+/* Whether a verb takes the role operator (else responder). */
+bool alert_verb_changes_config(enum alert_verb v);
+/* -1 with a sentence that says what is wrong; `out` needs alert_order_fini() in either case. */
+int alert_order_read(struct alert_order *out, struct str json, struct err *err);
+void alert_order_fini(struct alert_order *o);
+
+#endif
