@@ -168,7 +168,7 @@ static inline unsigned get_unary(struct bit_reader *r, unsigned most)
 	return zeros;
 }
 
-static uint64_t get_gamma(struct bit_reader *r)
+static inline uint64_t get_gamma(struct bit_reader *r)
 {
 	refill(r);
 	unsigned bits = get_unary(r, COUNT_BITS_MAX);
@@ -194,23 +194,58 @@ static inline uint32_t get_distance(struct bit_reader *r, unsigned k)
 	return high << k | (uint32_t)get_bits(r, k);
 }
 
-/* One sketch's cells, in order by construction; returns how many, 0 on damage. */
-static uint32_t get_sketch(struct bit_reader *r, struct sketch_cell cells[CELLS])
+/* The usual cell, when 56 bits are in the window; false, and nothing taken, for any other. */
+static inline bool get_usual(struct bit_reader *r, unsigned k, uint32_t *distance, int64_t *count)
 {
-	uint64_t n = get_gamma(r);
+	unsigned zeros = (unsigned)__builtin_ctzll(r->window | UINT64_C(1) << 63), used = zeros + 1 + k;
+	uint64_t rest = r->window >> (zeros + 1);
 
-	refill(r);
-	unsigned k = (unsigned)get_bits(r, PARAMETER_BITS);
-	uint32_t index = (uint32_t)get_bits(r, INDEX_BITS);
-	if (n > CELLS || k > INDEX_BITS)
-		r->bad = true;
-	for (uint32_t i = 0; i < n && !r->bad; i++) {
-		refill(r);
-		index += i ? get_distance(r, k) + 1 : 0;
-		r->bad |= index > CELLS_MAX_INDEX;
-		cells[i] = (struct sketch_cell){.index = index, .count = get_count(r)};
+	if (zeros >= UNARY_ESCAPE)
+		return false;
+	*distance = zeros << k | (uint32_t)(rest & ((1u << k) - 1));
+	*count = 1;
+	rest >>= k;
+	if (!(rest & 1)) {
+		r->window = rest >> 1;
+		r->have -= used + 1;
+		return true;
 	}
-	return r->bad ? 0 : (uint32_t)n;
+	unsigned bits = (unsigned)__builtin_ctzll(rest >> 2 | UINT64_C(1) << 32);
+	used += 2 + bits + 1 + bits;
+	if (rest & 2 || used > 56)
+		return false;
+	rest >>= 2 + bits + 1;
+	*count = (int64_t)(UINT64_C(1) << bits | (rest & ((UINT64_C(1) << bits) - 1))) + 1;
+	r->window = rest >> bits;
+	r->have -= used;
+	return true;
+}
+
+/* One sketch's cells, in order by construction; returns how many, 0 on damage. */
+static uint32_t get_sketch(struct bit_reader *reader, struct sketch_cell cells[CELLS])
+{
+	struct bit_reader r = *reader; /* in registers */
+	uint64_t n = get_gamma(&r);
+
+	refill(&r);
+	unsigned k = (unsigned)get_bits(&r, PARAMETER_BITS);
+	uint32_t index = (uint32_t)get_bits(&r, INDEX_BITS);
+	r.bad |= n > CELLS || k > INDEX_BITS;
+	for (uint32_t i = 0; i < n && !r.bad; i++) {
+		uint32_t distance = 0;
+		int64_t count;
+
+		refill(&r);
+		if (i == 0 || r.have < 56 || !get_usual(&r, k, &distance, &count)) {
+			distance = i ? get_distance(&r, k) : 0;
+			count = get_count(&r);
+		}
+		index += i ? distance + 1 : 0;
+		r.bad |= index > CELLS_MAX_INDEX;
+		cells[i] = (struct sketch_cell){.index = index & CELLS_MAX_INDEX, .count = count};
+	}
+	*reader = r;
+	return r.bad ? 0 : (uint32_t)n;
 }
 
 bool cells_read_merge(struct figures *f, unsigned present, unsigned needs, int weight, const uint8_t *at,

@@ -289,6 +289,7 @@ int writer_rollback(struct store_writer *w)
 	top_writer_clear(&w->tops);
 	memset(w->traces, 0, RECENT_TRACES * sizeof *w->traces);
 	memset(w->times, 0, RECENT_TIMES * sizeof *w->times);
+	memset(w->memo, 0, sizeof w->memo);
 	if (names_reload(&w->names, &err) || load_meta(w, &err) || writer_load_waiting(w, &err) || writer_load_calls(w, &err))
 		log_error("store: after a failed transaction: %s", err.text);
 	return -1;

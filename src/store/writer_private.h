@@ -57,6 +57,9 @@ enum statement {
 	ST_COUNT
 };
 
+/* Fields of requests whose last string's id is remembered. */
+enum memo { MEMO_OPERATION, MEMO_REQUEST_MODEL, MEMO_FINISH_REASON, MEMO_OUTCOME, MEMO_SOURCE, MEMO_COST_BASIS, MEMO_COUNT };
+
 struct by_end {
 	uint64_t key;
 	const struct request *request;
@@ -78,6 +81,7 @@ struct store_writer {
 	sqlite3_stmt *add_text, *remove_text;
 	struct buf body;
 	struct packed packed, other, before; /* scratch */
+	uint32_t memo[MEMO_COUNT];
 	struct by_end *order; /* scratch */
 	size_t order_cap;
 	struct recent_trace *traces;

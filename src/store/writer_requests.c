@@ -17,6 +17,24 @@ static struct str bounded(struct str s)
 	return s;
 }
 
+/* Interns a string that is mostly the same as the field's last one. */
+static int intern_again(struct store_writer *w, enum memo m, struct str s, uint32_t *id, struct err *err)
+{
+	const char *last = names_text(&w->names, w->memo[m]);
+
+	*id = w->memo[m];
+	if (s.len == 0) {
+		*id = 0;
+		return 0;
+	}
+	if (*id && strlen(last) == s.len && memcmp(last, s.ptr, s.len) == 0)
+		return 0;
+	if (names_intern(&w->names, s, id, err))
+		return -1;
+	w->memo[m] = *id;
+	return 0;
+}
+
 static int pack_strings(struct store_writer *w, const struct request *r, struct packed *p, struct err *err)
 {
 	struct names *n = &w->names;
@@ -30,10 +48,13 @@ static int pack_strings(struct store_writer *w, const struct request *r, struct 
 		if (names_intern(n, f->category, &p->flags[i].category, err))
 			return -1;
 	}
-	return names_intern(n, r->operation, &p->operation, err) || names_intern(n, r->request_model, &p->request_model, err) ||
+	return intern_again(w, MEMO_OPERATION, r->operation, &p->operation, err) ||
+	       intern_again(w, MEMO_REQUEST_MODEL, r->request_model, &p->request_model, err) ||
 	       (r->status == REQUEST_ERROR && names_intern(n, r->error_type, &p->error_type, err)) ||
-	       names_intern(n, r->finish_reason, &p->finish_reason, err) || names_intern(n, r->outcome, &p->outcome, err) ||
-	       names_intern(n, r->source, &p->source, err) || names_intern(n, r->cost_basis, &p->cost_basis, err) ? -1 : 0;
+	       intern_again(w, MEMO_FINISH_REASON, r->finish_reason, &p->finish_reason, err) ||
+	       intern_again(w, MEMO_OUTCOME, r->outcome, &p->outcome, err) ||
+	       intern_again(w, MEMO_SOURCE, r->source, &p->source, err) ||
+	       intern_again(w, MEMO_COST_BASIS, r->cost_basis, &p->cost_basis, err) ? -1 : 0;
 }
 
 static int pack_request(struct store_writer *w, const struct request *r, struct packed *p, struct err *err)

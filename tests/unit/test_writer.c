@@ -169,6 +169,48 @@ static void store_is_durable_when_it_returns(void **state)
 	assert_int_equal(stored(p), 10);
 }
 
+static struct batch *import_batch(uint32_t first, size_t rows, bool more)
+{
+	struct batch *b = batch_of(first, rows);
+
+	b->has_import = true;
+	b->import = (struct import_mark){.key = 7, .name = STR_LIT("f"), .kind = STR_LIT("requests"), .rows_done = first + rows};
+	b->more = more;
+	return b;
+}
+
+static struct sink_ack store_import(struct sink *sink, uint32_t first, size_t rows, bool more)
+{
+	struct batch *b = import_batch(first, rows, more);
+	struct sink_ack ack = {0};
+	struct err err = {""};
+
+	if (sink->store(sink, b, &ack, &err) != SINK_OK)
+		fail_msg("%s", err.text);
+	batch_free(&b);
+	return ack;
+}
+
+static void an_imports_batches_share_a_commit(void **state)
+{
+	const struct place *p = *state;
+	struct writer *w = start(p, (struct writer_options){.commit_us = 3600 * US_PER_S});
+	struct sink *sink = writer_sink(w);
+	struct writer_stats stats;
+
+	assert_true(store_import(sink, 0, 10, true).pending);
+	assert_true(store_import(sink, 100, 10, true).pending);
+	assert_int_equal(stored(p), 0);
+	struct sink_ack last = store_import(sink, 200, 10, false);
+	assert_false(last.pending);
+	assert_int_equal(last.added, 10);
+	assert_int_equal(stored(p), 30);
+	writer_get_stats(w, &stats);
+	assert_int_equal(stats.commits, 1);
+	assert_int_equal(stats.rows, 30);
+	writer_stop(&w);
+}
+
 static void waiting_batches_share_a_commit(void **state)
 {
 	const struct place *p = *state;
@@ -356,6 +398,32 @@ static void full_disk_acknowledges_nothing_and_heals(void **state)
 	assert_int_equal(stored(p), 5010);
 }
 
+static void an_import_learns_that_its_batches_were_lost(void **state)
+{
+	const struct place *p = *state;
+	struct writer *w = start(p, (struct writer_options){.commit_us = 3600 * US_PER_S, .commit_rows = 20000});
+	struct sink *sink = writer_sink(w);
+	struct batch *b = import_batch(0, 5000, true);
+	struct sink_ack ack;
+	struct err err = {""};
+	enum sink_result got = SINK_OK;
+
+	limit_files(4096);
+	for (uint32_t i = 0; got == SINK_OK && i < 10; i++) {
+		batch_free(&b);
+		b = import_batch(i * 5000, 5000, true);
+		got = sink->store(sink, b, &ack, &err);
+	}
+	assert_int_equal(got, SINK_FAILED);
+	assert_true(err.text[0]);
+	limit_files(RLIM_INFINITY);
+	batch_free(&b);
+	/* Nothing is left of them, and another import is not refused for it. */
+	assert_int_equal(store_import(sink, 0, 10, false).added, 10);
+	writer_stop(&w);
+	assert_int_equal(stored(p), 10);
+}
+
 static void lifted_limit_saves_a_waiting_batch(void **state)
 {
 	const struct place *p = *state;
@@ -383,6 +451,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(store_is_durable_when_it_returns, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(an_imports_batches_share_a_commit, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(waiting_batches_share_a_commit, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(full_queue_is_busy_and_loses_nothing, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(bytes_bound_the_queue_too, make_place, remove_place),
@@ -390,6 +459,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_threads_store_at_once, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(second_writer_is_refused, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(full_disk_acknowledges_nothing_and_heals, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(an_import_learns_that_its_batches_were_lost, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(lifted_limit_saves_a_waiting_batch, make_place, remove_place),
 	};
 
