@@ -20,5 +20,8 @@ echo "asking, ${ROWS:-1000000} events:"
 "$build/tests/bench/bench_store" -q "$dir/q.db"
 
 echo
+"$here/bench_receive.sh"
+
+echo
 echo "the live overview, 53 requests a second:"
 "$build/tests/bench/bench_screen" "${SCREEN_SECONDS:-20}" "$bin" demo
