@@ -145,7 +145,7 @@ static void judge_all(const struct rule_rollout *rule, const struct figures *con
 	}
 }
 
-static void count_arms(const struct figures_result *res, const struct rollout_state *rollout,
+static void count_arms(const struct figures_result *res, const struct rollout_state *rollout, bool steady,
                        const struct figures *figures[], struct rollout_arms *out)
 {
 	const struct figures *unmarked = figures_of(res, STR_LIT(""));
@@ -161,13 +161,14 @@ static void count_arms(const struct figures_result *res, const struct rollout_st
 		out->requests[k] = figures[k] ? figures[k]->requests : 0;
 		together += out->requests[k];
 	}
-	for (size_t k = 1; k < out->arm_count; k++)
+	for (size_t k = 1; steady && k < out->arm_count; k++)
 		out->share_is_low[k] = ab_share_is_low(out->requests[k], together,
 		                                       rollout->arms[k].desired_percent / 100);
 }
 
 int rollout_arms_load(const struct panel_query *query, const struct rollout_state *rollout,
-                      const struct rule_rollout *rule, struct rollout_arms *out, struct err *err)
+                      const struct rule_rollout *rule, bool steady, struct rollout_arms *out,
+                      struct err *err)
 {
 	const struct figures *figures[ROLLOUT_ARMS_MAX] = {NULL};
 	struct figures_result res = {0};
@@ -180,7 +181,7 @@ int rollout_arms_load(const struct panel_query *query, const struct rollout_stat
 		figures_result_fini(&res);
 		return -1;
 	}
-	count_arms(&res, rollout, figures, out);
+	count_arms(&res, rollout, steady, figures, out);
 	for (size_t i = 0; i < SHOWN_COUNT; i++) {
 		struct arm_row *row = add_row(out, shown[i].label, shown[i].metric);
 

@@ -39,9 +39,11 @@ struct rollout_arms {
 };
 
 /* Judges `rollout` in the query's window. `rule` may be NULL: figures without guardrails. Both must
- * outlive `out`. Loader thread. */
+ * outlive `out`. `steady`: the shares were the same all the time, so that what arrives can be held
+ * against them. Loader thread. */
 int rollout_arms_load(const struct panel_query *query, const struct rollout_state *rollout,
-                      const struct rule_rollout *rule, struct rollout_arms *out, struct err *err);
+                      const struct rule_rollout *rule, bool steady, struct rollout_arms *out,
+                      struct err *err);
 
 /* The collector's word wins over ours: its verdicts cover the whole step, whatever the window. */
 const struct arm_verdict *arm_verdict_of(const struct rollout_arms *arms, const struct arm_row *row,

@@ -21,7 +21,7 @@ struct one {
 	const struct rollout_row *row;
 	struct rollout_arms arms;
 	const struct rule_rollout *rule;  /* NULL: our config does not name it */
-	struct rollout_result history;    /* page */
+	struct rollout_result history;
 	bool has_arms;
 };
 struct rollouts {
@@ -33,19 +33,32 @@ struct rollouts {
 
 /* ── loading ───────────────────────────────────────────────────────────────────────────────── */
 
+/* Whether nobody wanted other shares in the window: of two reports the first may be older than it. */
+static bool was_steady(const struct rollout_result *history)
+{
+	for (size_t i = 1; i < history->row_count; i++) {
+		const struct rollout_state *a = &history->rows[i - 1].state, *b = &history->rows[i].state;
+
+		for (uint32_t k = 0; k < a->arm_count && k < b->arm_count; k++) {
+			if (fabs(a->arms[k].desired_percent - b->arms[k].desired_percent) > 0.01)
+				return false;
+		}
+	}
+	return history->row_count > 1;
+}
+
 static int load_one(const struct panel_query *query, struct one *one, struct err *err)
 {
 	const struct rollout_state *state = &one->row->state;
 
 	if (query->form == PANEL_TILE && (!one->rule || one->rule->guardrail_count == 0))
 		return 0;
-	if (rollout_arms_load(query, state, one->rule, &one->arms, err) != 0)
+	if (query_rollout_history(query->reader, state->name, query->view.from_us, query->view.to_us,
+	                          &one->history, err) != 0 ||
+	    rollout_arms_load(query, state, one->rule, was_steady(&one->history), &one->arms, err) != 0)
 		return -1;
 	one->has_arms = true;
-	if (query->form == PANEL_TILE)
-		return 0;
-	return query_rollout_history(query->reader, state->name, query->view.from_us, query->view.to_us,
-	                             &one->history, err);
+	return 0;
 }
 
 static int badness(const struct one *one)
