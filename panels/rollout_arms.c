@@ -214,6 +214,8 @@ const struct arm_verdict *arm_verdict_of(const struct rollout_arms *arms, const 
 
 		if (g->metric != row->metric || (g->arm[0] && !str_equal_c(arms->names[arm], g->arm)))
 			continue;
+		if (g->verdict == AB_UNKNOWN && g->samples <= 0)
+			break; /* it has not looked yet */
 		*space = (struct arm_verdict){.verdict = g->verdict, .difference = g->difference,
 		                              .samples = g->samples};
 		snprintf(space->words, sizeof space->words, "%s", g->words);

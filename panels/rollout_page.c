@@ -31,7 +31,7 @@ double rollout_share(const struct rollout_sheet *r, size_t arm)
 	return isnan(a->actual_percent) ? a->desired_percent : a->actual_percent;
 }
 
-static double wanted_share(const struct rollout_sheet *r, size_t arm)
+double rollout_wanted_share(const struct rollout_sheet *r, size_t arm)
 {
 	if (r->live && arm < r->live->arm_count && !isnan(r->live->arms[arm].desired_percent))
 		return r->live->arms[arm].desired_percent;
@@ -130,7 +130,7 @@ static int draw_many_arms(const struct rollout_sheet *r, struct surface *s, int 
 /* Steps that the candidates' share has reached. */
 static size_t step_reached(const struct rollout_sheet *r)
 {
-	double exposure = 100 - wanted_share(r, 0);
+	double exposure = 100 - rollout_wanted_share(r, 0);
 	size_t step = 0;
 
 	while (step < r->rule->step_count && exposure + 0.01 >= r->rule->steps[step])
@@ -366,7 +366,7 @@ static int draw_arrivals(const struct rollout_sheet *r, struct surface *s, int y
 		int x = arm_x(r, k, s->width);
 
 		low = low || r->arms->share_is_low[k];
-		draw_right(s, x, y, VALUE_COLUMNS, ROLE_TEXT, rollout_percent(wanted_share(r, k), s->ascii, text));
+		draw_right(s, x, y, VALUE_COLUMNS, ROLE_TEXT, rollout_percent(rollout_wanted_share(r, k), s->ascii, text));
 		rollout_percent(r->row->arriving_percent[k], s->ascii, text);
 		draw_right(s, x, y + 1, VALUE_COLUMNS, r->arms->share_is_low[k] ? ROLE_WARNING | STYLE_BOLD : ROLE_TEXT,
 		           text);
@@ -384,7 +384,7 @@ static int draw_unknown(const struct rollout_sheet *r, struct surface *s, int y)
 	for (size_t k = 0; k < r->arms->arm_count && y < s->height; k++) {
 		int x = 1;
 
-		if (r->arms->told[k] || !(wanted_share(r, k) > 0) || r->arms->service_requests == 0)
+		if (r->arms->told[k] || !(rollout_wanted_share(r, k) > 0) || r->arms->service_requests == 0)
 			continue;
 		x += surface_outside(s, x, y, 20, ROLE_WARNING, r->row->state.arms[k].deployment);
 		surface_outside(s, x, y++, s->width - x - 1, ROLE_WARNING,

@@ -22,6 +22,8 @@ void rollout_page_draw(const struct rollout_sheet *r, const struct panel_frame *
 const char *rollout_kind(const struct rollout_sheet *r);
 /* The share of an arm as its target has it, else as it is wanted; NaN unknown. */
 double rollout_share(const struct rollout_sheet *r, size_t arm);
+/* The share that is wanted for it; NaN unknown. */
+double rollout_wanted_share(const struct rollout_sheet *r, size_t arm);
 enum state rollout_verdict_state(enum ab_verdict v);
 /* "PASS", "FAIL", "INCONCLUSIVE", "UNKNOWN". */
 const char *rollout_verdict_word(enum ab_verdict v);

@@ -23,6 +23,7 @@ struct one {
 	const struct rule_rollout *rule;  /* NULL: our config does not name it */
 	struct rollout_result history;
 	bool has_arms;
+	double seconds;                   /* that the figures cover */
 };
 struct rollouts {
 	struct rollout_result rollouts;
@@ -58,6 +59,7 @@ static int load_one(const struct panel_query *query, struct one *one, struct err
 	    rollout_arms_load(query, state, one->rule, was_steady(&one->history), &one->arms, err) != 0)
 		return -1;
 	one->has_arms = true;
+	one->seconds = query_seconds(query);
 	return 0;
 }
 
@@ -194,7 +196,8 @@ static void set_percent(struct sheet *out, struct sheet_row *row, int column, do
 static void add_rollout(const struct one *one, const struct panel_frame *frame, struct sheet *out)
 {
 	const struct rollout_state *state = &one->row->state;
-	const struct rollout_live *live = rollout_live_find(frame->board, state->name);
+	struct rollout_sheet sheet = sheet_of(one, frame);
+	const struct rollout_live *live = sheet.live;
 	struct sheet_row *row = sheet_add(out, state->name);
 	enum ab_verdict gate = gate_of(one, live);
 	size_t arm = newest_arm(state);
@@ -208,8 +211,8 @@ static void add_rollout(const struct one *one, const struct panel_frame *frame, 
 	if (state->arm_count == 0)
 		return;
 	sheet_set_text(out, row, 2, state->arms[arm].deployment);
-	set_percent(out, row, 3, state->arms[arm].desired_percent);
-	set_percent(out, row, 4, state->arms[arm].actual_percent);
+	set_percent(out, row, 3, rollout_wanted_share(&sheet, arm));
+	set_percent(out, row, 4, rollout_share(&sheet, arm));
 	set_percent(out, row, 5, one->row->arriving_percent[arm]);
 }
 
@@ -328,6 +331,7 @@ bool rollouts_pick(const void *state, const struct panel_frame *frame, struct ro
 	snprintf(out->environment, sizeof out->environment, "%.*s", STR_ARG(one->row->state.environment));
 	out->arm_count = one->row->state.arm_count;
 	out->held = live && live->held;
+	out->per_s = one->has_arms && one->seconds > 0 ? (double)one->arms.service_requests / one->seconds : NAN;
 	for (size_t k = 0; k < out->arm_count; k++)
 		snprintf(out->arms[k], sizeof out->arms[k], "%.*s", STR_ARG(one->row->state.arms[k].deployment));
 	for (size_t i = 0; i < one->arms.row_count; i++) {

@@ -12,7 +12,7 @@
 #include "panels/panel.h"
 #include "panels/rollout_live.h"
 
-#define DECK_PANELS_MAX 16
+#define DECK_PANELS_MAX 24
 #define DECK_PLACES_MAX 32
 #define DECK_FIND_BYTES 128
 

@@ -13,21 +13,61 @@
 
 #define FIELD_REASON 0
 #define FIELD_NAME 1
+#define WRAP_COLUMNS 70 /* what a dialog shows on 80 columns */
+#define INTENT_TEXT_BYTES 800
 
 /* ── the text ──────────────────────────────────────────────────────────────────────────────── */
 
-static void __attribute__((format(printf, 2, 3))) line(struct intent *i, const char *fmt, ...)
+static void add_line(struct intent *i, int indent, struct str text)
 {
 	struct dialog *d = &i->dialog;
-	va_list ap;
 
 	if (d->line_count == DIALOG_LINES_MAX)
 		return;
-	va_start(ap, fmt);
-	vsnprintf(i->lines[d->line_count], INTENT_LINE_BYTES, fmt, ap);
-	va_end(ap);
+	snprintf(i->lines[d->line_count], INTENT_LINE_BYTES, "%*s%.*s", indent, "", STR_ARG(text));
 	d->lines[d->line_count] = i->lines[d->line_count];
 	d->line_count++;
+}
+
+/* Bytes of `text` that fit a line; broken at a blank where there is one. */
+static size_t fitting(struct str text, size_t room)
+{
+	size_t at = room;
+
+	if (text.len <= room)
+		return text.len;
+	while (at > room / 2 && text.ptr[at] != ' ')
+		at--;
+	if (text.ptr[at] == ' ')
+		return at;
+	for (at = room; at > 0 && ((unsigned char)text.ptr[at] & 0xc0) == 0x80; at--)
+		; /* not within a character */
+	return at;
+}
+
+/* One line, or more where it is too long; what follows is indented as deep and two more. */
+static void __attribute__((format(printf, 2, 3))) line(struct intent *i, const char *fmt, ...)
+{
+	char text[INTENT_TEXT_BYTES];
+	struct str rest = {text, 0};
+	int indent = 0;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	rest.len = strlen(text);
+	while (rest.len > 0 && rest.ptr[0] == ' ') {
+		rest = (struct str){rest.ptr + 1, rest.len - 1};
+		indent++;
+	}
+	do {
+		size_t take = fitting(rest, WRAP_COLUMNS - (size_t)indent);
+
+		add_line(i, indent, (struct str){rest.ptr, take});
+		indent += rest.len > take && rest.ptr == text ? 2 : 0;
+		rest = str_trim((struct str){rest.ptr + take, rest.len - take});
+	} while (rest.len > 0);
 }
 
 static const char *headline(enum rollout_verb verb)
@@ -55,13 +95,14 @@ static const char *button(enum rollout_verb verb)
 /* What moves, how much, and how: one rollout's part. */
 static void part_lines(struct intent *i, const struct progress_part *part)
 {
+	double moving = isnan(part->moving_per_s) ? i->pick.per_s * part->moving_percent / 100 : part->moving_per_s;
 	char rate[FIGURE_TEXT_BYTES];
 
 	if (i->plan.part_count > 1 || i->verb == ROLLOUT_STOP_ALL)
 		line(i, "%s", part->rollout);
 	line(i, "%s -> %s", part->before, part->wanted);
-	if (!isnan(part->moving_per_s))
-		line(i, "about %s requests move", figure_format(UNIT_PER_SECOND, value_ok(part->moving_per_s), false, rate));
+	if (moving > 0)
+		line(i, "about %s requests move", figure_format(UNIT_PER_SECOND, value_ok(moving), false, rate));
 }
 
 /* `then`: "planned" targets tell their plan, others how far they are. */
@@ -69,9 +110,10 @@ static void target_lines(struct intent *i, const struct progress_target *t, bool
 {
 	bool planned = !then || strcmp(t->state, "planned") == 0 || strcmp(t->state, "waiting") == 0;
 
-	if (planned)
-		line(i, "%s: %s%s%s%s", t->name, t->moves[0] ? t->moves : t->state, t->pace[0] ? " (" : "", t->pace,
-		     t->pace[0] ? ")" : "");
+	if (planned && t->moves[0])
+		line(i, "%s%s%s%s", t->moves, t->pace[0] ? " (" : "", t->pace, t->pace[0] ? ")" : "");
+	else if (planned)
+		line(i, "%s: %s", t->name, t->state);
 	else
 		line(i, "%s: %s%s%s", t->name, t->state, t->words[0] ? ": " : "", t->words);
 	if (planned && t->stays[0])

@@ -19,7 +19,7 @@ enum intent_stage {
 	INTENT_RUNNING,  /* targets are being touched, read back, traffic watched */
 	INTENT_ENDED,
 };
-#define INTENT_LINE_BYTES 320
+#define INTENT_LINE_BYTES 160
 
 struct intent {
 	enum intent_stage stage;

@@ -13,6 +13,7 @@
 #include "console/collector_ask.h"
 #include "console/frame.h"
 #include "console/loader.h"
+#include "console/rollout_copy.h"
 #include "console/tiles.h"
 
 int deck_go_named(struct deck *d, struct str name, struct err *err)
@@ -112,6 +113,7 @@ static void render_deck(struct deck *d, const struct console_options *o,
 	struct rule_set *rules = rule_set_new(o->config);
 	struct load_item items[DECK_PANELS_MAX];
 	struct frame_options frame = {.wall_us = clock_wall_us(), .mono_us = clock_mono_us()};
+	struct rollout_board *board = NULL;
 	char keys[256];
 	size_t count;
 
@@ -121,6 +123,9 @@ static void render_deck(struct deck *d, const struct console_options *o,
 		struct control_client *client = control_client_new(o->socket_path);
 
 		collector_ask(client, &d->collector);
+		board = mem_alloc(sizeof *board);
+		rollout_board_ask(client, board);
+		d->board = board;
 		control_client_free(&client);
 	}
 	for (size_t i = 0; i < count; i++)
@@ -136,6 +141,8 @@ static void render_deck(struct deck *d, const struct console_options *o,
 	frame.keys = actions_key_line(NULL, d, s->width - 2, keys, sizeof keys);
 	d->focus = -1;
 	frame_draw(d, layout, &frame, s);
+	d->board = NULL;
+	free(board);
 	free(rules);
 }
 

@@ -41,6 +41,7 @@ struct progress_part {
 	char outcome[400]; /* the sentence that the audit row keeps */
 	char gate[ROLLOUT_WORDS_BYTES]; /* the breach that the collector sees; "" */
 	double moving_per_s; /* requests a second that go elsewhere afterwards; NaN unknown */
+	double moving_percent; /* of the rollout's traffic, by its first target; NaN unknown */
 };
 /* A plan, or how far an action has come. Plain data; all text is from outside. */
 struct intent_progress {

@@ -120,6 +120,20 @@ static void copy_leg(const struct rollout_leg *from, size_t part, struct intent_
 		PUT(to->warnings[to->warning_count++], from->plan.warnings[i]);
 }
 
+/* How much of the traffic changes sides: what the candidates gain or lose together. */
+static double moving_percent(const struct rollout_part *part)
+{
+	double now = 0, wanted = 0;
+
+	if (part->leg_count == 0 || !part->legs[0].has_plan)
+		return NAN;
+	for (size_t i = 1; i < part->legs[0].plan.arm_count; i++) {
+		now += part->legs[0].plan.arms[i].now_percent;
+		wanted += part->legs[0].plan.arms[i].wanted_percent;
+	}
+	return fabs(wanted - now);
+}
+
 static void copy_part(const struct rollout_part *from, struct intent_progress *out)
 {
 	struct progress_part *to = &out->parts[out->part_count++];
@@ -132,6 +146,7 @@ static void copy_part(const struct rollout_part *from, struct intent_progress *o
 	PUT(to->outcome, from->outcome);
 	PUT(to->gate, from->gate);
 	to->moving_per_s = from->moving_requests_per_s;
+	to->moving_percent = moving_percent(from);
 	for (size_t i = 0; i < from->leg_count && out->target_count < PROGRESS_TARGETS_MAX; i++)
 		copy_leg(&from->legs[i], out->part_count - 1, out);
 }
