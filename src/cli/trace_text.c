@@ -3,6 +3,7 @@
 #include "cli/trace_text.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +92,19 @@ static void append_line(const struct line *l, int depth, int64_t first_us, int64
 	buf_puts(out, failed ? "  failed\n" : "\n");
 }
 
+static void append_evaluation(const struct evaluation *e, struct buf *out)
+{
+	buf_puts(out, "  evaluation         ");
+	text_append_harmless(out, e->name, NAME_BYTES);
+	if (!isnan(e->score))
+		buf_printf(out, "  %.4g", e->score);
+	if (e->label.len) {
+		buf_puts(out, "  ");
+		text_append_harmless(out, e->label, NAME_BYTES);
+	}
+	buf_append_c(out, '\n');
+}
+
 void trace_append_text(const struct trace_result *t, int64_t marked, struct buf *out)
 {
 	size_t count = t->request_count + t->span_count;
@@ -105,6 +119,8 @@ void trace_append_text(const struct trace_result *t, int64_t marked, struct buf 
 		buf_puts(out, "trace      start     duration\n");
 	for (size_t i = 0; i < count && count > 1; i++)
 		append_line(&lines[i], depth_of(lines, count, &lines[i]), lines[0].start_us, marked, out);
+	for (size_t i = 0; i < t->evaluation_count; i++)
+		append_evaluation(&t->evaluations[i], out);
 	if (t->truncated)
 		buf_puts(out, "  the trace has more steps than are shown\n");
 	free(lines);

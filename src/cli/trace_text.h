@@ -6,7 +6,7 @@
 #include "store/query.h"
 
 /* Appends a line for each step in the order of their start, indented by who called whom; `marked` is the
- * request that the reader came from. Nothing when the trace has no other step. */
+ * request that the reader came from. Then what evaluators said. Nothing when there is only that request. */
 void trace_append_text(const struct trace_result *t, int64_t marked, struct buf *out);
 
 #endif

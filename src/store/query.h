@@ -136,13 +136,15 @@ int query_requests(struct store_reader *r, const struct request_query *q,
 int query_request(struct store_reader *r, int64_t id, struct request_result *out, struct err *err);
 void request_result_fini(struct request_result *res);
 
-/* One trace: its requests, newest first, and the steps around them (agents, tools, retrievals) by their
- * end. Looks an hour to each side of around_us; `truncated` when there is more than is given. */
+/* One trace: its requests, newest first, the steps around them (agents, tools, retrievals) by their end,
+ * and what evaluators said of it by time. Looks an hour to each side of around_us; `truncated` when there is more than is given. */
 struct trace_result {
 	struct request_row *requests;
 	size_t request_count;
 	struct span *spans; /* strings owned by the result */
 	size_t span_count;
+	struct evaluation *evaluations; /* without dims; strings owned by the result */
+	size_t evaluation_count;
 	bool truncated;
 	struct arena arena;
 };

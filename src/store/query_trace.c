@@ -1,6 +1,7 @@
 /* One trace: its requests by the scan that every search for a trace uses, its steps by their time.
  * There is no index on trace ids (they would cost more than all else on the way in), so that both are
  * looked for in the hours around a time only. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,15 @@
 #define AROUND_US US_PER_HOUR
 #define REQUESTS_MAX 1000
 #define SPANS_MAX 4000
+#define EVALUATIONS_MAX 200
 #define SCAN_MAX 5000000
+
+static struct str kept(struct arena *arena, const char *text)
+{
+	size_t len = strlen(text);
+
+	return (struct str){arena_copy(arena, text, len), len};
+}
 
 static void read_span(struct store_reader *r, sqlite3_stmt *st, struct span *s, struct arena *arena)
 {
@@ -30,12 +39,8 @@ static void read_span(struct store_reader *r, sqlite3_stmt *st, struct span *s, 
 		memcpy(s->parent_id, sqlite3_column_blob(st, 2), 8);
 	s->kind = (uint8_t)sqlite3_column_int(st, 3);
 	s->status = (uint8_t)sqlite3_column_int(st, 5);
-	for (int i = 0; i < 4; i++) {
-		const char *text = names_text(&r->names, (uint32_t)sqlite3_column_int64(st, 6 + i));
-		size_t len = strlen(text);
-
-		*texts[i] = (struct str){arena_copy(arena, text, len), len};
-	}
+	for (int i = 0; i < 4; i++)
+		*texts[i] = kept(arena, names_text(&r->names, (uint32_t)sqlite3_column_int64(st, 6 + i)));
 }
 
 static int read_spans(struct store_reader *r, const uint8_t trace_id[16], int64_t from_us, int64_t to_us,
@@ -70,6 +75,38 @@ static int read_spans(struct store_reader *r, const uint8_t trace_id[16], int64_
 	return got < 0 ? -1 : 0;
 }
 
+static int read_evaluations(struct store_reader *r, const uint8_t trace_id[16], int64_t from_us, int64_t to_us,
+                            struct trace_result *out, struct err *err)
+{
+	struct evaluation *list = arena_alloc(&out->arena, EVALUATIONS_MAX * sizeof *list);
+	sqlite3_stmt *st = NULL;
+	int got;
+
+	if (sql_prepare(r->db, &st, "SELECT time_us, name, label, score, response_id, source FROM evaluations"
+	                " WHERE time_us>=?1 AND time_us<?2 AND trace_id=?3 ORDER BY time_us LIMIT 201", err))
+		return -1;
+	sqlite3_bind_int64(st, 1, from_us);
+	sqlite3_bind_int64(st, 2, to_us);
+	sqlite3_bind_blob(st, 3, trace_id, 16, SQLITE_STATIC);
+	while ((got = sql_step(st, err)) > 0 && out->evaluation_count < EVALUATIONS_MAX) {
+		struct evaluation *e = &list[out->evaluation_count++];
+
+		memset(e, 0, sizeof *e);
+		e->time_us = sqlite3_column_int64(st, 0);
+		e->name = kept(&out->arena, names_text(&r->names, (uint32_t)sqlite3_column_int64(st, 1)));
+		e->label = kept(&out->arena, names_text(&r->names, (uint32_t)sqlite3_column_int64(st, 2)));
+		e->score = sqlite3_column_type(st, 3) == SQLITE_NULL ? NAN : sqlite3_column_double(st, 3);
+		e->response_id = str_of(sql_text(st, 4, &out->arena));
+		e->source = kept(&out->arena, names_text(&r->names, (uint32_t)sqlite3_column_int64(st, 5)));
+		e->has_trace = true;
+		memcpy(e->trace_id, trace_id, sizeof e->trace_id);
+	}
+	out->truncated |= got > 0;
+	out->evaluations = list;
+	sqlite3_finalize(st);
+	return got < 0 ? -1 : 0;
+}
+
 int query_trace(struct store_reader *r, const uint8_t trace_id[16], int64_t around_us, struct trace_result *out,
                 struct err *err)
 {
@@ -90,7 +127,10 @@ int query_trace(struct store_reader *r, const uint8_t trace_id[16], int64_t arou
 	out->arena = found.arena;
 	if (reader_begin(r, err))
 		return -1;
-	return reader_end(r, read_spans(r, trace_id, q.view.from_us, q.view.to_us, out, err));
+	int failed = read_spans(r, trace_id, q.view.from_us, q.view.to_us, out, err) ||
+	             read_evaluations(r, trace_id, q.view.from_us, q.view.to_us, out, err);
+
+	return reader_end(r, failed ? -1 : 0);
 }
 
 void trace_result_fini(struct trace_result *res)

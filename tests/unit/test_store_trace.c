@@ -267,6 +267,7 @@ static void a_trace_is_read_back_whole(void **state)
 {
 	struct trace_result t;
 	struct store_reader *r;
+	struct evaluation *e;
 	uint8_t id[16];
 
 	(void)state;
@@ -274,6 +275,13 @@ static void a_trace_is_read_back_whole(void **state)
 	add_step(21, 20, SPAN_TOOL, STR_LIT("search"), NOW_US - 5);
 	add_step(21, 20, SPAN_TOOL, STR_LIT("search"), NOW_US - 5); /* delivered twice */
 	add_call(C);
+	e = batch_add_evaluation(b);
+	e->time_us = NOW_US;
+	e->name = STR_LIT("relevance");
+	e->label = STR_LIT("pass");
+	e->score = 0.75;
+	e->has_trace = true;
+	memset(e->trace_id, 7, 16);
 	store();
 	memset(id, 7, sizeof id);
 	must(store_reader_open(&r, path, &err));
@@ -287,6 +295,10 @@ static void a_trace_is_read_back_whole(void **state)
 	assert_int_equal(t.spans[0].end_us - t.spans[0].start_us, 2 * US_PER_S);
 	assert_true(str_equal_c(t.spans[1].name, "planner"));
 	assert_false(t.spans[1].has_parent);
+	assert_int_equal(t.evaluation_count, 1);
+	assert_true(str_equal_c(t.evaluations[0].name, "relevance"));
+	assert_true(str_equal_c(t.evaluations[0].label, "pass"));
+	assert_true(fabs(t.evaluations[0].score - 0.75) < 1e-9);
 	assert_false(t.truncated);
 	trace_result_fini(&t);
 	id[0] = 8;
