@@ -173,6 +173,7 @@ static void scrape(struct scraper *s)
 	s->began_us = clock_mono_us();
 	if (auth_header(&header, s->env.options[PROM_TOKEN].text, s->env.options[PROM_USER].text,
 	                s->env.options[PROM_PASSWORD].text, &err) != 0) {
+		auth_header_fini(&header);
 		failed(s, SOURCE_DENIED, err.text, 0);
 		return;
 	}

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "collect/own.h"
 #include "collect/resume.h"
 #include "collect/tail_place.h"
 #include "collect/tail_rows.h"
@@ -363,12 +364,20 @@ static void read_records(struct tail *t, bool last)
 	}
 }
 
-/* Nothing more to read in a file that was rotated away: on to the path's own. */
+/* Nothing more to read in a file that was rotated away: on to the one that was rotated next, or the
+ * path's own. */
 static void next_file(struct tail *t)
 {
-	int fd = open_path(t);
+	int rotated = tail_open_next(&t->place, t->fd, t->path), fd;
 	struct stat mine, its;
 
+	if (rotated >= 0) {
+		t->place = (struct tail_place){0};
+		read_from(t, rotated, 0, true);
+		wake_in(t, 0);
+		return;
+	}
+	fd = open_path(t);
 	if (fd < 0)
 		return;
 	if (fstat(t->fd, &mine) == 0 && fstat(fd, &its) == 0 && mine.st_dev == its.st_dev && mine.st_ino == its.st_ino) {
@@ -407,6 +416,7 @@ static bool read_on(struct tail *t)
 		say_well(t);
 	if (t->offset != before && tail_place_take(&t->place, t->fd, t->offset)) {
 		t->moved_us = clock_mono_us();
+		own_texts(t->batch); /* it may outlive the mapping */
 		make_mark(t);
 		return true;
 	}

@@ -67,36 +67,125 @@ bool tail_place_parse(struct tail_place *out, struct str text)
 	              &out->last_hash, &end) == 3 && copy[end] == '\0' && out->offset <= INT64_MAX;
 }
 
-static int open_if_it_fits(const struct tail_place *p, int folder, const char *name)
+/* The folder of `path` opened, and its last part; NULL when it cannot be. */
+static DIR *open_folder(const char *path, const char **base)
 {
-	struct stat st;
-	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && tail_place_fits(p, fd))
-		return fd;
-	close(fd);
-	return -1;
-}
-
-int tail_open_moved(const struct tail_place *p, const char *path)
-{
-	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	const char *slash = strrchr(path, '/');
 	char *folder = slash ? mem_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : mem_strdup(".");
 	DIR *dir = opendir(folder);
-	size_t len = strlen(base), looked = 0;
-	int fd = -1;
 
+	*base = slash ? slash + 1 : path;
 	free(folder);
+	return dir;
+}
+
+static bool is_later(const struct stat *a, const struct stat *b)
+{
+	return a->st_mtim.tv_sec != b->st_mtim.tv_sec ? a->st_mtim.tv_sec > b->st_mtim.tv_sec
+	                                              : a->st_mtim.tv_nsec > b->st_mtim.tv_nsec;
+}
+
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Opens an entry of a folder when it is a regular file. */
+static int open_entry(DIR *dir, const char *name, struct stat *st)
+{
+	int fd = openat(dirfd(dir), name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd >= 0 && (fstat(fd, st) != 0 || !S_ISREG(st->st_mode))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Keeps the older of two files. */
+static void keep_older(int *best, struct stat *best_st, int fd, const struct stat *st)
+{
+	bool older = *best < 0 || is_later(best_st, st);
+
+	close_if_open(older ? *best : fd);
+	if (older) {
+		*best = fd;
+		*best_st = *st;
+	}
+}
+
+/* Of several that hold it the oldest: the others are copies. */
+int tail_open_moved(const struct tail_place *p, const char *path)
+{
+	const char *base;
+	DIR *dir = open_folder(path, &base);
+	size_t len = strlen(base), looked = 0;
+	struct stat st, best_st = {0};
+	int best = -1;
+
 	if (!dir)
 		return -1;
-	for (struct dirent *e; fd < 0 && p->offset && looked < TAIL_SIBLINGS_MAX && (e = readdir(dir));) {
+	for (struct dirent *e; p->offset && looked < TAIL_SIBLINGS_MAX && (e = readdir(dir));) {
 		if (strncmp(e->d_name, base, len) != 0 || !e->d_name[len])
 			continue;
 		looked++;
-		fd = open_if_it_fits(p, dirfd(dir), e->d_name);
+		int fd = open_entry(dir, e->d_name, &st);
+		if (fd >= 0 && tail_place_fits(p, fd))
+			keep_older(&best, &best_st, fd, &st);
+		else
+			close_if_open(fd);
 	}
 	closedir(dir);
-	return fd;
+	return best;
+}
+
+/* ".1", "-20261123", ".2026-11-23T12:00" */
+static bool is_rotation(const char *ending)
+{
+	return strchr(".-_", ending[0]) && ending[0] && ending[1] && !ending[1 + strspn(ending + 1, "0123456789.:_-T")];
+}
+
+/* Whether a file is a copy of what stands at the beginning of the path's own. */
+static bool is_copy(int fd, const struct stat *st, const char *path)
+{
+	int own = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat its;
+	uint64_t a, b;
+	bool copy = false;
+
+	if (own < 0)
+		return false;
+	if (fstat(own, &its) == 0 && its.st_size > 0 &&
+	    ((its.st_size >= PLACE_HEAD_BYTES && st->st_size >= PLACE_HEAD_BYTES) || its.st_size == st->st_size)) {
+		size_t len = its.st_size < PLACE_HEAD_BYTES ? (size_t)its.st_size : PLACE_HEAD_BYTES;
+		copy = hash_range(fd, 0, len, &a) && hash_range(own, 0, len, &b) && a == b;
+	}
+	close(own);
+	return copy;
+}
+
+int tail_open_next(const struct tail_place *done, int fd, const char *path)
+{
+	const char *base;
+	DIR *dir = open_folder(path, &base);
+	size_t len = strlen(base), looked = 0;
+	struct stat mine, st, best_st = {0};
+	int best = -1;
+
+	if (!dir)
+		return -1;
+	for (struct dirent *e; fstat(fd, &mine) == 0 && looked < TAIL_SIBLINGS_MAX && (e = readdir(dir));) {
+		if (strncmp(e->d_name, base, len) != 0 || !is_rotation(e->d_name + len))
+			continue;
+		looked++;
+		int other = open_entry(dir, e->d_name, &st);
+		if (other >= 0 && st.st_size > 0 && is_later(&st, &mine) && !(done->offset && tail_place_fits(done, other)) &&
+		    !is_copy(other, &st, path))
+			keep_older(&best, &best_st, other, &st);
+		else
+			close_if_open(other);
+	}
+	closedir(dir);
+	return best;
 }

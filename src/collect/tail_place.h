@@ -34,4 +34,10 @@ bool tail_place_parse(struct tail_place *out, struct str text);
 #define TAIL_SIBLINGS_MAX 1000
 int tail_open_moved(const struct tail_place *p, const char *path);
 
+/* The file `fd`, read up to the place at its end, is not what `path` names any more: opens the rotated
+ * file that was written next, so that several rotations are followed in their order. That is the one
+ * beside `path`, its name followed by a number or date, whose last change comes first after fd's, and
+ * which is no copy of what was or will be read. -1 when `path` itself is next. */
+int tail_open_next(const struct tail_place *done, int fd, const char *path);
+
 #endif

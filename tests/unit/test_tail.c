@@ -116,6 +116,23 @@ static void follows_rotation(void **state)
 	bench_run(&b);
 	bench_until_requests(&b, 15);
 	assert_each_once(&b, 15);
+	/* several rotations, with copies and strangers beside them */
+	bench_stop(&b);
+	write_lines(&b, "app.log", 15, 1);
+	bench_rename(&b, "app.log", "app.log-20261120");
+	write_lines(&b, "app.log", 16, 20);
+	bench_rename(&b, "app.log", "app.log-20261121");
+	write_lines(&b, "app.log.rejects", 900, 20);
+	usleep(20000);
+	write_lines(&b, "app.log", 36, 20);
+	bench_rename(&b, "app.log", "app.log-20261122");
+	write_lines(&b, "app.log.3", 13, 3); /* as app.log-20261120 */
+	usleep(20000);
+	write_lines(&b, "app.log", 56, 1);
+	bench_run(&b);
+	bench_until_requests(&b, 57);
+	bench_for(&b, 1500 * US_PER_MS);
+	assert_each_once(&b, 57);
 	bench_close(&b);
 }
 
