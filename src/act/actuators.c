@@ -10,9 +10,11 @@ extern const struct actuator demo_actuator;
 extern const struct actuator exec_actuator;
 extern const struct actuator haproxy_actuator;
 extern const struct actuator http_actuator;
+extern const struct actuator kubernetes_actuator;
 
 const struct actuator *const actuators[] = {
 	&haproxy_actuator,
+	&kubernetes_actuator,
 	&http_actuator,
 	&exec_actuator,
 	&demo_actuator,

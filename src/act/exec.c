@@ -43,7 +43,7 @@ enum { OPT_COMMAND, OPT_COMMANDS, OPT_READS, OPT_TIMEOUT };
 static const struct option_row exec_options[] = {
 	[OPT_COMMAND] = {"command", OPTION_TEXT, "", 0, 0, NULL, "path", "the program, by its full path, or a list with its arguments"},
 	[OPT_COMMANDS] = {"command.*", OPTION_TEXT, "", 0, 0, NULL, NULL, "the program and its arguments as a list"},
-	[OPT_READS] = {"reads", OPTION_BOOL, "no", 0, 0, NULL, NULL,
+	[OPT_READS] = {"reads", OPTION_BOOL, "no", 0, 1, NULL, NULL,
 		"the command answers plan, verify and observe with the shares in force"},
 	[OPT_TIMEOUT] = {"timeout", OPTION_DURATION, "30s", US_PER_S, US_PER_HOUR, NULL, NULL, "when it is killed"},
 	{"env.*", OPTION_TEXT, "", 0, 0, NULL, NULL, "environment variables for it; env:NAME and file:/path are looked up"},

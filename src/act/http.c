@@ -25,17 +25,17 @@ static const char *const paces[] = {"instant", "stepwise", NULL};
 
 static const struct option_row http_options[] = {
 	[OPT_URL] = {"url", OPTION_TEXT, NULL, 0, 0, NULL, "URL", "where the change is sent; placeholders are allowed"},
-	[OPT_METHOD] = {"method", OPTION_CHOICE, "PUT", 0, 0, methods, NULL, "of the change"},
+	[OPT_METHOD] = {"method", OPTION_CHOICE, "PUT", 0, 2, methods, NULL, "of the change"},
 	[OPT_READ_URL] = {"read_url", OPTION_TEXT, "", 0, 0, NULL, "URL", "where the document with the shares is read; `url` by default"},
 	[OPT_BODY] = {"body", OPTION_TEXT, "", 0, 0, NULL, "JSON", "what is sent; without it the document read is sent back with "
 		"the new shares in it"},
 	[OPT_SHARE] = {"share", OPTION_TEXT, "", 0, 0, NULL, "pointer", "JSON pointer of an arm's share in the document read, "
 		"with {arm} for its name"},
 	[OPT_TOTAL] = {"total", OPTION_INT, "100", 1, 1000000, NULL, NULL, "what all shares add up to, in whole numbers; 1: fractions"},
-	[OPT_IF_MATCH] = {"if_match", OPTION_BOOL, "yes", 0, 0, NULL, NULL, "send the ETag that was read, so that nobody's change is lost"},
+	[OPT_IF_MATCH] = {"if_match", OPTION_BOOL, "yes", 0, 1, NULL, NULL, "send the ETag that was read, so that nobody's change is lost"},
 	[OPT_STATE] = {"state", OPTION_TEXT, "", 0, 0, NULL, "pointer", "JSON pointer of a state in the document read that must be "
 		"one of `done` before the change counts"},
-	[OPT_PACE] = {"pace", OPTION_CHOICE, "stepwise", 0, 0, paces, NULL, "whether traffic follows at once"},
+	[OPT_PACE] = {"pace", OPTION_CHOICE, "stepwise", 0, 1, paces, NULL, "whether traffic follows at once"},
 	[OPT_KEY_HEADER] = {"key_header", OPTION_TEXT, "", 0, 0, NULL, "name", "header that carries the action's key, as Idempotency-Key"},
 	[OPT_CA] = {"ca", OPTION_TEXT, "", 0, 0, NULL, "path", "certificates to trust; the system's by default"},
 	[OPT_TIMEOUT] = {"timeout", OPTION_DURATION, "10s", US_PER_S / 10, 10 * US_PER_MIN, NULL, NULL, "of one request"},
