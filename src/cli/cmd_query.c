@@ -1,0 +1,213 @@
+/* llmdeck query: one SELECT over the documented views. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/timefmt.h"
+#include "cli/args.h"
+#include "cli/output.h"
+#include "cli/text_table.h"
+#include "store/ask.h"
+
+#define SQL_MAX_BYTES ((size_t)64 << 10)
+
+static const struct command_option query_options[] = {
+	{"--limit", "N", "rows at most; 1000 unless told"},
+	{"--timeout", "DURATION", "time at most; 10s unless told"},
+	{"--format", "FORMAT", "table (default), json or csv"},
+	{NULL, NULL, NULL},
+};
+
+static struct store_asker *asker;
+
+static void on_interrupt(int number)
+{
+	(void)number;
+	store_asker_interrupt(asker);
+}
+
+static void put_hex(struct buf *out, struct str bytes)
+{
+	for (size_t i = 0; i < bytes.len; i++)
+		buf_printf(out, "%02x", (unsigned char)bytes.ptr[i]);
+}
+
+/* The cell as text; a blob (a trace id, say) in hexadecimal. */
+static void put_cell(struct buf *out, const struct answer_cell *cell)
+{
+	switch (cell->kind) {
+	case ANSWER_NULL: break;
+	case ANSWER_INTEGER: buf_printf(out, "%" PRId64, cell->integer); break;
+	case ANSWER_REAL: buf_printf(out, "%.15g", cell->real); break;
+	case ANSWER_TEXT: buf_append_str(out, cell->text); break;
+	case ANSWER_BLOB: put_hex(out, cell->text); break;
+	}
+}
+
+static void print_table(const struct answer *a, struct buf *out)
+{
+	struct text_column *columns = mem_zalloc((a->column_count + 1) * sizeof *columns);
+	struct text_table *table;
+	struct buf cell = {0};
+
+	for (size_t i = 0; i < a->column_count; i++) {
+		columns[i] = (struct text_column){.heading = a->columns[i], .left = COLUMN_WHOLE};
+		if (a->row_count && (a->cells[i].kind == ANSWER_INTEGER || a->cells[i].kind == ANSWER_REAL))
+			columns[i].left = 0;
+	}
+	table = text_table_new(columns, a->column_count);
+	for (size_t i = 0; i < a->row_count * a->column_count; i++) {
+		buf_reset(&cell);
+		put_cell(&cell, &a->cells[i]);
+		if (a->cells[i].kind == ANSWER_NULL)
+			buf_puts(&cell, cli_utf8() ? "–" : "-");
+		text_table_add(table, buf_str(&cell));
+	}
+	text_table_print(table, cli_columns(0), out);
+	text_table_free(&table);
+	buf_fini(&cell);
+	free(columns);
+}
+
+static void print_json_cell(const struct answer_cell *cell, struct buf *out)
+{
+	struct buf text = {0};
+
+	if (cell->kind == ANSWER_NULL) {
+		buf_puts(out, "null");
+		return;
+	}
+	put_cell(&text, cell);
+	if (cell->kind == ANSWER_INTEGER || (cell->kind == ANSWER_REAL && cell->real - cell->real == 0))
+		buf_append_str(out, buf_str(&text));
+	else
+		buf_append_json(out, buf_str(&text));
+	buf_fini(&text);
+}
+
+static void print_json(const struct answer *a, struct buf *out)
+{
+	buf_puts(out, "{\"schema\":1,\"rows\":[");
+	for (size_t r = 0; r < a->row_count; r++) {
+		buf_puts(out, r ? ",\n {" : "\n {");
+		for (size_t c = 0; c < a->column_count; c++) {
+			buf_puts(out, c ? "," : "");
+			buf_append_json(out, str_of(a->columns[c]));
+			buf_append_c(out, ':');
+			print_json_cell(&a->cells[r * a->column_count + c], out);
+		}
+		buf_append_c(out, '}');
+	}
+	buf_printf(out, "],\n \"more\":%s}\n", a->more ? "true" : "false");
+}
+
+static void print_csv(const struct answer *a, struct buf *out)
+{
+	struct buf cell = {0};
+
+	for (size_t c = 0; c < a->column_count; c++) {
+		buf_puts(out, c ? "," : "");
+		buf_append_csv(out, str_of(a->columns[c]));
+	}
+	buf_append_c(out, '\n');
+	for (size_t i = 0; i < a->row_count * a->column_count; i++) {
+		buf_reset(&cell);
+		put_cell(&cell, &a->cells[i]);
+		buf_append_csv(out, buf_str(&cell));
+		buf_append_c(out, (i + 1) % a->column_count ? ',' : '\n');
+	}
+	buf_fini(&cell);
+}
+
+static int print_answer(const struct answer *a, int format)
+{
+	static void (*const print[])(const struct answer *, struct buf *) = {
+		[FORMAT_TABLE] = print_table, [FORMAT_JSON] = print_json, [FORMAT_CSV] = print_csv,
+	};
+	struct buf out = {0};
+	int result;
+
+	print[format](a, &out);
+	result = cli_print(&out);
+	if (a->more)
+		cli_note("query: only the first %zu rows are shown: see --limit", a->row_count);
+	buf_fini(&out);
+	return result;
+}
+
+/* The statement: the operand, or standard input for "-". */
+static int read_sql(const struct args *args, struct buf *sql, struct err *err)
+{
+	size_t got;
+
+	if (args->operand_count != 1)
+		return err_set(err, "query: give one SQL statement in quotes, or - to read it from standard input");
+	if (strcmp(args->operands[0], "-") != 0) {
+		buf_puts(sql, args->operands[0]);
+		return 0;
+	}
+	while (sql->len <= SQL_MAX_BYTES && (got = fread(buf_reserve(sql, 4096), 1, 4096, stdin)) > 0)
+		sql->len += got;
+	return 0;
+}
+
+static int ask(const struct global *g, struct str sql, const struct ask_limits *limits, int format)
+{
+	struct answer answer;
+	struct err err = {""};
+	bool timed_out = false;
+	int result;
+
+	if (store_asker_open(&asker, g->store_path, &err))
+		return cli_fail(EXIT_UNAVAILABLE, &err);
+	signal(SIGINT, on_interrupt);
+	if (store_ask(asker, sql, limits, &answer, &timed_out, &err)) {
+		result = cli_fail(timed_out ? EXIT_TIMED_OUT : EXIT_USAGE, &err);
+	} else {
+		result = print_answer(&answer, format);
+		answer_fini(&answer);
+	}
+	signal(SIGINT, SIG_DFL);
+	store_asker_close(&asker);
+	return result;
+}
+
+static int run(const struct global *g, int argc, char **argv)
+{
+	struct ask_limits limits = {.rows = 1000, .timeout_us = 10000000};
+	int64_t rows = 1000;
+	int format = FORMAT_TABLE, result = EXIT_DONE;
+	struct buf sql = {0};
+	struct args args;
+	struct err err = {""};
+
+	if (!args_open(&args, &query_command, argc, argv, &result))
+		return result;
+	if (args_int(&args, "--limit", 1, 1000000, &rows, &err) || args_choice(&args, "--format", output_formats, &format, &err) ||
+	    read_sql(&args, &sql, &err))
+		result = cli_fail(EXIT_USAGE, &err);
+	else if (args_value(&args, "--timeout") &&
+	         (!duration_parse(str_of(args_value(&args, "--timeout")), &limits.timeout_us) || limits.timeout_us <= 0))
+		result = cli_failf(EXIT_USAGE, "--timeout: %s: give a duration such as 30s", args_value(&args, "--timeout"));
+	else {
+		limits.rows = (size_t)rows;
+		result = ask(g, buf_str(&sql), &limits, format);
+	}
+	buf_fini(&sql);
+	args_fini(&args);
+	return result;
+}
+
+const struct command query_command = {
+	.name = "query",
+	.usage = "[--limit N] [--timeout D] [--format F] SQL",
+	.summary = "read-only SQL over the documented views",
+	.help = "One SELECT over the views of llmdeck-store(5): v_requests, v_flags, v_feedback, v_rollups and the others that\n"
+	        "begin with v_. Times are microseconds since 1970, money is nano-dollars, ids of traces are in hexadecimal.\n"
+	        "It cannot write, attach or reach outside the store, and ends at its time limit (exit code 3) or with Ctrl-C.",
+	.options = query_options,
+	.run = run,
+};
