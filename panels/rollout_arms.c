@@ -97,7 +97,7 @@ static void judge_arm(const struct rule_rollout *rule, struct arm_row *row, size
 	struct arm_verdict *v = &row->verdicts[arm];
 	struct ab_judgement judged;
 
-	*v = (struct arm_verdict){.verdict = AB_UNKNOWN, .difference = NAN, .samples = -1};
+	*v = (struct arm_verdict){.verdict = AB_UNKNOWN, .samples = -1};
 	if (!stable || !candidate)
 		return;
 	if (low) {
@@ -109,7 +109,8 @@ static void judge_arm(const struct rule_rollout *rule, struct arm_row *row, size
 	}
 	ab_judge(&test, stable, candidate, &judged);
 	v->verdict = judged.verdict;
-	v->difference = judged.difference;
+	v->stable = judged.stable;
+	v->candidate = judged.candidate;
 	v->samples = judged.samples_candidate;
 	snprintf(v->words, sizeof v->words, "%.200s", judged.words.text);
 }
@@ -216,8 +217,11 @@ const struct arm_verdict *arm_verdict_of(const struct rollout_arms *arms, const 
 			continue;
 		if (g->verdict == AB_UNKNOWN && g->samples <= 0)
 			break; /* it has not looked yet */
-		*space = (struct arm_verdict){.verdict = g->verdict, .difference = g->difference,
-		                              .samples = g->samples};
+		*space = (struct arm_verdict){
+			.verdict = g->verdict, .samples = g->samples, .whole_step = true,
+			.stable = isnan(g->stable) ? value_unknown() : value_ok(g->stable),
+			.candidate = isnan(g->candidate) ? value_unknown() : value_ok(g->candidate),
+		};
 		snprintf(space->words, sizeof space->words, "%s", g->words);
 		return space;
 	}
@@ -244,9 +248,10 @@ enum ab_verdict rollout_gate(const struct rollout_arms *arms, const struct rollo
 	return gate;
 }
 
-char *arm_change(const struct arm_row *row, size_t arm, bool ascii, char out[FIGURE_TEXT_BYTES])
+char *arm_verdict_change(const struct arm_row *row, const struct arm_verdict *v, bool ascii,
+                         char out[FIGURE_TEXT_BYTES])
 {
-	return change_format(row->unit, row->values[arm], row->values[0], ascii, out);
+	return change_format(row->unit, v->candidate, v->stable, ascii, out);
 }
 
 char *arm_limit(const struct arm_row *row, char out[FIGURE_TEXT_BYTES])
@@ -279,7 +284,7 @@ void rollout_gate_words(const struct rollout_arms *arms, const struct rollout_li
 			buf_puts(out, out->len ? ", " : "");
 			if (arms->arm_count > 2)
 				buf_printf(out, "%.*s ", STR_ARG(arms->names[k]));
-			buf_printf(out, "%s %s", row->label, arm_change(row, k, true, change));
+			buf_printf(out, "%s %s", row->label, arm_verdict_change(row, v, true, change));
 			if (row->guard >= 0)
 				buf_printf(out, " (limit %s)", arm_limit(row, limit));
 			if (v->samples >= 0)

@@ -4,6 +4,7 @@
 #define LLMDECK_PANELS_ROLLOUT_ARMS_H
 
 #include "judge/ab.h"
+#include "panels/format.h"
 #include "panels/panel.h"
 #include "panels/rollout_live.h"
 
@@ -11,7 +12,8 @@
 
 struct arm_verdict {
 	enum ab_verdict verdict;
-	double difference;    /* candidate - stable in the metric's unit; NaN unknown */
+	struct value stable, candidate; /* what it was judged by */
+	bool whole_step;      /* by the collector, over the whole step; else by us over the window */
 	int64_t samples;      /* of the candidate; -1 unknown */
 	char words[ROLLOUT_WORDS_BYTES];
 };
@@ -55,9 +57,10 @@ enum ab_verdict rollout_gate(const struct rollout_arms *arms, const struct rollo
  * fails. What a roll back's reason is filled in with. */
 void rollout_gate_words(const struct rollout_arms *arms, const struct rollout_live *live,
                         struct buf *out);
-/* "+221%", "+0.1pp", "+$0.8": a candidate's difference; "–" unknown. */
-char *arm_change(const struct arm_row *row, size_t arm, bool ascii, char out[40]);
+/* "+221%", "+0.1pp": what a verdict was about; "–" unknown. */
+char *arm_verdict_change(const struct arm_row *row, const struct arm_verdict *v, bool ascii,
+                         char out[FIGURE_TEXT_BYTES]);
 /* "+20%", "+0.5pp": what a guardrail allows. */
-char *arm_limit(const struct arm_row *row, char out[40]);
+char *arm_limit(const struct arm_row *row, char out[FIGURE_TEXT_BYTES]);
 
 #endif

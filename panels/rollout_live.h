@@ -27,7 +27,7 @@ struct rollout_live_guard {
 	char arm[ROLLOUT_NAME_BYTES]; /* "": the only candidate */
 	enum metric metric;
 	enum ab_verdict verdict;
-	double difference; /* NaN unknown */
+	double stable, candidate; /* what it was judged by; NaN unknown */
 	int64_t samples;   /* -1 unknown */
 	char words[ROLLOUT_WORDS_BYTES];
 };

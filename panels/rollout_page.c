@@ -292,14 +292,16 @@ static void draw_arms_head(const struct rollout_sheet *r, struct surface *s, int
 }
 
 /* "▲ FAIL n 1.6k  worse than the guardrail allows …" */
-static void draw_verdict(const struct arm_verdict *v, struct surface *s, int x, int y)
+static void draw_verdict(const struct arm_row *row, const struct arm_verdict *v, struct surface *s, int x, int y)
 {
 	enum state state = rollout_verdict_state(v->verdict);
-	char n[FIGURE_TEXT_BYTES];
+	char n[FIGURE_TEXT_BYTES], change[FIGURE_TEXT_BYTES];
 
 	surface_put(s, x, y, state_mark(state, s->ascii), state_style(state));
 	x += 2;
 	x += surface_text(s, x, y, state_style(state), rollout_verdict_word(v->verdict)) + 1;
+	if (v->whole_step && v->verdict != AB_UNKNOWN)
+		x += surface_printf(s, x, y, ROLE_TEXT, "%s ", arm_verdict_change(row, v, s->ascii, change));
 	if (v->samples >= 0)
 		x += surface_printf(s, x, y, ROLE_TEXT, "n %s", count_format((double)v->samples, n)) + 2;
 	if (s->width - x > 24)
@@ -318,13 +320,13 @@ static void draw_candidate(const struct rollout_sheet *r, const struct arm_row *
 
 	if (room && row->metric != METRIC_REQUESTS)
 		draw_right(s, x, y, CHANGE_COLUMNS, change_style(row->higher_is, row->values[k], row->values[0]),
-		           arm_change(row, k, s->ascii, text));
+		           change_format(row->unit, row->values[k], row->values[0], s->ascii, text));
 	x += room ? CHANGE_COLUMNS : 0;
 	if (two && s->width >= 60) {
 		if (row->guard >= 0)
 			draw_right(s, x, y, LIMIT_COLUMNS, ROLE_MUTED, arm_limit(row, text));
 		if (v)
-			draw_verdict(v, s, x + LIMIT_COLUMNS + 2, y);
+			draw_verdict(row, v, s, x + LIMIT_COLUMNS + 2, y);
 	} else if (v) {
 		enum state state = rollout_verdict_state(v->verdict);
 

@@ -295,23 +295,29 @@ static void rollouts_draw(const void *state, const struct panel_frame *frame, st
 
 /* ── what a dialog is bound to ─────────────────────────────────────────────────────────────── */
 
-/* "p95 4.20s against 1.31s, +221% (limit +20%): FAIL n 1.6k" */
+/* "FAIL p95 4.20s against 1.31s, +221% (limit +20%), n 1.6k" */
 static void add_evidence(const struct one *one, const struct rollout_live *live, const struct arm_row *row,
                          size_t arm, struct rollout_pick *out)
 {
+	char stable[FIGURE_TEXT_BYTES], candidate[FIGURE_TEXT_BYTES], change[FIGURE_TEXT_BYTES];
+	char limit[FIGURE_TEXT_BYTES] = "?", n[FIGURE_TEXT_BYTES];
 	struct arm_verdict space;
 	const struct arm_verdict *v = arm_verdict_of(&one->arms, row, arm, live, &space);
-	char stable[FIGURE_TEXT_BYTES], candidate[FIGURE_TEXT_BYTES], change[FIGURE_TEXT_BYTES], limit[FIGURE_TEXT_BYTES];
-	char n[FIGURE_TEXT_BYTES];
+	struct buf text = {0};
 
 	if (!v || out->evidence_count == PICK_LINES_MAX)
 		return;
-	snprintf(out->evidence[out->evidence_count++], sizeof out->evidence[0], "%-12s %s %s %s against %s, %s%s%s n %s",
-	         rollout_verdict_word(v->verdict), row->label, out->arms[arm],
-	         figure_format(row->unit, row->values[arm], false, candidate),
-	         figure_format(row->unit, row->values[0], false, stable), arm_change(row, arm, false, change),
-	         row->guard >= 0 ? ", limit " : "", row->guard >= 0 ? arm_limit(row, limit) : "",
-	         v->samples >= 0 ? count_format((double)v->samples, n) : "–");
+	buf_printf(&text, "%s %s ", rollout_verdict_word(v->verdict), row->label);
+	if (out->arm_count > 2)
+		buf_printf(&text, "%s ", out->arms[arm]);
+	buf_printf(&text, "%s against %s, ", figure_format(row->unit, v->candidate, false, candidate),
+	           figure_format(row->unit, v->stable, false, stable));
+	buf_printf(&text, "%s (limit %s)", arm_verdict_change(row, v, false, change),
+	           row->guard >= 0 ? arm_limit(row, limit) : limit);
+	if (v->samples >= 0)
+		buf_printf(&text, ", n %s", count_format((double)v->samples, n));
+	snprintf(out->evidence[out->evidence_count++], sizeof out->evidence[0], "%s", text.data);
+	buf_fini(&text);
 }
 
 bool rollouts_pick(const void *state, const struct panel_frame *frame, struct rollout_pick *out)

@@ -17,7 +17,8 @@ static void copy_guard(const struct rollout_guardrail_view *from, struct rollout
 {
 	struct rollout_live_guard *to = &live->guards[live->guard_count];
 
-	*to = (struct rollout_live_guard){.difference = from->difference, .samples = from->samples.candidate};
+	*to = (struct rollout_live_guard){.stable = from->stable, .candidate = from->candidate,
+	                                   .samples = from->samples.candidate};
 	if (!metric_from_name(str_of(from->metric), &to->metric))
 		return;
 	PUT(to->arm, from->arm);
