@@ -1,17 +1,25 @@
 /* What fails, of what kind and at whom. Several clients send nothing for a failed call: the rate is
  * then a lower bound and shows ≥. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "core/serving.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
 #include "ui/bars.h"
+
+struct server_errors {
+	bool told;
+	double handled, failed; /* sums of rates over the steps: only their ratio means something */
+};
 
 struct errors {
 	struct fleet fleet;
 	struct figures_result groups, providers; /* page only */
 	struct breakdown_result types;
+	struct server_errors servers;        /* what servers and gateways count themselves */
 	enum dim by;
 	bool has_rule;
 	struct rule rule;
@@ -26,6 +34,46 @@ static const struct groups_column errors_columns[] = {
 	{{"requests", "requests", 8, false, 1, false}, METRIC_COUNT, get_requests},
 	{{"requests_per_second", "req/s", 6, false, 2, false}, METRIC_REQUEST_RATE, NULL},
 };
+
+/* What a server counts as finished holds what failed, too. */
+static void add_server(struct server_errors *out, const struct gauge_series *done,
+                       const struct gauge_series *failed)
+{
+	for (size_t i = 0; i < done->steps && i < failed->steps; i++) {
+		if (isnan(done->mean[i]) || isnan(failed->mean[i]))
+			continue;
+		out->handled += done->mean[i] > failed->mean[i] ? done->mean[i] : failed->mean[i];
+		out->failed += failed->mean[i];
+	}
+}
+
+/* Requests that servers and gateways handled and failed, from their own counters over the window. A
+ * server tells failures only when it counts them: one that does not is left out of both sums. */
+static int server_errors_load(struct server_errors *out, const struct panel_query *query, struct err *err)
+{
+	struct gauge_result all = {0};
+
+	if (query_gauges(query->reader, STR_LIT("serving."), query->view.from_us, query->view.to_us,
+	                 query->view.step_us, &all, err) != 0)
+		return -1;
+	for (size_t i = 0; i < all.series_count; i++) {
+		const struct gauge_series *failed = &all.series[i];
+
+		if (strcmp(failed->name, serving_metrics[SERVING_FAILURE_RATE].name) != 0)
+			continue;
+		for (size_t k = 0; k < all.series_count; k++) {
+			const struct gauge_series *done = &all.series[k];
+
+			if (strcmp(done->name, serving_metrics[SERVING_REQUEST_RATE].name) == 0 &&
+			    strcmp(done->source, failed->source) == 0 &&
+			    strcmp(done->instance, failed->instance) == 0)
+				add_server(out, done, failed);
+		}
+	}
+	out->told = out->handled > 0;
+	gauge_result_fini(&all);
+	return 0;
+}
 
 static int errors_load(const struct panel_query *query, void *state, struct err *err)
 {
@@ -43,6 +91,8 @@ static int errors_load(const struct panel_query *query, void *state, struct err 
 	if (query->form != PANEL_PAGE)
 		return 0;
 	totals.step_us = 0;
+	if (server_errors_load(&e->servers, query, err) != 0)
+		return -1;
 	if (fleet_groups(&e->groups, query, query->by, 0, err) != 0 ||
 	    fleet_groups(&e->providers, query, DIM_PROVIDER, 0, err) != 0)
 		return -1;
@@ -66,6 +116,29 @@ static void errors_rows(const void *state, const struct panel_frame *frame, stru
 	(void)frame;
 	groups_sheet(&e->groups, e->by, e->fleet.seconds, errors_columns,
 	             (int)(sizeof errors_columns / sizeof *errors_columns), out);
+}
+
+/* "clients say ≥0.42%   servers and gateways count 0.61%: 0.19pp more, which clients did not tell" */
+static void draw_servers(const struct errors *e, const struct panel_frame *frame, struct surface *s)
+{
+	struct value clients = fleet_value(&e->fleet, METRIC_ERROR_RATE);
+	struct value servers = value_ok(e->servers.failed / e->servers.handled);
+	double more = (servers.number - clients.number) * 100;
+	char text[FIGURE_TEXT_BYTES];
+	int x = 1;
+
+	x += surface_text(s, x, 0, ROLE_MUTED, "requests say ");
+	x += surface_text(s, x, 0, figure_style(frame, clients),
+	                  figure_format(UNIT_SHARE, clients, s->ascii, text));
+	x += surface_text(s, x, 0, ROLE_MUTED, "   servers and gateways count ");
+	x += surface_text(s, x, 0, figure_style(frame, servers),
+	                  figure_format(UNIT_SHARE, servers, s->ascii, text));
+	if (value_known(clients) && more >= 0.1)
+		surface_printf(s, x, 0, ROLE_WARNING, ": %.1fpp more, which no client told", more);
+	else if (value_known(clients) && more <= -0.1)
+		surface_printf(s, x, 0, ROLE_WARNING, ": %.1fpp less, so some calls failed on their way", -more);
+	else if (value_known(clients))
+		surface_text(s, x, 0, ROLE_MUTED, ": they agree");
 }
 
 /* "timeout        412  61% ██████" */
@@ -123,7 +196,9 @@ static void errors_draw(const void *state, const struct panel_frame *frame, stru
 
 	head_figure(frame, &e->fleet, METRIC_ERROR_RATE, s->ascii, title, sizeof title);
 	draw_titled(s, frame, "errors", title);
-	parts = page_split(frame, s, 0, 8, e->groups.group_count);
+	parts = page_split(frame, s, e->servers.told ? 1 : 0, 8, e->groups.group_count);
+	if (parts.facts.height > 0)
+		draw_servers(e, frame, &parts.facts);
 	draw_chart(&parts.chart, frame, &e->fleet, line, 1, e->has_rule ? &e->rule : NULL);
 	if (parts.extra.height > 1)
 		draw_extra(e, &parts.extra);
@@ -134,7 +209,8 @@ const struct panel errors_panel = {
 	.name = "errors",
 	.title = "errors",
 	.help = "The share of requests that failed, from rollups, by type and by provider. Sources that send "
-	        "nothing for a failed call make the rate a lower bound (≥).",
+	        "nothing for a failed call make the rate a lower bound (≥). Where a server or gateway counts "
+	        "failures itself, both shares stand side by side and the difference is called out.",
 	.page = '6',
 	.groups = true,
 	.pace_us = 5 * US_PER_S,

@@ -45,7 +45,7 @@ int fleet_load(struct fleet *f, const struct panel_query *query, unsigned needs,
 	                  err) != 0)
 		return -1;
 	f->seconds = query_seconds(query);
-	f->has_now = query->data_from_us < query->view.to_us;
+	f->has_now = query->data_from_us > 0 && query->data_from_us < query->view.to_us;
 	f->has_before = f->has_now && query->data_from_us <= f->before.from_us + f->now.step_us;
 	f->before_seconds = covered_seconds(f->before.from_us, f->before.to_us, f->before.to_us);
 	return 0;

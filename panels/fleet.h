@@ -8,7 +8,7 @@
 struct fleet {
 	struct figures_result now, before;
 	double seconds, before_seconds; /* what the totals cover */
-	bool has_now;                   /* some of the window lies after the data's beginning */
+	bool has_now;                   /* there is data, and some of the window lies after its beginning */
 	bool has_before;                /* the data reaches back over the whole window before */
 	int64_t end_us;                 /* end of what is known: the last step may be cut there */
 };

@@ -32,6 +32,7 @@ void deck_init(struct deck *d)
 	d->place = (struct place){'0', -1};
 	d->window_us = 15 * US_PER_MIN;
 	d->columns_hint = 40;
+	d->focus = panel_index(&signals_panel);
 	for (int i = 0; i < DECK_PANELS_MAX; i++)
 		d->ui[i] = (struct panel_ui){.table = {.sort_column = -1}, .by = DIM_SERVICE};
 }

@@ -38,6 +38,7 @@ struct loader {
 	struct {
 		uint64_t generation;
 		int64_t version, to_us, mono_us, took_us;
+		char error[240]; /* why its last load failed; "" = it did not */
 	} done[DECK_PANELS_MAX];
 };
 
@@ -169,6 +170,7 @@ static void load_item(struct loader *l, const struct load_job *job, size_t i,
 	l->done[item->panel].version = l->version;
 	l->done[item->panel].to_us = view->to_us;
 	l->done[item->panel].mono_us = clock_mono_us();
+	snprintf(l->done[item->panel].error, sizeof l->done[item->panel].error, "%s", s ? "" : err->text);
 	if (!s)
 		return;
 	l->done[item->panel].took_us = s->took_us;
@@ -207,11 +209,21 @@ static bool must_break(struct loader *l)
 	return yes;
 }
 
+/* What is wrong stays on the screen until the panel could be loaded. */
+static const char *first_error(const struct loader *l, const struct load_job *job)
+{
+	for (size_t i = 0; i < job->item_count; i++) {
+		if (l->done[job->items[i].panel].error[0])
+			return l->done[job->items[i].panel].error;
+	}
+	return "";
+}
+
 /* One round over the job. */
 static void run_job(struct loader *l, const struct load_job *job)
 {
 	struct store_summary summary;
-	struct err err = {""}, failed = {""};
+	struct err err = {""};
 	struct view view;
 	int64_t now_us, woken;
 
@@ -228,7 +240,7 @@ static void run_job(struct loader *l, const struct load_job *job)
 		return;
 	}
 	l->data_from_us = summary.first_us;
-	publish_status(l, &summary, "");
+	publish_status(l, &summary, first_error(l, job));
 	view = job_view(job, &summary, clock_wall_us(), &now_us);
 	woken = clock_mono_us();
 	for (size_t i = 0; i < job->item_count && !must_break(l); i++) {
@@ -240,10 +252,8 @@ static void run_job(struct loader *l, const struct load_job *job)
 			continue;
 		err.text[0] = '\0';
 		load_item(l, job, i, &view, now_us, &err);
-		if (err.text[0])
-			failed = err;
 	}
-	publish_status(l, &summary, failed.text);
+	publish_status(l, &summary, first_error(l, job));
 	wake_ui(l);
 }
 

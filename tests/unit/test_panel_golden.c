@@ -18,6 +18,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "console/render.h"
+#include "core/serving.h"
+#include "panels/panels.h"
 #include "store/writer.h"
 #include "ui/theme.h"
 
@@ -125,6 +127,41 @@ static void add_rollout(struct batch *b, int64_t time_us, const char *name, cons
 	r->arms[1] = (struct rollout_arm){str_of(candidate), STR_LIT("candidate"), percent, percent};
 }
 
+static void add_gauge(struct batch *b, int64_t time_us, const char *instance, enum serving_metric m,
+                      double value)
+{
+	struct gauge *g = batch_add_gauge(b);
+
+	g->time_us = time_us;
+	g->name = str_of(serving_metrics[m].name);
+	g->source = STR_LIT("vllm-a");
+	g->instance = str_of(instance);
+	g->value = value;
+}
+
+/* Two models of one server; the second tells no quantiles, as llama.cpp does. */
+static void add_servers(struct batch *b, int64_t t, double phase)
+{
+	double wave = sin(phase);
+
+	add_gauge(b, t, "llama-70b", SERVING_RUNNING, floor(12 + 6 * wave));
+	add_gauge(b, t, "llama-70b", SERVING_WAITING, floor(wave > 0 ? 9 * wave : 0));
+	add_gauge(b, t, "llama-70b", SERVING_KV_CACHE, 0.6 + 0.35 * wave);
+	add_gauge(b, t, "llama-70b", SERVING_PREFIX_HIT_SHARE, 0.64);
+	add_gauge(b, t, "llama-70b", SERVING_PREEMPTION_RATE, wave > 0.8 ? 0.4 : 0);
+	add_gauge(b, t, "llama-70b", SERVING_REQUEST_RATE, 20);
+	add_gauge(b, t, "llama-70b", SERVING_FAILURE_RATE, 0.6);
+	add_gauge(b, t, "llama-70b", SERVING_TTFT_P50, 0.2 + 0.1 * wave);
+	add_gauge(b, t, "llama-70b", SERVING_TTFT_P95, 0.6 + 0.4 * wave);
+	add_gauge(b, t, "llama-70b", SERVING_INTER_TOKEN_P95, 0.04);
+	add_gauge(b, t, "llama-70b", SERVING_INPUT_TOKEN_RATE, 5200);
+	add_gauge(b, t, "llama-70b", SERVING_OUTPUT_TOKEN_RATE, 910 + 200 * wave);
+	add_gauge(b, t, "llama-70b", SERVING_REMAINING_TOKENS, 81000);
+	add_gauge(b, t, "qwen-8b", SERVING_RUNNING, 3);
+	add_gauge(b, t, "qwen-8b", SERVING_WAITING, 0);
+	add_gauge(b, t, "qwen-8b", SERVING_OUTPUT_TOKEN_RATE, 150);
+}
+
 static void fill(struct batch *b)
 {
 	int64_t start = NOW_US - SPAN_MINUTES * US_PER_MIN;
@@ -133,6 +170,7 @@ static void fill(struct batch *b)
 	for (int64_t t = start; t < NOW_US; t += 10 * US_PER_S) {
 		bool bad = t > NOW_US - 8 * US_PER_MIN;
 
+		add_servers(b, t, (double)(t - start) / (double)(4 * US_PER_MIN));
 		for (size_t i = 0; i < APP_COUNT; i++) {
 			for (int k = 0; k < apps[i].per_10s; k++)
 				add_request(b, &apps[i], t + (int64_t)(noise(&seed) % 10000) * US_PER_MS, &seed, bad);
@@ -327,6 +365,11 @@ static void test_pages(void **state)
 		{"monitor-132x43", "monitor", NULL, 132, 43, false, false, 0, false, COLOURS_NONE},
 		{"alerts-80x24", "alerts", NULL, 80, 24, false, false, 0, false, COLOURS_NONE},
 		{"apps-80x24", "apps", NULL, 80, 24, false, false, 0, false, COLOURS_NONE},
+		{"inference-80x24", "inference", NULL, 80, 24, false, true, 0, false, COLOURS_NONE},
+		{"inference-132x43", "inference", NULL, 132, 43, false, false, 0, false, COLOURS_NONE},
+		{"inference-200x50", "inference", NULL, 200, 50, false, false, 0, false, COLOURS_NONE},
+		{"inference-80x24-mono", "inference", NULL, 80, 24, true, false, 0, true, COLOURS_NONE},
+		{"inference-80x24-stale", "inference", NULL, 80, 24, false, true, 4 * US_PER_MIN, false, COLOURS_NONE},
 		{"slowest-132x43", "slowest", NULL, 132, 43, false, false, 0, false, COLOURS_NONE},
 	};
 
@@ -334,9 +377,92 @@ static void test_pages(void **state)
 	draw_all(pictures, sizeof pictures / sizeof *pictures);
 }
 
+/* What a collector with every kind of trouble says. */
+static void fill_status(struct collector_status *c)
+{
+	static const struct {
+		const char *name, *kind, *state, *reason;
+		double age_s, rows_per_s, latency_ms, took_ms;
+	} given[] = {
+		{"otlp", "otlp", "ok", "", 0.4, 212, 8, NAN},
+		{"vllm-a", "prometheus", "ok", "", 1.2, 26, 6, 3.5},
+		{"vllm-b", "prometheus", "ok", "", 312, 0, 6, 4},
+		{"gateway", "prometheus", "denied",
+		 "the page answers 401: set token, or user and password, for this source", NAN, 0, NAN, 12},
+		{"app-log", "tail", "failing", "/var/log/app/llm.jsonl: there is no such file", NAN, 0, NAN, NAN},
+		{"billing\x1b[31m", "poll", "starting", "", NAN, NAN, NAN, NAN},
+	};
+
+	*c = (struct collector_status){.asked = true, .answered = true, .pid = 4711,
+		.asked_wall_us = NOW_US, .started_us = NOW_US - 26 * US_PER_HOUR,
+		.queued_batches = 12, .queued_batches_max = 1024, .queued_bytes = 24 << 20,
+		.queued_bytes_max = 32 << 20, .rows = 8412345, .duplicates = 31, .commits = 92000, .refused = 3,
+		.rows_per_s = 238, .commit_p50_ms = 6.2, .commit_p99_ms = 41};
+	snprintf(c->role, sizeof c->role, "operator");
+	snprintf(c->version, sizeof c->version, "0.1.0");
+	snprintf(c->store, sizeof c->store, "/var/lib/llmdeck/llmdeck.db");
+	for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+		struct source_status *s = &c->sources[c->source_count++];
+
+		snprintf(s->name, sizeof s->name, "%s", given[i].name);
+		snprintf(s->kind, sizeof s->kind, "%s", given[i].kind);
+		snprintf(s->reason, sizeof s->reason, "%s", given[i].reason);
+		s->health = source_health_of(given[i].state, given[i].kind, given[i].age_s);
+		s->age_s = given[i].age_s;
+		s->rows_per_s = given[i].rows_per_s;
+		s->latency_ms = given[i].latency_ms;
+		s->took_ms = given[i].took_ms;
+		s->rows = i < 3 ? 1000 * (int64_t)(i + 1) : 0;
+		s->rejected = i == 0 ? 2 : 0;
+	}
+}
+
+static void draw_sources(const char *name, const struct collector_status *c, int width, int height,
+                         bool ascii, bool styles)
+{
+	struct panel_ui ui = {.table = {.sort_column = -1, .cursor_key = "gateway"}};
+	struct panel_frame frame = {.form = PANEL_PAGE, .focused = true, .find = "", .ui = &ui, .collector = c};
+	struct surface *s = surface_new(width, height);
+	struct buf text = {0};
+
+	s->ascii = ascii;
+	sources_panel.draw(NULL, &frame, s);
+	surface_to_text(s, &text);
+	if (styles)
+		append_styles(s, &text);
+	compare(name, &text);
+	buf_fini(&text);
+	surface_free(&s);
+}
+
+static void test_sources(void **state)
+{
+	static struct collector_status c;
+	static const struct collector_status nobody = {.asked = true,
+		.words = "collector: /run/llmdeck/control.sock: nobody answers there: start one with `llmdeck collect`"};
+
+	(void)state;
+	fill_status(&c);
+	assert_int_equal(collector_sources_ok(&c), 2);
+	assert_float_equal(collector_lag_s(&c), 0.008, 1e-9);
+	draw_sources("sources-80x24", &c, 80, 24, false, true);
+	draw_sources("sources-132x43", &c, 132, 43, false, false);
+	draw_sources("sources-200x50", &c, 200, 50, false, false);
+	draw_sources("sources-80x24-mono", &c, 80, 24, true, false);
+	draw_sources("sources-80x24-nobody", &nobody, 80, 24, false, false);
+	for (int width = 1; width < 200; width = width * 3 / 2 + 1) {
+		struct panel_ui ui = {.table = {.sort_column = -1}};
+		struct panel_frame frame = {.form = PANEL_PAGE, .find = "", .ui = &ui, .collector = &c};
+		struct surface *s = surface_new(width, 1 + width / 3);
+
+		sources_panel.draw(NULL, &frame, s);
+		surface_free(&s);
+	}
+}
+
 static void test_every_size_is_drawn(void **state)
 {
-	static const char *const names[] = {NULL, "cost", "latency", "errors", "flags", "requests",
+	static const char *const names[] = {NULL, "cost", "latency", "errors", "flags", "requests", "inference",
 	                                    "rollouts", "feedback", "slowest", "alerts", "monitor"};
 	struct err err = {""};
 
@@ -357,6 +483,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_overview),
 		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_every_size_is_drawn),
 	};
 
