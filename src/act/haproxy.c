@@ -293,7 +293,7 @@ static void plan_shares(const struct haproxy *h, const struct act_ask *ask, cons
 	out->nothing_to_do = out->step_count == 0;
 	for (size_t a = 0; a < h->env.arm_count; a++) {
 		out->arms[a].detail = arm_detail(&then, a, out);
-		if (fabs(nominal[a] - out->arms[a].wanted_percent) > 0.5)
+		if (fabs(nominal[a] - out->arms[a].wanted_percent) > 0.1)
 			act_plan_warn(out, "%s asks for %.4g %% and gets %.4g %%: weights are whole numbers", h->env.arms[a].deployment,
 			              out->arms[a].wanted_percent, nominal[a]);
 	}
