@@ -20,4 +20,10 @@ int config_load(struct config *out, const char *path, struct err *err);
  * error text repeats the secret. Call it when the secret is used, so that a changed file counts. */
 int config_secret_resolve(const char *ref, struct buf *out, struct err *err);
 
+/* A figure with its unit, for a metric: "2s", "1%", "0.5pp", "10/min", "$400", or a plain number in
+ * the metric's own unit. *relative tells that it was a share of the metric itself ("20%" of a
+ * latency); NULL when that is not allowed. -1 with a sentence that says what to write. */
+int config_parse_limit(const char *text, const struct metric_info *metric, double *out, bool *relative,
+                       struct err *err);
+
 #endif

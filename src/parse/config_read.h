@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "core/config.h"
+#include "parse/config.h"
 #include "parse/config_tree.h"
 
 struct config_reader {
@@ -44,12 +45,6 @@ int config_unique_names(struct config_reader *r, const struct node *list);
 int config_where(struct config_reader *r, const struct node *map, struct view *out);
 int config_metric(struct config_reader *r, const struct node *map, enum metric *out);
 size_t node_count(const struct node *parent);
-
-/* A figure with its unit, for a metric: "2s", "1%", "0.5pp", "10/min", "$400", or a plain number in
- * the metric's own unit. *relative tells that it was a share of the metric itself ("20%" of a
- * latency); NULL when that is not allowed. -1 with a sentence that says what to write. */
-int config_parse_limit(const char *text, const struct metric_info *metric, double *out, bool *relative,
-                       struct err *err);
 
 /* A share such as 5% or 0.05, 0-1; a missing key leaves *out alone. */
 int config_share(struct config_reader *r, const struct node *map, const char *key, double *out);

@@ -1,0 +1,129 @@
+/* One query gives the series in steps of the rule's window; each step is an evaluation. */
+#include "alert/backtest.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alert/baselines.h"
+#include "alert/judge_rule.h"
+#include "base/clock.h"
+#include "judge/anomaly.h"
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+struct trial {
+	const struct config_alert *rule;
+	struct machine machine;
+	struct backtest *out;
+	double *values;
+	int64_t fired_us;
+};
+
+static void step(struct trial *t, const struct rule_reading *reading, int64_t now_us)
+{
+	const struct config_alert *rule = t->rule;
+	const struct machine_rule waits = {rule->for_us, rule->keep_firing_for_us, rule->no_data};
+	enum alert_state before = t->machine.state;
+	struct backtest *out = t->out;
+
+	out->evaluations++;
+	if (reading->seen != SEEN_NO_DATA && !isnan(reading->value)) {
+		t->values[out->known++] = reading->value;
+		if (isnan(out->worst) || (rule->below ? reading->value < out->worst : reading->value > out->worst))
+			out->worst = reading->value;
+	}
+	machine_step(&t->machine, &waits, reading->seen, now_us);
+	if (t->machine.state == ALERT_FIRING) {
+		if (before != ALERT_FIRING) {
+			out->fired++;
+			t->fired_us = now_us;
+		}
+		out->firing_us += out->step_us;
+		if (now_us - t->fired_us + out->step_us > out->longest_us)
+			out->longest_us = now_us - t->fired_us + out->step_us;
+	}
+}
+
+static int try_anomaly(struct store_reader *r, struct trial *t, double bound, int64_t from_us, int64_t to_us, struct err *err)
+{
+	const struct config_alert *rule = t->rule;
+	const char *group[DIM_COUNT] = {"", "", "", "", "", "", ""};
+	int64_t first_us, step_us = t->out->step_us;
+	struct config_alert whole = *rule;
+	struct anomaly_model model = {0};
+	size_t count, lead = (size_t)(ANOMALY_HISTORY_DAYS * US_PER_DAY / step_us);
+
+	whole.where.by_count = 0;
+	double *values = baseline_series(r, &whole, group, to_us - from_us + ANOMALY_HISTORY_DAYS * US_PER_DAY, to_us, &count, &first_us, err);
+
+	if (!values)
+		return -1;
+	t->values = mem_array(NULL, count + 1, sizeof *t->values);
+	for (size_t i = lead; i < count; i++) {
+		size_t recent = (size_t)(6 * US_PER_HOUR / step_us), from = i + 1 > recent ? i + 1 - recent : 0;
+
+		if ((i - lead) % (size_t)(US_PER_DAY / step_us > 0 ? US_PER_DAY / step_us : 1) == 0)
+			anomaly_fit(&model, values + i - lead, lead, first_us + (int64_t)(i - lead) * step_us, step_us);
+		struct anomaly_verdict v = anomaly_judge(&model, values + from, i + 1 - from, first_us + (int64_t)from * step_us);
+		double far = rule->direction == ANOMALY_OVER ? v.deviations : rule->direction == ANOMALY_UNDER ? -v.deviations : fabs(v.deviations);
+		struct rule_reading reading = {!v.known ? SEEN_NO_DATA : far > bound ? SEEN_OVER : SEEN_FINE, values[i], bound, v.normal};
+
+		step(t, &reading, first_us + (int64_t)(i + 1) * step_us);
+	}
+	free(values);
+	return 0;
+}
+
+static int try_figures(struct store_reader *r, struct trial *t, double bound, int64_t from_us, int64_t to_us, struct err *err)
+{
+	const struct config_alert *rule = t->rule;
+	struct figures_result res;
+	struct view v = rule->where;
+
+	v.by_count = 0;
+	v.from_us = from_us;
+	v.to_us = to_us;
+	v.step_us = t->out->step_us;
+	if (query_figures(r, &v, 0, rule_needs(rule), &res, err))
+		return -1;
+	t->values = mem_array(NULL, res.steps + 1, sizeof *t->values);
+	t->out->step_us = res.step_us;
+	for (size_t i = 0; i < res.steps && res.total.series; i++) {
+		const struct figures *f = &res.total.series[i];
+		int64_t end_us = res.from_us + (int64_t)(i + 1) * res.step_us;
+		double seconds = (double)res.step_us / (double)US_PER_S;
+		struct rule_reading reading = rule->kind == ALERT_BURN_RATE ? rule_judge_burn(rule, bound, f, f, f->last_us)
+			: rule->kind == ALERT_ABSENCE ? rule_judge_absence(rule, f->requests, rule->window_us)
+			: rule_judge_threshold(rule, bound, f, seconds, f->last_us);
+
+		step(t, &reading, end_us);
+	}
+	figures_result_fini(&res);
+	return 0;
+}
+
+int backtest_rule(struct store_reader *r, const struct config_alert *rule, double bound, int64_t from_us, int64_t to_us,
+                  struct backtest *out, struct err *err)
+{
+	struct trial t = {.rule = rule, .out = out};
+
+	*out = (struct backtest){.worst = NAN, .p50 = NAN, .p99 = NAN, .from_us = from_us, .to_us = to_us};
+	if (rule->category || rule->gauge)
+		return err_set(err, "rule %s: a back-test takes a metric of requests, not flags of a category or a gauge", rule->name);
+	out->step_us = rule->window_us < US_PER_MIN ? US_PER_MIN : rule->window_us - rule->window_us % US_PER_MIN;
+	int failed = rule->kind == ALERT_ANOMALY ? try_anomaly(r, &t, bound, from_us, to_us, err) : try_figures(r, &t, bound, from_us, to_us, err);
+
+	if (!failed && out->known) {
+		qsort(t.values, out->known, sizeof *t.values, compare);
+		out->p50 = t.values[(out->known - 1) / 2];
+		out->p99 = t.values[(size_t)((double)(out->known - 1) * 0.99)];
+	}
+	free(t.values);
+	return failed;
+}

@@ -1,0 +1,145 @@
+/* Budgets' periods in real time zones: month ends, leap days, both changes of the clock. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "core/budget.h"
+
+static int64_t at(const char *text)
+{
+	int64_t us;
+
+	assert_true(time_parse(str_of(text), NULL, TIME_UNIT_AUTO, &us));
+	return us;
+}
+
+static void expect(const char *zone, enum budget_period period, const char *now, const char *from, const char *to)
+{
+	struct tz *tz = NULL;
+	struct err err;
+	int64_t from_us, to_us;
+	char got_from[TIME_TEXT_BYTES], got_to[TIME_TEXT_BYTES];
+
+	if (tz_load(&tz, zone, &err))
+		skip();
+	budget_period_at(period, tz, at(now), &from_us, &to_us);
+	assert_string_equal(time_format(from_us, got_from), from);
+	assert_string_equal(time_format(to_us, got_to), to);
+	tz_free(&tz);
+}
+
+static void months_and_leap_days(void **state)
+{
+	(void)state;
+	expect("UTC", PERIOD_MONTH, "2028-02-29T23:59:59Z", "2028-02-01T00:00:00Z", "2028-03-01T00:00:00Z");
+	expect("UTC", PERIOD_MONTH, "2027-02-28T12:00:00Z", "2027-02-01T00:00:00Z", "2027-03-01T00:00:00Z");
+	expect("UTC", PERIOD_MONTH, "2026-12-31T23:59:59Z", "2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z");
+	expect("UTC", PERIOD_DAY, "2028-02-29T05:00:00Z", "2028-02-29T00:00:00Z", "2028-03-01T00:00:00Z");
+	expect("UTC", PERIOD_QUARTER, "2026-05-31T10:00:00Z", "2026-04-01T00:00:00Z", "2026-07-01T00:00:00Z");
+	expect("UTC", PERIOD_QUARTER, "2026-12-31T10:00:00Z", "2026-10-01T00:00:00Z", "2027-01-01T00:00:00Z");
+	expect("UTC", PERIOD_YEAR, "2028-12-31T23:00:00Z", "2028-01-01T00:00:00Z", "2029-01-01T00:00:00Z");
+	expect("UTC", PERIOD_WEEK, "2026-11-23T00:00:00Z", "2026-11-23T00:00:00Z", "2026-11-30T00:00:00Z");
+	expect("UTC", PERIOD_WEEK, "2026-11-22T23:59:59Z", "2026-11-16T00:00:00Z", "2026-11-23T00:00:00Z");
+	expect("Asia/Kolkata", PERIOD_MONTH, "2026-11-30T18:29:59Z", "2026-10-31T18:30:00Z", "2026-11-30T18:30:00Z");
+	expect("Asia/Kolkata", PERIOD_MONTH, "2026-11-30T18:30:00Z", "2026-11-30T18:30:00Z", "2026-12-31T18:30:00Z");
+}
+
+/* Days of 23 and 25 hours. */
+static void clocks_that_change(void **state)
+{
+	(void)state;
+	expect("Europe/Berlin", PERIOD_DAY, "2026-03-29T10:00:00Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z");
+	expect("Europe/Berlin", PERIOD_DAY, "2026-10-25T00:30:00Z", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z");
+	expect("Europe/Berlin", PERIOD_DAY, "2026-10-25T01:30:00Z", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z");
+	expect("Europe/Berlin", PERIOD_MONTH, "2026-03-15T10:00:00Z", "2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z");
+	expect("America/New_York", PERIOD_DAY, "2026-03-08T12:00:00Z", "2026-03-08T05:00:00Z", "2026-03-09T04:00:00Z");
+	expect("America/New_York", PERIOD_DAY, "2026-11-01T12:00:00Z", "2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z");
+	expect("America/New_York", PERIOD_WEEK, "2026-11-01T12:00:00Z", "2026-10-26T04:00:00Z", "2026-11-02T05:00:00Z");
+	expect("Australia/Lord_Howe", PERIOD_DAY, "2026-04-04T18:00:00Z", "2026-04-04T13:00:00Z", "2026-04-05T13:30:00Z");
+	expect("Australia/Lord_Howe", PERIOD_DAY, "2026-10-04T05:00:00Z", "2026-10-03T13:30:00Z", "2026-10-04T13:00:00Z");
+	/* Havana changes at midnight: the day before it begins at 00:00, the next one too, an hour later. */
+	expect("America/Havana", PERIOD_DAY, "2026-11-01T04:30:00Z", "2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z");
+	expect("America/Havana", PERIOD_DAY, "2026-03-08T05:00:00Z", "2026-03-08T05:00:00Z", "2026-03-09T04:00:00Z");
+}
+
+/* Every instant lies in exactly one period, and the next one begins where it ends. */
+static void periods_tile_time(void **state)
+{
+	static const char *const zones[] = {"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Havana", "Asia/Kolkata"};
+
+	(void)state;
+	for (size_t z = 0; z < sizeof zones / sizeof *zones; z++) {
+		struct tz *tz = NULL;
+
+		if (tz_load(&tz, zones[z], NULL))
+			continue;
+		for (int p = PERIOD_DAY; p <= PERIOD_YEAR; p++) {
+			int64_t now = at("2026-01-01T12:00:00Z"), end = at("2029-01-01T00:00:00Z"), last_to = 0;
+
+			for (; now < end; now += 1801 * US_PER_S) {
+				int64_t from, to;
+
+				budget_period_at((enum budget_period)p, tz, now, &from, &to);
+				assert_true(from <= now && now < to);
+				if (last_to && from != last_to)
+					assert_true(from < last_to && to == last_to);
+				last_to = to;
+			}
+		}
+		tz_free(&tz);
+	}
+}
+
+static void each_threshold_is_said_once(void **state)
+{
+	struct buf said = {0};
+
+	(void)state;
+	budget_add_said(&said, BASIS_ACTUAL, 80, 400000000000);
+	budget_add_said(&said, BASIS_FORECAST, 100, 400000000000);
+	assert_true(budget_was_said(said.data, BASIS_ACTUAL, 80, 400000000000));
+	assert_true(budget_was_said(said.data, BASIS_FORECAST, 100, 400000000000));
+	assert_false(budget_was_said(said.data, BASIS_ACTUAL, 100, 400000000000));
+	assert_false(budget_was_said(said.data, BASIS_ACTUAL, 80, 500000000000)); /* raised: a new threshold */
+	assert_false(budget_was_said(said.data, BASIS_ACTUAL, 8, 400000000000));
+	buf_fini(&said);
+}
+
+static void where_it_stands(void **state)
+{
+	const struct config_budget b = {.amount_nusd = 100, .warn_percent = {50, 80}, .warn_count = 2, .on_actual = true, .on_forecast = true};
+	struct budget_status s = {.to_us = 2 * US_PER_HOUR, .spent_nusd = 40, .requests = 10, .unpriced = 1};
+
+	(void)state;
+	budget_judge(&s, &b, 0);
+	assert_int_equal(s.state, BUDGET_OK);
+	assert_true(s.sustainable_nusd_per_hour == 30.0 && s.percent == 40.0 && s.unpriced_share == 0.1);
+	s.forecast_known = true;
+	s.forecast_nusd = 60;
+	budget_judge(&s, &b, 0);
+	assert_int_equal(s.state, BUDGET_WARNING);
+	s.spent_nusd = 130;
+	budget_judge(&s, &b, 0);
+	assert_int_equal(s.state, BUDGET_EXCEEDED);
+	assert_int_equal(s.overshoot_nusd, 30);
+	assert_true(s.sustainable_nusd_per_hour == 0.0);
+	s = (struct budget_status){.to_us = 1, .stale = true};
+	budget_judge(&s, &b, 0);
+	assert_int_equal(s.state, BUDGET_NO_DATA);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(months_and_leap_days), cmocka_unit_test(clocks_that_change), cmocka_unit_test(periods_tile_time),
+		cmocka_unit_test(each_threshold_is_said_once), cmocka_unit_test(where_it_stands),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
