@@ -212,12 +212,6 @@ static double unit_of_share(enum metric m)
 	return m == METRIC_FLAGS_PER_1K ? 1000 : m == METRIC_NEGATIVE_PER_100 ? 100 : 1;
 }
 
-static void say_unknown(struct ab_judgement *out, const char *arm)
-{
-	out->verdict = AB_UNKNOWN;
-	err_set(&out->words, "the %s arm's figure is not known", arm);
-}
-
 static void decide(const struct ab_rule *rule, const struct cases *c, struct ab_judgement *out)
 {
 	double needed = log(1 / rule->alpha);
@@ -255,13 +249,18 @@ void ab_judge(const struct ab_rule *rule, const struct figures *stable, const st
 		err_set(&out->words, "%s: no test is known for this metric", metrics[m].name);
 		return;
 	}
-	if (!value_known(out->stable)) {
-		say_unknown(out, "stable");
+	bool none = !out->samples_stable || !out->samples_candidate;
+
+	if (!none && (!value_known(out->stable) || !value_known(out->candidate))) {
+		out->verdict = AB_UNKNOWN;
+		err_set(&out->words, "the %s arm's figure is not known", value_known(out->stable) ? "candidate" : "stable");
 		return;
 	}
-	out->limit = rule->relative ? rule->worse_by * out->stable.number : rule->worse_by;
-	if (!value_known(out->candidate)) {
-		say_unknown(out, "candidate");
+	if (value_known(out->stable))
+		out->limit = rule->relative ? rule->worse_by * out->stable.number : rule->worse_by;
+	if (none) {
+		out->verdict = AB_INCONCLUSIVE;
+		err_set(&out->words, "no values of the %s arm", out->samples_stable ? "candidate" : "stable");
 		return;
 	}
 	out->difference = out->candidate.number - out->stable.number;
