@@ -13,7 +13,6 @@
 #define PARAMETER_BITS 4
 #define UNARY_ESCAPE 24u /* as many zeros announce a distance in INDEX_BITS bits */
 #define COUNT_BITS_MAX 48u
-#define CELLS (CELLS_MAX_INDEX + 1)
 
 /* ---- writing ---- */
 
@@ -241,8 +240,8 @@ static uint32_t get_sketch(struct bit_reader *reader, struct sketch_cell cells[C
 			count = get_count(&r);
 		}
 		index += i ? distance + 1 : 0;
-		r.bad |= index > CELLS_MAX_INDEX;
-		cells[i] = (struct sketch_cell){.index = index & CELLS_MAX_INDEX, .count = count};
+		r.bad |= index >= CELLS;
+		cells[i] = (struct sketch_cell){.index = index & (CELLS - 1), .count = count};
 	}
 	*reader = r;
 	return r.bad ? 0 : (uint32_t)n;
@@ -273,13 +272,6 @@ bool cells_read_merge(struct figures *f, unsigned present, unsigned needs, int w
 
 /* ---- arrays of counts ---- */
 
-struct dense {
-	int64_t counts[SKETCH_COUNT][CELLS];
-	uint64_t touched[SKETCH_COUNT][CELLS / 64]; /* a bit a cell */
-	uint64_t words[SKETCH_COUNT];               /* a bit a word of `touched` */
-};
-_Static_assert(CELLS / 64 == 64, "words of touched cells have one word of bits");
-
 struct dense *dense_new(void)
 {
 	return mem_zalloc(sizeof(struct dense));
@@ -289,19 +281,6 @@ void dense_free(struct dense **d)
 {
 	free(*d);
 	*d = NULL;
-}
-
-static inline void add_cell(struct dense *d, int kind, uint32_t index, int64_t count)
-{
-	d->counts[kind][index] += count;
-	d->touched[kind][index / 64] |= UINT64_C(1) << (index % 64);
-	d->words[kind] |= UINT64_C(1) << (index / 64);
-}
-
-void dense_add_cell(struct dense *d, enum sketch_kind kind, uint32_t index, int64_t count)
-{
-	if (index < CELLS)
-		add_cell(d, (int)kind, index, count);
 }
 
 void dense_add(struct dense *d, enum sketch_kind kind, const struct sketch *s, int weight)
@@ -326,7 +305,7 @@ bool dense_read(struct dense *d, unsigned present, unsigned needs, int weight, c
 			continue;
 		uint32_t n = get_sketch(&r, cells);
 		for (uint32_t i = 0; i < n && needs & 1u << k; i++)
-			add_cell(d, k, cells[i].index, weight * cells[i].count);
+			dense_add_cell(d, (enum sketch_kind)k, cells[i].index, weight * cells[i].count);
 	}
 	return !r.bad;
 }

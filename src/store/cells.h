@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "core/figures.h"
 
-#define CELLS_MAX_INDEX 4095u
+#define CELLS 4096u /* indexes are below it */
 
 /* Most bytes that the sketches of `f` take. */
 size_t cells_room(const struct figures *f);
@@ -18,10 +18,24 @@ size_t cells_room(const struct figures *f);
 uint8_t *cells_write(uint8_t *at, const struct figures *f);
 
 /* Sketches as arrays of counts. */
-struct dense;
+struct dense {
+	int64_t counts[SKETCH_COUNT][CELLS];
+	uint64_t touched[SKETCH_COUNT][CELLS / 64]; /* a bit a cell */
+	uint64_t words[SKETCH_COUNT];               /* a bit a word of `touched` */
+};
+_Static_assert(CELLS / 64 == 64, "words of touched cells have one word of bits");
+
 struct dense *dense_new(void);
 void dense_free(struct dense **d);
-void dense_add_cell(struct dense *d, enum sketch_kind kind, uint32_t index, int64_t count);
+/* Indexes out of range are passed over. */
+static inline void dense_add_cell(struct dense *d, enum sketch_kind kind, uint32_t index, int64_t count)
+{
+	if (index >= CELLS)
+		return;
+	d->counts[kind][index] += count;
+	d->touched[kind][index / 64] |= UINT64_C(1) << (index % 64);
+	d->words[kind] |= UINT64_C(1) << (index / 64);
+}
 /* Adds all sketches of `f`. */
 void dense_add_all(struct dense *d, const struct figures *f);
 void dense_add(struct dense *d, enum sketch_kind kind, const struct sketch *s, int weight);

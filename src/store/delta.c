@@ -64,11 +64,15 @@ void delta_add(struct delta *d, uint32_t series, const struct packed *p, int sig
 /* Adds a row's cells to the arrays; parts are as deep as there are tiers. */
 static void gather(struct delta *d, const struct delta_row *row)
 {
-	for (uint32_t at = row->points; at; at = d->points[at - 1].next) {
-		const struct delta_point *p = &d->points[at - 1];
+	struct dense *dense = d->dense;
+	const struct delta_point *points = d->points;
+
+	for (uint32_t at = row->points; at;) {
+		const struct delta_point p = points[at - 1];
 
 		for (int k = 0; k < SKETCH_COUNT; k++)
-			dense_add_cell(d->dense, (enum sketch_kind)k, p->cells[k], p->sign);
+			dense_add_cell(dense, (enum sketch_kind)k, p.cells[k], p.sign);
+		at = p.next;
 	}
 	dense_add_all(d->dense, &row->rollup.figures);
 	for (const struct delta_row *part = row->parts; part; part = part->next_part)
