@@ -93,6 +93,16 @@ static void begins_at_the_end_unless_asked(void **state)
 	bench_close(&b);
 }
 
+/* Makes the file's last change so many seconds old. */
+static void set_age(const struct bench *b, const char *name, int64_t age_s)
+{
+	struct timespec at = {.tv_sec = clock_wall_us() / US_PER_S - age_s};
+	char *path = bench_path(b, name);
+
+	assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[2]){at, at}, 0), 0);
+	free(path);
+}
+
 static void follows_rotation(void **state)
 {
 	struct bench b;
@@ -123,12 +133,16 @@ static void follows_rotation(void **state)
 	write_lines(&b, "app.log", 16, 20);
 	bench_rename(&b, "app.log", "app.log-20261121");
 	write_lines(&b, "app.log.rejects", 900, 20);
-	usleep(20000);
 	write_lines(&b, "app.log", 36, 20);
 	bench_rename(&b, "app.log", "app.log-20261122");
 	write_lines(&b, "app.log.3", 13, 3); /* as app.log-20261120 */
-	usleep(20000);
 	write_lines(&b, "app.log", 56, 1);
+	set_age(&b, "app.log.2", 70);
+	set_age(&b, "app.log.1", 60);
+	set_age(&b, "app.log-20261120", 50);
+	set_age(&b, "app.log-20261121", 40);
+	set_age(&b, "app.log-20261122", 30);
+	set_age(&b, "app.log.3", 45);
 	bench_run(&b);
 	bench_until_requests(&b, 57);
 	bench_for(&b, 1500 * US_PER_MS);
