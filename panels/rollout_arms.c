@@ -157,6 +157,7 @@ static void count_arms(const struct figures_result *res, const struct rollout_st
 	out->arm_count = rollout->arm_count;
 	for (size_t k = 0; k < out->arm_count; k++) {
 		figures[k] = figures_of(res, rollout->arms[k].deployment);
+		out->wanted[k] = rollout->arms[k].desired_percent;
 		out->names[k] = rollout->arms[k].deployment;
 		out->told[k] = figures[k] && figures[k]->requests > 0;
 		out->requests[k] = figures[k] ? figures[k]->requests : 0;
@@ -206,10 +207,19 @@ const struct rollout_live *rollout_live_find(const struct rollout_board *board, 
 	return NULL;
 }
 
+bool arm_is_idle(const struct rollout_arms *arms, size_t arm, const struct rollout_live *live)
+{
+	bool told = live && arm < live->arm_count && !isnan(live->arms[arm].desired_percent);
+
+	return (told ? live->arms[arm].desired_percent : arms->wanted[arm]) <= 0;
+}
+
 const struct arm_verdict *arm_verdict_of(const struct rollout_arms *arms, const struct arm_row *row,
                                          size_t arm, const struct rollout_live *live,
                                          struct arm_verdict *space)
 {
+	if (arm_is_idle(arms, arm, live))
+		return NULL;
 	for (size_t i = 0; live && i < live->guard_count; i++) {
 		const struct rollout_live_guard *g = &live->guards[i];
 

@@ -37,6 +37,7 @@ struct rollout_arms {
 	bool told[ROLLOUT_ARMS_MAX];           /* some request in the window names the arm */
 	int64_t unmarked;                      /* requests of the service that name no deployment */
 	int64_t service_requests;
+	double wanted[ROLLOUT_ARMS_MAX];       /* percent, as the store has it */
 	bool share_is_low[ROLLOUT_ARMS_MAX];   /* well under its weight of the requests arrives */
 };
 
@@ -47,7 +48,10 @@ int rollout_arms_load(const struct panel_query *query, const struct rollout_stat
                       const struct rule_rollout *rule, bool steady, struct rollout_arms *out,
                       struct err *err);
 
-/* The collector's word wins over ours: its verdicts cover the whole step, whatever the window. */
+/* Whether nothing is wanted to go to the arm: then what it did before says nothing any more. */
+bool arm_is_idle(const struct rollout_arms *arms, size_t arm, const struct rollout_live *live);
+/* The collector's word wins over ours: its verdicts cover the whole step, whatever the window. NULL
+ * without a guardrail, and for an arm that is idle. */
 const struct arm_verdict *arm_verdict_of(const struct rollout_arms *arms, const struct arm_row *row,
                                          size_t arm, const struct rollout_live *live,
                                          struct arm_verdict *space);

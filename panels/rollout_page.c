@@ -180,6 +180,15 @@ static int draw_step(const struct rollout_sheet *r, struct surface *s, int y)
 	return x;
 }
 
+static bool all_idle(const struct rollout_sheet *r)
+{
+	for (size_t k = 1; k < r->arms->arm_count; k++) {
+		if (!arm_is_idle(r->arms, k, r->live))
+			return false;
+	}
+	return true;
+}
+
 static void draw_gate(const struct rollout_sheet *r, struct surface *s, int x, int y)
 {
 	enum ab_verdict gate = rollout_gate(r->arms, r->live);
@@ -190,6 +199,10 @@ static void draw_gate(const struct rollout_sheet *r, struct surface *s, int x, i
 	if (x > s->width - 20)
 		return;
 	x += surface_text(s, x, y, ROLE_MUTED, "gate ");
+	if (guarded && all_idle(r)) {
+		surface_outside(s, x, y, s->width - x - 1, ROLE_MUTED, STR_LIT("idle: everything goes to stable"));
+		return;
+	}
 	if (!guarded) {
 		surface_outside(s, x, y, s->width - x - 1, ROLE_UNKNOWN,
 		                r->rule || r->live ? STR_LIT("none: guardrails: in the config give one")

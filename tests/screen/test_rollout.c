@@ -1,0 +1,339 @@
+/* Hands on the traffic: from the overview to a rollback by keyboard, and every way in which nothing may
+ * happen: a wrong name, a paste, Esc, a countdown taken back, a read-only session, a console that dies.
+ * One demo runs for all of the latter; consoles of their own attach to it. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <glob.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "console/control_rollouts.h"
+#include "screen.h"
+
+#define SOON 20000 /* ms: generous, for sanitizers on a busy machine */
+
+#define assert_shows(s, text) \
+	do { \
+		if (!screen_wait_text(s, text, SOON)) \
+			fail_msg("\"%s\" did not appear:\n%s", text, screen_text(s)); \
+	} while (0)
+#define assert_gone(s, text) \
+	do { \
+		if (!screen_wait_gone(s, text, SOON)) \
+			fail_msg("\"%s\" did not go:\n%s", text, screen_text(s)); \
+	} while (0)
+
+static struct screen *demo;
+static char folder[256];
+
+/* The demo's private folder: there is one demo at a time. */
+static void find_folder(void)
+{
+	char pattern[200];
+	int64_t until = clock_mono_us() + SOON * US_PER_MS;
+	glob_t found;
+
+	snprintf(pattern, sizeof pattern, "%s/llmdeck/demo-*/control.sock", screen_folder());
+	while (glob(pattern, 0, NULL, &found) != 0) {
+		globfree(&found);
+		if (clock_mono_us() > until)
+			fail_msg("no demo runs: %s", pattern);
+		screen_settle(demo, 50, 100);
+	}
+	snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(found.gl_pathv[0], '/') - found.gl_pathv[0]),
+	         found.gl_pathv[0]);
+	globfree(&found);
+}
+
+struct sight {
+	bool known, busy;
+	double desired, actual;
+};
+
+/* What the collector says about checkout's candidate. */
+static struct sight look(void)
+{
+	char path[300];
+	struct sight sight = {.known = false};
+	struct rollout_list list = {.row_count = 0};
+	const struct rollout_view *row;
+	struct control_client *client;
+	struct err err = {""};
+
+	snprintf(path, sizeof path, "%s/control.sock", folder);
+	client = control_client_new(path);
+	if (control_rollout_list(client, &list, NULL, &err) == CONTROL_OK &&
+	    (row = rollout_list_find(&list, "checkout")) != NULL && row->arm_count == 2)
+		sight = (struct sight){true, row->has_action, row->arms[1].desired_weight, row->arms[1].actual_weight};
+	rollout_list_fini(&list);
+	control_client_free(&client);
+	return sight;
+}
+
+/* Waits until the candidate's share is wanted, in force, and nobody is at it. */
+static bool wait_for_share(struct screen *s, double percent)
+{
+	int64_t until = clock_mono_us() + SOON * US_PER_MS;
+	struct sight sight;
+
+	do {
+		sight = look();
+		if (sight.known && !sight.busy && fabs(sight.desired - percent) < 0.5 && fabs(sight.actual - percent) < 0.5)
+			return true;
+		screen_settle(s, 50, 100);
+	} while (clock_mono_us() < until);
+	return false;
+}
+
+static struct screen *start_demo(const char *speed, const char *incident, int width, int height)
+{
+	const char *argv[] = {screen_binary(), "demo", "--speed", speed, "--incident", incident, NULL};
+
+	return screen_start(argv, NULL, width, height);
+}
+
+static void quit(struct screen **s)
+{
+	screen_send(*s, "q");
+	if (screen_wait_exit(*s, SOON) == -1)
+		fail_msg("q did not quit:\n%s", screen_text(*s));
+	assert_true(screen_restored(*s));
+	assert_null(screen_forbidden(screen_bytes(*s)));
+	screen_free(s);
+}
+
+/* Counts keys as a person presses them. */
+static void press(struct screen *s, const char *key, int *presses)
+{
+	screen_send(s, key);
+	(*presses)++;
+}
+
+static void the_bad_canary_is_rolled_back(void **state)
+{
+	struct screen *s = demo = start_demo("20", "canary", 120, 40);
+	int presses = 0;
+
+	(void)state;
+	assert_shows(s, "LIVE");
+	find_folder();
+	assert_shows(s, "FAIL"); /* on the overview */
+	press(s, "4", &presses);
+	assert_shows(s, "v43 against v42");
+	assert_shows(s, "gate ▲ FAIL");
+	press(s, "R", &presses);
+	assert_shows(s, "ROLL BACK checkout");
+	assert_shows(s, ":rw, raise this session");
+	press(s, "\r", &presses);
+	assert_shows(s, "type v43");
+	assert_shows(s, "FAIL p95"); /* the evidence stays in sight, and is the reason */
+	screen_send(s, "v43");
+	press(s, "\r", &presses);
+	assert_shows(s, "Roll back in");
+	assert_shows(s, "1 of 1 target applied");
+	assert_shows(s, "audit: rollback by");
+	assert_true(presses < 12);
+	press(s, "\033", &presses);
+	assert_gone(s, "ROLL BACK");
+	assert_gone(s, "FAIL"); /* the panel has recovered */
+	assert_shows(s, "idle: everything goes to stable");
+	if (!wait_for_share(s, 0))
+		fail_msg("the candidate still has traffic:\n%s", screen_text(s));
+	screen_send(s, ":audit\r");
+	assert_shows(s, "rollback");
+	assert_shows(s, "p95 +"); /* the reason, in the entry */
+	screen_send(s, "4");
+	assert_shows(s, "v43 against v42");
+	screen_send(s, "R");
+	assert_shows(s, "nothing will be sent");
+	screen_send(s, "\033");
+	assert_gone(s, "ROLL BACK");
+	quit(&s);
+	demo = NULL;
+}
+
+/* ── what must not move anything ───────────────────────────────────────────────────────────── */
+
+static int start_quiet_demo(void **state)
+{
+	(void)state;
+	demo = start_demo("5", "none", 80, 24);
+	find_folder();
+	return screen_wait_text(demo, "LIVE", SOON) && wait_for_share(demo, 25) ? 0 : -1;
+}
+
+static int stop_quiet_demo(void **state)
+{
+	(void)state;
+	if (demo)
+		quit(&demo);
+	return 0;
+}
+
+/* A console of its own on the demo's store, at the rollouts page. */
+static struct screen *attach(bool read_only)
+{
+	char store[300], sock[300];
+	const char *argv[12] = {screen_binary(), "--store", store, "--socket", sock, "console"};
+	struct screen *s;
+
+	snprintf(store, sizeof store, "%s/llmdeck.db", folder);
+	snprintf(sock, sizeof sock, "%s/control.sock", folder);
+	if (read_only)
+		argv[6] = "--read-only";
+	s = screen_start(argv, NULL, 80, 24);
+	assert_shows(s, "LIVE");
+	screen_send(s, "4");
+	assert_shows(s, "v43 against v42");
+	assert_shows(s, "1 of 1 applied"); /* the collector has been asked */
+	return s;
+}
+
+/* To the point where only the name is missing. */
+static struct screen *open_dialog(void)
+{
+	struct screen *s = attach(false);
+
+	screen_send(s, "R");
+	assert_shows(s, ":rw, raise this session");
+	screen_send(s, "\r");
+	assert_shows(s, "type v43");
+	return s;
+}
+
+static void leave_unchanged(struct screen **s)
+{
+	if (!wait_for_share(*s, 25))
+		fail_msg("the share has changed: wanted %.0f:\n%s", look().desired, screen_text(*s));
+	quit(s);
+}
+
+static void a_wrong_name_does_nothing(void **state)
+{
+	struct screen *s = open_dialog();
+
+	(void)state;
+	screen_send(s, "\r");
+	screen_send(s, "v42\r");
+	assert_shows(s, "v42");
+	assert_shows(s, "off until the name matches");
+	screen_send(s, "\033");
+	assert_gone(s, "type v43");
+	leave_unchanged(&s);
+}
+
+static void a_pasted_name_does_nothing(void **state)
+{
+	struct screen *s = open_dialog();
+
+	(void)state;
+	screen_send(s, "\033[200~v43\r\033[201~");
+	screen_send(s, "\r");
+	screen_settle(s, 200, 1000);
+	assert_shows(s, "off until the name matches");
+	screen_send(s, "\033");
+	assert_gone(s, "type v43");
+	leave_unchanged(&s);
+}
+
+static void esc_leaves_the_dialog(void **state)
+{
+	struct screen *s = open_dialog();
+
+	(void)state;
+	screen_send(s, "v43");
+	screen_send(s, "\033");
+	assert_gone(s, "ROLL BACK");
+	leave_unchanged(&s);
+}
+
+static void undo_takes_the_countdown_back(void **state)
+{
+	static const char *const keys[] = {"u", "\033"};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct screen *s = open_dialog();
+
+		screen_send(s, "v43\r");
+		assert_shows(s, "Roll back in");
+		screen_send(s, keys[i]);
+		assert_shows(s, "nothing was done");
+		screen_send(s, "\033");
+		assert_gone(s, "ROLL BACK");
+		leave_unchanged(&s);
+	}
+}
+
+static void read_only_never_may(void **state)
+{
+	struct screen *s = attach(true);
+
+	(void)state;
+	screen_send(s, "R");
+	assert_shows(s, "started with --read-only");
+	assert_null(strstr(screen_text(s), "type v43"));
+	screen_send(s, "v43\r");
+	assert_gone(s, "ROLL BACK"); /* Enter closes: there is nothing to confirm */
+	screen_send(s, ":rw\r");
+	assert_shows(s, "--read-only: start one without");
+	leave_unchanged(&s);
+}
+
+static void a_dying_console_cancels(void **state)
+{
+	static const int signals[] = {SIGKILL, SIGHUP};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct screen *s = open_dialog();
+
+		screen_send(s, "v43\r");
+		assert_shows(s, "Roll back in");
+		screen_signal(s, signals[i]);
+		assert_int_not_equal(screen_wait_exit(s, SOON), -1);
+		screen_free(&s);
+		if (!wait_for_share(demo, 25))
+			fail_msg("signal %d: the share is now %.0f", signals[i], look().desired);
+	}
+}
+
+/* A console that is stopped cannot take anything back either. */
+static void a_stopped_console_cancels(void **state)
+{
+	struct screen *s = open_dialog();
+
+	(void)state;
+	screen_send(s, "v43\r");
+	assert_shows(s, "Roll back in");
+	screen_signal(s, SIGSTOP);
+	assert_true(wait_for_share(demo, 25));
+	screen_signal(s, SIGCONT);
+	assert_shows(s, "cancelled");
+	screen_send(s, "\033");
+	assert_gone(s, "ROLL BACK");
+	leave_unchanged(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest quiet[] = {
+		cmocka_unit_test(a_wrong_name_does_nothing),  cmocka_unit_test(a_pasted_name_does_nothing),
+		cmocka_unit_test(esc_leaves_the_dialog),      cmocka_unit_test(undo_takes_the_countdown_back),
+		cmocka_unit_test(read_only_never_may),        cmocka_unit_test(a_dying_console_cancels),
+		cmocka_unit_test(a_stopped_console_cancels),
+	};
+	const struct CMUnitTest incident[] = {cmocka_unit_test(the_bad_canary_is_rolled_back)};
+	int failed = cmocka_run_group_tests(quiet, start_quiet_demo, stop_quiet_demo);
+
+	return failed + cmocka_run_group_tests(incident, NULL, NULL);
+}
