@@ -67,12 +67,11 @@ static void gather(struct delta *d, const struct delta_row *row)
 	struct dense *dense = d->dense;
 	const struct delta_point *points = d->points;
 
-	for (uint32_t at = row->points; at;) {
-		const struct delta_point p = points[at - 1];
+	for (uint32_t i = 0; i < row->run; i++) {
+		const struct delta_point *p = &points[row->points - 1 + i];
 
 		for (int k = 0; k < SKETCH_COUNT; k++)
-			dense_add_cell(dense, (enum sketch_kind)k, p.cells[k], p.sign);
-		at = p.next;
+			dense_add_cell(dense, (enum sketch_kind)k, p->cells[k], p->sign);
 	}
 	dense_add_all(d->dense, &row->rollup.figures);
 	for (const struct delta_row *part = row->parts; part; part = part->next_part)
@@ -97,6 +96,47 @@ static void collect(const struct delta *d, enum tier t, struct entries *out)
 	out->items = mem_grow(out->items, &out->cap, d->rows[t].count, sizeof *out->items);
 	while ((r = intmap_next(&d->rows[t], &at, &key)))
 		out->items[out->len++] = (struct entry){(int64_t)key, r};
+}
+
+static int by_key(const void *a, const void *b)
+{
+	int64_t x = ((const struct entry *)a)->key, y = ((const struct entry *)b)->key;
+
+	return x < y ? -1 : x > y;
+}
+
+static void collect_sorted(const struct delta *d, enum tier t, struct entries *out)
+{
+	collect(d, t, out);
+	if (out->len)
+		qsort(out->items, out->len, sizeof *out->items, by_key);
+}
+
+/* Puts the points of each leaf side by side, leaf after leaf in the order of their keys, so that those of a
+ * leaf in the coarser tiers are side by side too. */
+static void arrange_points(struct delta *d, struct entries *e)
+{
+	struct delta_point *from = d->points;
+	uint32_t at = 0;
+	size_t cap = d->point_cap;
+
+	d->scratch = mem_grow(d->scratch, &d->scratch_cap, d->point_count, sizeof *d->scratch);
+	for (int t = TIER_10S; t <= TIER_1M; t++) {
+		collect_sorted(d, (enum tier)t, e);
+		for (size_t i = 0; i < e->len; i++) {
+			struct delta_row *row = e->items[i].row;
+			uint32_t first = at;
+
+			for (uint32_t p = row->points; p; p = from[p - 1].next)
+				d->scratch[at++] = from[p - 1];
+			row->run = at - first;
+			row->points = row->run ? first + 1 : 0;
+		}
+	}
+	d->points = d->scratch;
+	d->point_cap = d->scratch_cap;
+	d->scratch = from;
+	d->scratch_cap = cap;
 }
 
 static bool premerged_here(enum tier t, enum dim d)
@@ -145,6 +185,7 @@ static void apply(struct delta *d, enum tier t, struct links *l)
 			rollup_merge_counts(&row->rollup, &from->rollup);
 			memcpy(row->rollup.figures.sketches, from->rollup.figures.sketches, sizeof from->rollup.figures.sketches);
 			row->points = from->points;
+			row->run = from->run;
 			row->parts = from->parts;
 			continue;
 		}
@@ -153,7 +194,7 @@ static void apply(struct delta *d, enum tier t, struct links *l)
 			gather(d, l->items[i].from);
 		}
 		gather(d, row);
-		row->points = 0;
+		row->points = row->run = 0;
 		row->parts = NULL;
 		dense_take_arena(d->dense, &row->rollup.figures, &d->arena);
 	}
@@ -182,9 +223,20 @@ static void link_all(struct links *l, const struct names *n, const struct entrie
 	}
 }
 
+/* A part whose points lie behind those of the whole lends it its points alone. */
 static void become_part(struct delta_row *of, struct delta_row *part)
 {
 	rollup_merge_counts(&of->rollup, &part->rollup);
+	bool plain = !part->parts && part->points;
+	if (plain && !of->points && !of->parts) {
+		of->points = part->points;
+		of->run = part->run;
+		return;
+	}
+	if (plain && of->points && of->points + of->run == part->points) {
+		of->run += part->run;
+		return;
+	}
 	part->next_part = of->parts;
 	of->parts = part;
 }
@@ -213,6 +265,7 @@ void delta_propagate(struct delta *d, const struct names *n)
 
 	if (!d->dense)
 		d->dense = dense_new();
+	arrange_points(d, &e);
 	for (int t = 0; t < TIER_COUNT; t++) {
 		collect(d, (enum tier)t, &e);
 		link_marginals(&l, (enum tier)t, n, &e);
@@ -223,7 +276,7 @@ void delta_propagate(struct delta *d, const struct names *n)
 			apply(d, (enum tier)t, &l);
 		}
 		if (t + 1 < TIER_COUNT) {
-			collect(d, (enum tier)t, &e);
+			collect_sorted(d, (enum tier)t, &e);
 			link_upward(d, &l, (enum tier)t, n, &e);
 			apply(d, (enum tier)(t + 1), &l);
 		}
@@ -260,6 +313,7 @@ void delta_fini(struct delta *d)
 {
 	delta_clear(d);
 	free(d->points);
+	free(d->scratch);
 	dense_free(&d->dense);
 	arena_fini(&d->arena);
 	for (int t = 0; t < TIER_COUNT; t++)
@@ -375,13 +429,6 @@ static int write_row(struct rollup_writer *w, struct delta *d, enum tier t, stru
 	return 0;
 }
 
-static int by_key(const void *a, const void *b)
-{
-	int64_t x = ((const struct entry *)a)->key, y = ((const struct entry *)b)->key;
-
-	return x < y ? -1 : x > y;
-}
-
 int rollup_writer_flush(struct rollup_writer *w, struct delta *d, struct names *n, struct err *err)
 {
 	struct entries e = {0};
@@ -391,9 +438,7 @@ int rollup_writer_flush(struct rollup_writer *w, struct delta *d, struct names *
 		return 0;
 	delta_propagate(d, n);
 	for (int t = 0; t < TIER_COUNT && !failed; t++) {
-		collect(d, (enum tier)t, &e);
-		if (e.len)
-			qsort(e.items, e.len, sizeof *e.items, by_key);
+		collect_sorted(d, (enum tier)t, &e);
 		for (size_t i = 0; i < e.len && !failed; i++)
 			if (delta_is_stored(n, key_series(e.items[i].key)))
 				failed = write_row(w, d, (enum tier)t, n, &e.items[i], err);

@@ -11,7 +11,7 @@
 #include "store/names.h"
 #include "store/rollup.h"
 
-/* A request's cells, one of a list. */
+/* A request's cells, one of its leaf's list until the leaves' points are put side by side. */
 struct delta_point {
 	uint32_t next;                /* 1 + index in the array of points; 0 = the last */
 	int16_t sign;
@@ -24,14 +24,15 @@ struct delta_point {
 struct delta_row {
 	struct rollup rollup;
 	struct delta_row *parts, *next_part; /* a leaf's rows in the finer tier */
-	uint32_t points; /* 1 + index of the first; 0 = none */
+	uint32_t points;  /* 1 + index of the first; 0 = none */
+	uint32_t run;     /* how many lie side by side from there on, once they do */
 };
 
 struct delta {
 	struct intmap rows[TIER_COUNT]; /* rollup_key -> struct delta_row, in the arena */
 	struct arena arena;
-	struct delta_point *points;
-	size_t point_count, point_cap;
+	struct delta_point *points, *scratch;
+	size_t point_count, point_cap, scratch_cap;
 	size_t leaf_rows;
 	struct dense *dense; /* scratch */
 };
