@@ -77,7 +77,7 @@ struct delivery {
 	enum otlp_form form;
 };
 
-#define ROUTES 6
+#define ROUTES 7 /* the last is the collector's metrics page */
 struct receiver {
 	struct source_env env;
 	struct tcp_address address;
@@ -345,6 +345,20 @@ static bool check_body(void *arg, const struct http_exchange *x, struct http_rep
 	return true;
 }
 
+/* The page is for whoever watches the watcher; it takes the senders' token where there is one. */
+static void answer_metrics(void *arg, struct http_exchange *x)
+{
+	const struct route_binding *binding = arg;
+	const struct source_env *env = &binding->receiver->env;
+	struct buf page = {0};
+
+	env->metrics(env->metrics_arg, &page);
+	http_answer(x, &(struct http_reply){
+		.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8", .body = buf_str(&page),
+	});
+	buf_fini(&page);
+}
+
 /* Langfuse's clients ask where to upload images and sound. No place, with the id that they compute
  * themselves from the hash they send, tells them that it is there already. */
 static void answer_media(void *arg, struct http_exchange *x)
@@ -389,8 +403,8 @@ static void fill_routes(struct receiver *r)
 		{"/api/public/media", OTLP_TRACES},          /* Langfuse; signal unused */
 	};
 
-	for (size_t i = 0; i < ROUTES; i++) {
-		bool media = i == ROUTES - 1;
+	for (size_t i = 0; i < ROUTES - 1; i++) {
+		bool media = i == ROUTES - 2;
 
 		r->bindings[i] = (struct route_binding){r, paths[i].signal};
 		r->routes[i] = (struct http_route){
@@ -399,6 +413,12 @@ static void fill_routes(struct receiver *r)
 			.arg = &r->bindings[i],
 		};
 	}
+	r->bindings[ROUTES - 1].receiver = r;
+	if (r->env.metrics)
+		r->routes[ROUTES - 1] = (struct http_route){
+			.method = "GET", .path = "/metrics", .check = check_media, .handle = answer_metrics,
+			.arg = &r->bindings[ROUTES - 1],
+		};
 }
 
 static void want_descriptors(void)

@@ -43,6 +43,9 @@ struct source_env {
 	const struct config *config; /* all of it: the tags' names */
 	const struct price_table *prices; /* may be NULL: everything is unpriced then */
 	const union option_value *options; /* by the rows of source->options */
+	/* Appends the collector's metrics page; NULL: there is none to serve. */
+	void (*metrics)(void *arg, struct buf *out);
+	void *metrics_arg;
 	const struct config_section *section; /* for keys that the option table leaves free ("map.*") */
 	struct source_report *report;
 };

@@ -22,6 +22,7 @@
 #include "collect/otlp_receiver.h"
 #include "daemon/alerts.h"
 #include "daemon/control.h"
+#include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/rollouts_store.h"
 #include "daemon/source_host.h"
@@ -110,6 +111,16 @@ static void append_status(void *arg, struct buf *out)
 	append_writer(c, out);
 	buf_puts(out, ",\"sources\":");
 	source_host_status(c->host, out);
+}
+
+static void append_metrics(void *arg, struct buf *out)
+{
+	const struct collector *c = arg;
+	struct writer_stats s;
+
+	writer_get_stats(c->writer, &s);
+	metrics_append_writer(out, &s, c->started_us);
+	source_host_metrics(c->host, out);
 }
 
 /* ── events of the loop ────────────────────────────────────────────────────────────────────── */
@@ -335,7 +346,7 @@ static int open_parts(struct collector *c, struct err *err)
 		.keep = retention_of(o->config), .retain_every_us = RETAIN_EVERY_US,
 	};
 	struct control_options control_options = {
-		.socket_path = o->socket_path, .config = o->config, .status = append_status,
+		.socket_path = o->socket_path, .config = o->config, .status = append_status, .metrics = append_metrics,
 		.stop = ask_to_stop, .arg = c,
 	};
 
@@ -345,6 +356,7 @@ static int open_parts(struct collector *c, struct err *err)
 		return -1;
 	control_options.sink = writer_sink(c->writer);
 	c->host = source_host_new(c->loop, control_options.sink, o->store_path);
+	source_host_set_metrics(c->host, append_metrics, c);
 	if (control_start(&c->control, c->loop, &control_options, err) || start_rollouts(c, o->config, err) ||
 	    alerts_start(&c->alerts, c->loop, c->writer, o->store_path, o->config, err))
 		return -1;

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "daemon/alerts.h"
 #include "daemon/control_rollouts.h"
+#include "daemon/metrics.h"
 #include "daemon/roles.h"
 #include "net/http_server.h"
 
@@ -24,6 +25,7 @@ struct verb {
 };
 
 static void handle_status(struct control *c, struct http_exchange *x);
+static void handle_metrics(struct control *c, struct http_exchange *x);
 static void handle_batch(struct control *c, struct http_exchange *x);
 static void handle_stop(struct control *c, struct http_exchange *x);
 static void handle_rollouts(struct control *c, struct http_exchange *x);
@@ -35,6 +37,7 @@ static void handle_alerts(struct control *c, struct http_exchange *x);
 
 static const struct verb verbs[] = {
 	{"GET", "/v1/status", "look", 0, ACCESS_VIEWER, handle_status},
+	{"GET", "/metrics", "look", 0, ACCESS_VIEWER, handle_metrics},
 	{"POST", "/v1/batch", "store events", CONTROL_BATCH_MAX_BYTES, ACCESS_OPERATOR, handle_batch},
 	{"POST", "/v1/stop", "stop the collector", 4096, ACCESS_OPERATOR, handle_stop},
 	{"GET", "/v1/rollouts", "look at rollouts", 0, ACCESS_VIEWER, handle_rollouts},
@@ -108,6 +111,15 @@ static void handle_status(struct control *c, struct http_exchange *x)
 	c->options.status(c->options.arg, &json);
 	buf_puts(&json, "}\n");
 	answer_json(x, &json);
+}
+
+static void handle_metrics(struct control *c, struct http_exchange *x)
+{
+	struct buf page = {0};
+
+	c->options.metrics(c->options.arg, &page);
+	http_answer(x, &(struct http_reply){.status = 200, .type = METRICS_TYPE, .body = buf_str(&page)});
+	buf_fini(&page);
 }
 
 static void handle_stop(struct control *c, struct http_exchange *x)

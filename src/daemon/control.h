@@ -29,6 +29,7 @@ struct control_options {
 	struct sink *sink;           /* where batches go; its done may come on any thread */
 	/* Appends the status object's members, without braces. */
 	void (*status)(void *arg, struct buf *out);
+	void (*metrics)(void *arg, struct buf *out); /* appends the metrics page */
 	void (*stop)(void *arg); /* somebody who may asked for the end */
 	void *arg;
 };

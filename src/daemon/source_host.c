@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "collect/source.h"
+#include "daemon/metrics.h"
 
 #define RATE_EVERY_US (5 * US_PER_S)
 
@@ -53,6 +54,8 @@ struct source_host {
 	struct running **running;
 	size_t count;
 	bool paused;
+	void (*metrics)(void *arg, struct buf *out);
+	void *metrics_arg;
 	struct config_section receiver; /* name NULL: none */
 	struct config_pair receiver_pairs[2];
 };
@@ -220,6 +223,7 @@ static void start_source(struct running *r, const struct config *config, const s
 		.name = r->section->name, .loop = r->host->loop, .sink = &r->sink, .prices = prices,
 		.store_path = r->host->store_path, .config = config,
 		.options = r->options, .section = r->section, .report = &r->report,
+		.metrics = r->host->metrics, .metrics_arg = r->host->metrics_arg,
 	};
 	r->state = r->source->start(&r->env, &err);
 	if (!r->state)
@@ -364,6 +368,63 @@ void source_host_status(const struct source_host *h, struct buf *out)
 		append_source(h, h->running[i], out);
 	}
 	buf_append_c(out, ']');
+}
+
+void source_host_set_metrics(struct source_host *h, void (*append)(void *arg, struct buf *out), void *arg)
+{
+	h->metrics = append;
+	h->metrics_arg = arg;
+}
+
+static double rows_of(const struct running *r) { return (double)r->report.rows; }
+static double rejected_of(const struct running *r) { return (double)r->report.rejected; }
+static double repeated_of(const struct running *r) { return (double)r->report.repeated; }
+static double last_of(const struct running *r) { return (double)r->report.last_event_us / (double)US_PER_S; }
+static double up_of(const struct running *r) { return r->report.state == SOURCE_OK ? 1 : 0; }
+
+/* A sample for each state a source can have: 1 for the one it is in. */
+static void append_states(const struct source_host *h, struct buf *out)
+{
+	metrics_append_head(out, "source_state", "gauge", "1 for the state that the source is in.");
+	for (size_t i = 0; i < h->count; i++) {
+		const struct running *r = h->running[i];
+		enum source_state is = h->paused && r->state ? SOURCE_PAUSED : r->report.state;
+
+		for (enum source_state s = SOURCE_STARTING; s <= SOURCE_DENIED; s++) {
+			buf_puts(out, "llmdeck_source_state{");
+			metrics_append_label(out, true, "source", r->section->name);
+			metrics_append_label(out, false, "kind", r->section->kind);
+			metrics_append_label(out, false, "state", source_state_name(s));
+			buf_printf(out, "} %d\n", s == is);
+		}
+	}
+}
+
+void source_host_metrics(const struct source_host *h, struct buf *out)
+{
+	static const struct {
+		const char *name, *type, *help;
+		double (*get)(const struct running *r);
+	} figures[] = {
+		{"source_up", "gauge", "1 while the source works; llmdeck_source_state says more.", up_of},
+		{"source_rows_total", "counter", "Rows that the source has handed over.", rows_of},
+		{"source_rejected_total", "counter", "Records that could not be used.", rejected_of},
+		{"source_repeated_total", "counter", "Records that were told twice.", repeated_of},
+		{"source_last_success_timestamp_seconds", "gauge", "Time of the newest success, 0 before the first.", last_of},
+	};
+
+	for (size_t f = 0; f < sizeof(figures) / sizeof(figures[0]); f++) {
+		metrics_append_head(out, figures[f].name, figures[f].type, figures[f].help);
+		for (size_t i = 0; i < h->count; i++) {
+			const struct running *r = h->running[i];
+
+			buf_printf(out, "llmdeck_%s{", figures[f].name);
+			metrics_append_label(out, true, "source", r->section->name);
+			metrics_append_label(out, false, "kind", r->section->kind);
+			buf_printf(out, "} %.15g\n", figures[f].get(r));
+		}
+	}
+	append_states(h, out);
 }
 
 void source_host_free(struct source_host **h)

@@ -32,6 +32,11 @@ void source_host_stop(struct source_host *h);
 /* Tells the sources to hold back, or to go on. */
 void source_host_pause(struct source_host *h, bool paused);
 
+/* What sources that listen serve as the collector's metrics page. Before source_host_start(). */
+void source_host_set_metrics(struct source_host *h, void (*append)(void *arg, struct buf *out), void *arg);
+/* Appends the sources' figures in the metrics page's form. */
+void source_host_metrics(const struct source_host *h, struct buf *out);
+
 /* Appends a JSON array with a member for each source. */
 void source_host_status(const struct source_host *h, struct buf *out);
 
