@@ -14,10 +14,17 @@
 #include "base/mem.h"
 
 #define DAYS_MAX 64
+#define LEVEL_DAYS 3.0   /* so many days' worth is known about the level */
+#define UNFORESEEN 0.05  /* of what is to come: growth, incidents, what no past day tells */
 #define BAND 1.2816      /* a normal distribution: eight in ten */
 #define HALF_LIFE_DAYS 5.0
 #define SHARE_LEAST 0.04 /* of today that must have passed to be counted */
 #define WEEK_SHAPE_FROM_DAYS 9
+#define TREND_FROM_PAIRS 60
+#define TREND_BELIEVED 0.85
+#define TREND_MOST 0.01       /* a day */
+#define TREND_AHEAD_DAYS 40.0 /* it does not go on for ever */
+#define TREND_LAG_DAYS 4.0    /* how old the mean of recent days is */
 
 struct day {
 	int64_t number;    /* local days since 1970 */
@@ -32,6 +39,7 @@ struct shape {
 	double weekday[7];   /* factors, Monday first; mean 1 */
 	double hour[2][24];  /* shares of a day; [1]: weekends */
 	double level;        /* a usual day's total */
+	double trend;        /* relative growth a day */
 	double scatter;      /* one relative deviation of a day */
 };
 
@@ -193,10 +201,28 @@ static double level_before(const struct shape *s, size_t end, double cap, double
 	return weight_sum > 0 ? sum / weight_sum : NAN;
 }
 
+/* The median slope between days at least a week apart (Theil and Sen), part of it believed. */
+static void learn_trend(struct shape *s)
+{
+	double *slopes = mem_array(NULL, DAYS_MAX * DAYS_MAX / 2, sizeof *slopes);
+	size_t n = 0;
+
+	for (size_t i = 0; i < past(s); i++)
+		for (size_t k = i + 7; k < past(s); k++) {
+			const struct day *a = &s->days[i], *b = &s->days[k];
+
+			if (is_whole(a) && is_whole(b) && a->total > 0 && b->total > 0)
+				slopes[n++] = log(b->total / s->weekday[weekday_of(b->number)] / (a->total / s->weekday[weekday_of(a->number)])) / (double)(k - i);
+		}
+	s->trend = n >= TREND_FROM_PAIRS ? TREND_BELIEVED * median(slopes, n) : 0;
+	s->trend = fmin(fmax(s->trend, -TREND_MOST), TREND_MOST);
+	free(slopes);
+}
+
 static void learn_level(struct shape *s, const struct forecast_input *in)
 {
 	const struct day *today = &s->days[s->count - 1];
-	double totals[DAYS_MAX], errors[DAYS_MAX], weights, share = share_passed(s, in);
+	double totals[DAYS_MAX], errors[DAYS_MAX], sum = 0, weights, share = share_passed(s, in);
 	size_t n = 0, e = 0;
 
 	for (size_t i = 0; i < past(s); i++)
@@ -214,19 +240,22 @@ static void learn_level(struct shape *s, const struct forecast_input *in)
 		double expected = level_before(s, i, cap, &weights) * s->weekday[weekday_of(s->days[i].number)];
 
 		if (is_whole(&s->days[i]) && expected > 0)
-			errors[e++] = fabs(s->days[i].total / expected - 1);
+			sum += errors[e++] = fabs(s->days[i].total / expected - 1);
 	}
-	s->scatter = e >= 3 ? fmax(1.4826 * median(errors, e), 0.02) : 0.3;
+	/* Days with an incident count too: there will be more of them. */
+	s->scatter = e >= 3 ? fmax(fmax(1.4826 * median(errors, e), 1.2533 * sum / (double)e), 0.03) : 0.3;
 }
 
 /* What an hour that starts at `at` will take. */
-static double expected_hour(const struct shape *s, const struct tz *tz, int64_t at)
+static double expected_hour(const struct shape *s, const struct tz *tz, int64_t now_us, int64_t at)
 {
 	int64_t day;
 	size_t hour;
 
 	local(tz, at + US_PER_HOUR / 4, &day, &hour);
-	return s->level * s->weekday[weekday_of(day)] * s->hour[is_weekend(day)][hour];
+	double ahead = (double)(at - now_us) / (double)US_PER_DAY + TREND_LAG_DAYS;
+
+	return s->level * exp(s->trend * fmin(ahead, TREND_AHEAD_DAYS)) * s->weekday[weekday_of(day)] * s->hour[is_weekend(day)][hour];
 }
 
 static void look_ahead(const struct forecast_input *in, const struct shape *s, struct forecast *out)
@@ -238,7 +267,7 @@ static void look_ahead(const struct forecast_input *in, const struct shape *s, s
 
 		if (next > in->to_us)
 			next = in->to_us;
-		double spends = expected_hour(s, in->tz, at - at % US_PER_HOUR) * (double)(next - at) / (double)US_PER_HOUR;
+		double spends = expected_hour(s, in->tz, in->now_us, at - at % US_PER_HOUR) * (double)(next - at) / (double)US_PER_HOUR;
 
 		if (in->amount > 0 && in->spent < in->amount && !out->exhausted_us && in->spent + rest + spends >= in->amount)
 			out->exhausted_us = at + (int64_t)((double)(next - at) * (in->amount - in->spent - rest) / spends);
@@ -246,7 +275,7 @@ static void look_ahead(const struct forecast_input *in, const struct shape *s, s
 		at = next;
 	}
 	double days = fmax((double)(in->to_us - in->now_us) / (double)US_PER_DAY, 0.1);
-	double band = BAND * rest * s->scatter * sqrt(1 / days + 1 / 5.0);
+	double band = BAND * rest * hypot(s->scatter * sqrt(1 / days + 1 / LEVEL_DAYS), UNFORESEEN);
 
 	out->total = in->spent + rest;
 	out->low = fmax(out->total - band, in->spent);
@@ -262,6 +291,7 @@ void forecast_spending(const struct forecast_input *in, struct forecast *out)
 	if (s->count) {
 		learn_week(s);
 		learn_hours(s);
+		learn_trend(s);
 		learn_level(s, in);
 		if (!isnan(s->level)) {
 			out->known = true;
