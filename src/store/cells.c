@@ -197,10 +197,10 @@ static inline uint32_t get_distance(struct bit_reader *r, unsigned k)
 static inline bool get_usual(struct bit_reader *r, unsigned k, uint32_t *distance, int64_t *count)
 {
 	unsigned zeros = (unsigned)__builtin_ctzll(r->window | UINT64_C(1) << 63), used = zeros + 1 + k;
-	uint64_t rest = r->window >> (zeros + 1);
 
 	if (zeros >= UNARY_ESCAPE)
 		return false;
+	uint64_t rest = r->window >> (zeros + 1);
 	*distance = zeros << k | (uint32_t)(rest & ((1u << k) - 1));
 	*count = 1;
 	rest >>= k;
