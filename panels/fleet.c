@@ -34,6 +34,7 @@ int fleet_load(struct fleet *f, const struct panel_query *query, unsigned needs,
 	int64_t length = view.to_us - view.from_us;
 
 	f->end_us = query->now_us;
+	f->data_from_us = query->data_from_us;
 	view.by_count = 0;
 	if (query_figures(query->reader, &view, needs, series_needs, &f->now, err) != 0)
 		return -1;
@@ -78,8 +79,8 @@ bool step_is_whole_enough(int64_t from_us, int64_t step_us, int64_t end_us)
 	return passed >= step_us + SETTLE_US || (passed >= BEGUN_US && passed >= step_us / BEGUN_SHARE);
 }
 
-static size_t series_of(const struct figures_result *res, int64_t end_us, enum metric m, double *out,
-                        size_t cap)
+static size_t series_of(const struct fleet *f, const struct figures_result *res, enum metric m,
+                        double *out, size_t cap)
 {
 	size_t steps = res->total.series ? res->steps : 0;
 
@@ -91,9 +92,10 @@ static size_t series_of(const struct figures_result *res, int64_t end_us, enum m
 		struct value v;
 
 		out[i] = NAN;
-		if (!step_is_whole_enough(from, res->step_us, end_us))
+		if (f->data_from_us == 0 || to <= f->data_from_us ||
+		    !step_is_whole_enough(from, res->step_us, f->end_us))
 			continue;
-		v = metric_value(m, &res->total.series[i], covered_seconds(from, to, end_us));
+		v = metric_value(m, &res->total.series[i], covered_seconds(from, to, f->end_us));
 		if (value_known(v))
 			out[i] = v.number;
 	}
@@ -102,12 +104,12 @@ static size_t series_of(const struct figures_result *res, int64_t end_us, enum m
 
 size_t fleet_series(const struct fleet *f, enum metric m, double *out, size_t cap)
 {
-	return series_of(&f->now, f->end_us, m, out, cap);
+	return series_of(f, &f->now, m, out, cap);
 }
 
 size_t fleet_series_before(const struct fleet *f, enum metric m, double *out, size_t cap)
 {
-	return series_of(&f->before, f->end_us, m, out, cap);
+	return series_of(f, &f->before, m, out, cap);
 }
 
 int fleet_groups(struct figures_result *out, const struct panel_query *query, enum dim by,

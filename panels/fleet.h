@@ -10,6 +10,7 @@ struct fleet {
 	double seconds, before_seconds; /* what the totals cover */
 	bool has_now;                   /* there is data, and some of the window lies after its beginning */
 	bool has_before;                /* the data reaches back over the whole window before */
+	int64_t data_from_us;           /* when the data begins: before it nothing is known; 0 = no data */
 	int64_t end_us;                 /* end of what is known: the last step may be cut there */
 };
 

@@ -225,7 +225,7 @@ static int run_watch(const struct global *g, struct console_options *o, const st
 			o->page = "inference";
 		if (o->since_us == 0 && o->to_us == 0)
 			o->since_us = 15 * US_PER_MIN;
-		if (o->once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
+		if (console_prints(o))
 			o->run_seconds = WATCH_ONCE_S;
 		result = console_run(o, err);
 	}

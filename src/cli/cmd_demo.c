@@ -187,7 +187,7 @@ static int show(const struct global *g, struct demo *d, struct err *err)
 	struct config shown = g->config; /* borrows: g keeps what it owns */
 	struct console_options o = {
 		.store_path = d->store_path, .socket_path = d->socket_path, .config_path = g->config_path,
-		.config = &shown, .demo = true, .once = !isatty(STDOUT_FILENO), .since_us = 15 * US_PER_MIN,
+		.config = &shown, .demo = true, .since_us = 15 * US_PER_MIN,
 	};
 
 	shown.rollouts = d->config.rollouts;
@@ -197,7 +197,7 @@ static int show(const struct global *g, struct demo *d, struct err *err)
 		shown.alerts = rules;
 	}
 
-	if (o.once && wait_for_data(d->store_path, err))
+	if (console_prints(&o) && wait_for_data(d->store_path, err))
 		return -1;
 	return console_run(&o, err);
 }

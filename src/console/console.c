@@ -349,19 +349,22 @@ static bool is_dumb(void)
 {
 	const char *term = getenv("TERM");
 
-	return term && (strcmp(term, "dumb") == 0 || strcmp(term, "unknown") == 0);
+	return term && strcmp(term, "dumb") == 0;
+}
+
+bool console_prints(const struct console_options *o)
+{
+	return o->once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO) || is_dumb();
 }
 
 int console_run(const struct console_options *o, struct err *err)
 {
 	if (o->a11y)
 		return console_run_lines(o, err);
-	if (o->once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
-		return console_print_once(o, err);
-	if (is_dumb()) {
+	if (!console_prints(o))
+		return run_screen(o, err);
+	if (!o->once && isatty(STDOUT_FILENO) && is_dumb())
 		fprintf(stderr, "llmdeck: TERM=%s has no full screen, so here is one screen as text: "
 		        "set TERM to what the terminal is, or use --a11y for lines that go on\n", getenv("TERM"));
-		return console_print_once(o, err);
-	}
-	return run_screen(o, err);
+	return console_print_once(o, err);
 }

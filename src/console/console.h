@@ -38,6 +38,10 @@ struct console_options {
  * leaves the terminal changed. Main thread only. */
 int console_run(const struct console_options *o, struct err *err);
 
+/* Whether console_run() has no screen to take over and prints one as text: stdin or stdout is no
+ * terminal, or TERM says that it cannot move its cursor. */
+bool console_prints(const struct console_options *o);
+
 /* Splits "1h", "13:00..13:20", "2026-11-23T13:00Z..2026-11-23T13:20Z" or "live" into a window:
  * *length_us alone for one that follows the clock (*to_us 0), else from and to. `now_us` says
  * which day a bare clock time means: the latest that is not in the future. */
