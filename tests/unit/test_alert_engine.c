@@ -1,0 +1,463 @@
+/* The engine over a real store under a fake clock: states, restarts, silences, overrides, budgets, and
+ * what is told to whom. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alert/engine.h"
+#include "alert/message.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "core/event.h"
+#include "core/money.h"
+#include "parse/config.h"
+#include "store/query_alerts.h"
+#include "store/writer.h"
+
+#define T0 (INT64_C(1795435200) * US_PER_S) /* 2026-11-23T12:00:00Z, a Monday */
+#define S US_PER_S
+
+struct world {
+	char folder[64], store[96];
+	struct config config;
+	struct store_writer *writer;
+	struct store_reader *reader;
+	struct engine *engine;
+	struct outlet outlet;
+	int64_t now_us, mono_us;
+	int firing, resolved, acknowledged; /* messages stored */
+	int64_t requests;
+};
+
+static void render(const void *arg, const struct alert_record *a, const char *what, struct buf *out)
+{
+	(void)arg;
+	message_json(a, what, out);
+}
+
+static void start_engine(struct world *w)
+{
+	struct err err = {""};
+
+	w->engine = engine_new(&w->config, &w->outlet, 1);
+	if (engine_load(w->engine, w->reader, w->now_us, &err))
+		fail_msg("%s", err.text);
+}
+
+static struct world *begin(const char *yaml)
+{
+	struct world *w = mem_zalloc(sizeof *w);
+	struct err err = {""};
+
+	snprintf(w->folder, sizeof w->folder, "/tmp/llmdeck-engine-XXXXXX");
+	assert_non_null(mkdtemp(w->folder));
+	snprintf(w->store, sizeof w->store, "%s/s.db", w->folder);
+	if (config_parse(&w->config, str_of(yaml), "c", &err))
+		fail_msg("%s", err.text);
+	w->now_us = T0;
+	w->mono_us = 1000 * S;
+	clock_set_fake_us(T0);
+	if (store_writer_open(&w->writer, w->store, &(struct store_options){.now_us = 0}, &err) ||
+	    store_reader_open(&w->reader, w->store, &err))
+		fail_msg("%s", err.text);
+	w->outlet = (struct outlet){.name = "hook", .acknowledgements = true, .render = render};
+	start_engine(w);
+	return w;
+}
+
+static void end(struct world *w)
+{
+	char command[128];
+
+	engine_free(&w->engine);
+	store_reader_close(&w->reader);
+	store_writer_close(&w->writer);
+	config_fini(&w->config);
+	clock_set_fake_us(0);
+	snprintf(command, sizeof command, "rm -rf %s", w->folder);
+	assert_int_equal(system(command), 0);
+	free(w);
+}
+
+static void feed(struct world *w, const char *service, int count, int64_t latency_us, int64_t cost_nusd)
+{
+	struct batch *b = batch_new();
+	struct store_counts counts = {0};
+	struct err err = {""};
+
+	for (int i = 0; i < count; i++) {
+		struct request *r = batch_add_request(b);
+
+		r->end_us = w->now_us - 1 - i * 9 * S / (count + 1);
+		r->latency_us = latency_us;
+		r->dims[DIM_SERVICE] = str_of(service);
+		r->cost_source = COST_REPORTED;
+		r->cost_nusd = cost_nusd;
+		r->has_span = true;
+		w->requests++;
+		memcpy(r->span_id, &w->requests, 8);
+	}
+	if (store_writer_append(w->writer, b, &counts, &err) || store_writer_commit(w->writer, &err))
+		fail_msg("%s", err.text);
+	batch_free(&b);
+}
+
+static void store_changes(struct world *w)
+{
+	struct engine_writes writes;
+	struct err err = {""};
+
+	engine_take_writes(w->engine, w->now_us, &writes);
+	for (size_t i = 0; i < writes.message_count; i++) {
+		w->firing += strcmp(writes.messages[i].what, "firing") == 0;
+		w->resolved += strcmp(writes.messages[i].what, "resolved") == 0;
+		w->acknowledged += strcmp(writes.messages[i].what, "acknowledged") == 0;
+	}
+	if (engine_writes_store(w->writer, &writes, &err) || store_writer_commit(w->writer, &err))
+		fail_msg("%s", err.text);
+	engine_written(w->engine, &writes, true);
+}
+
+static void turn(struct world *w)
+{
+	struct err err = {""};
+
+	if (engine_tick(w->engine, w->reader, w->now_us, w->mono_us, &err))
+		fail_msg("%s", err.text);
+	store_changes(w);
+}
+
+static void pass(struct world *w, int64_t us)
+{
+	w->now_us += us;
+	w->mono_us += us;
+	clock_set_fake_us(w->now_us);
+}
+
+static void restart(struct world *w)
+{
+	engine_free(&w->engine);
+	w->mono_us = 77 * S;
+	start_engine(w);
+}
+
+static struct alert_record only(struct world *w)
+{
+	assert_int_equal(engine_alert_count(w->engine), 1);
+	return engine_alert(w->engine, 0, w->now_us);
+}
+
+static const char slow[] = "alerts: [{name: slow, metric: latency_p95, where: {service: chat}, over: 2s, window: 1m, for: 30s, keep_firing_for: 20s, labels: {tier: gold}}]\n";
+
+static const struct asker mia = {.uid = 1000, .login_uid = 1000, .name = "mia", .claimed = "", .ssh_client = ""};
+
+/* The whole life of an alert; with `always`, the collector is restarted between any two rounds. */
+static void live(bool always)
+{
+	struct world *w = begin(slow);
+	enum alert_state seen[30];
+
+	for (int i = 0; i < 30; i++) {
+		pass(w, 10 * S);
+		feed(w, "chat", 40, i < 12 ? 5 * S : 100 * US_PER_MS, 1000);
+		turn(w);
+		seen[i] = engine_alert_count(w->engine) ? only(w).state : ALERT_INACTIVE;
+		if (always)
+			restart(w);
+	}
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(seen[i], ALERT_PENDING);
+	for (int i = 3; i < 17; i++)
+		assert_int_equal(seen[i], ALERT_FIRING);
+	assert_int_equal(seen[29], ALERT_RESOLVED);
+	assert_int_equal(w->firing, 1);
+	assert_int_equal(w->resolved, 1);
+	end(w);
+}
+
+static void an_alert_lives(void **state)
+{
+	(void)state;
+	live(false);
+}
+
+static void restarts_change_nothing(void **state)
+{
+	(void)state;
+	live(true);
+}
+
+static void data_that_stops_neither_fires_nor_resolves(void **state)
+{
+	struct world *w = begin(slow);
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		pass(w, 10 * S);
+		feed(w, "chat", 40, 5 * S, 1000);
+		turn(w);
+	}
+	assert_int_equal(only(w).state, ALERT_FIRING);
+	for (int i = 0; i < 300; i++) {
+		pass(w, 10 * S);
+		turn(w);
+		assert_int_equal(only(w).state, ALERT_FIRING);
+	}
+	assert_int_equal(only(w).data, ALERT_DATA_NONE);
+	assert_int_equal(w->resolved, 0);
+	feed(w, "chat", 40, 100 * US_PER_MS, 1000);
+	for (int i = 0; i < 3; i++) {
+		turn(w);
+		pass(w, 10 * S);
+		feed(w, "chat", 40, 100 * US_PER_MS, 1000);
+	}
+	turn(w);
+	assert_int_equal(only(w).state, ALERT_RESOLVED);
+	end(w);
+}
+
+static void a_store_that_cannot_be_read_is_stale(void **state)
+{
+	struct world *w = begin(slow);
+	struct err err = {""};
+
+	(void)state;
+	pass(w, 10 * S);
+	feed(w, "chat", 40, 5 * S, 1000);
+	turn(w);
+	assert_int_equal(only(w).state, ALERT_PENDING);
+	for (int i = 0; i < 20; i++) {
+		pass(w, 10 * S);
+		err_set(&err, "the store is locked");
+		assert_int_equal(engine_tick(w->engine, NULL, w->now_us, w->mono_us, &err), -1);
+		assert_int_equal(only(w).state, ALERT_PENDING);
+		assert_int_equal(only(w).data, ALERT_DATA_STALE);
+	}
+	store_changes(w);
+	assert_int_equal(w->firing, 0);
+	end(w);
+}
+
+static void a_clock_that_jumps_raises_nothing(void **state)
+{
+	static const int64_t jumps[] = {3600 * S, -1800 * S};
+
+	(void)state;
+	for (int j = 0; j < 2; j++) {
+		struct world *w = begin("alerts: [{name: quiet, metric: request_rate, under: 2/s, window: 1m, for: 20s}, {name: slow, metric: latency_p95, over: 2s, window: 1m, for: 40s}]\n");
+
+		for (int i = 0; i < 12; i++) {
+			pass(w, 10 * S);
+			feed(w, "chat", 40, i >= 10 ? 20 * S : 100 * US_PER_MS, 1000);
+			turn(w);
+		}
+		int firing = w->firing;
+
+		w->now_us += jumps[j]; /* the wall clock alone */
+		clock_set_fake_us(w->now_us);
+		for (int i = 0; i < 4; i++) {
+			pass(w, 10 * S);
+			feed(w, "chat", 40, 100 * US_PER_MS, 1000);
+			turn(w);
+		}
+		assert_int_equal(w->firing, firing);
+		assert_int_equal(w->resolved, 0);
+		end(w);
+	}
+}
+
+static void what_is_not_stored_is_not_told(void **state)
+{
+	struct world *w = begin("alerts: [{name: slow, metric: latency_p95, over: 2s, window: 1m}]\n");
+	struct engine_writes writes;
+	struct err err = {""};
+
+	(void)state;
+	pass(w, 10 * S);
+	feed(w, "chat", 40, 5 * S, 1000);
+	assert_int_equal(engine_tick(w->engine, w->reader, w->now_us, w->mono_us, &err), 0);
+	engine_take_writes(w->engine, w->now_us, &writes);
+	assert_int_equal(writes.message_count, 1);
+	engine_written(w->engine, &writes, false); /* a full disk */
+	pass(w, 10 * S);
+	feed(w, "chat", 40, 5 * S, 1000);
+	turn(w);
+	assert_int_equal(w->firing, 1);
+	turn(w);
+	assert_int_equal(w->firing, 1);
+	end(w);
+}
+
+static void groups_and_labels(void **state)
+{
+	struct world *w = begin("alerts: [{name: slow, metric: latency_p95, by: [service], where: {environment: \"\"}, over: 2s, window: 1m, labels: {tier: gold}}]\n");
+
+	(void)state;
+	pass(w, 10 * S);
+	feed(w, "chat", 40, 5 * S, 1000);
+	feed(w, "search \"x\"", 40, 5 * S, 1000);
+	feed(w, "fine", 40, 1000, 1000);
+	turn(w);
+	assert_int_equal(engine_alert_count(w->engine), 2);
+	assert_int_equal(w->firing, 2);
+	bool found = false;
+
+	for (size_t i = 0; i < 2; i++)
+		found |= strstr(engine_alert(w->engine, i, w->now_us).labels, "\"service\":\"search \\\"x\\\"\",\"severity\":\"warning\",\"tier\":\"gold\"}") != NULL;
+	assert_true(found);
+	end(w);
+}
+
+static void people_acknowledge_silence_and_edit(void **state)
+{
+	struct world *w = begin("alerts: [{name: slow, metric: latency_p95, over: 2s, window: 1m}]\n");
+	struct err err = {""};
+	int64_t silence, id;
+	struct alert_result res;
+	size_t ended;
+
+	(void)state;
+	assert_int_equal(engine_silence(w->engine, 0, "slow", w->now_us + 300 * S, "maintenance", &mia, w->now_us, &silence, &err), 0);
+	assert_int_equal(engine_silence(w->engine, 0, "none", w->now_us + 300 * S, "", &mia, w->now_us, &silence, &err), -1);
+	pass(w, 10 * S);
+	feed(w, "chat", 40, 5 * S, 1000);
+	turn(w);
+	id = only(w).id;
+	assert_int_equal(only(w).state, ALERT_FIRING);
+	assert_int_equal(w->firing, 0); /* silenced */
+	restart(w);
+	turn(w);
+	assert_int_equal(w->firing, 0);
+	assert_int_equal(engine_unsilence_alert(w->engine, id, "", &mia, w->now_us, &silence, 1, &ended, &err), 0);
+	pass(w, 10 * S);
+	feed(w, "chat", 40, 5 * S, 1000);
+	turn(w);
+	assert_int_equal(w->firing, 1); /* it still fires: now it is told */
+	assert_int_equal(engine_acknowledge(w->engine, id, "looking", &mia, w->now_us, &err), 0);
+	store_changes(w);
+	assert_int_equal(w->acknowledged, 1);
+	restart(w);
+	assert_int_equal(query_alert(w->reader, id, w->now_us, &res, &err), 0);
+	assert_string_equal(res.rows[0].acknowledged_by, "mia");
+	alert_result_fini(&res);
+	assert_int_equal(engine_override(w->engine, "slow", 9.0, w->now_us + 60 * S, &mia, w->now_us, &err), 0);
+	pass(w, 10 * S);
+	feed(w, "chat", 40, 5 * S, 1000);
+	turn(w);
+	assert_int_equal(only(w).state, ALERT_RESOLVED);
+	restart(w);
+	for (int i = 0; i < 7; i++) { /* the override ends, and the config's limit is back */
+		pass(w, 10 * S);
+		feed(w, "chat", 40, 5 * S, 1000);
+		turn(w);
+	}
+	assert_int_equal(only(w).state, ALERT_FIRING);
+	assert_true(only(w).id > id);
+	end(w);
+}
+
+static void silence_is_told_of_only_after_watching(void **state)
+{
+	struct world *w = begin("alerts: [{name: gone, where: {service: chat}, absent: 1m}]\n");
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		turn(w);
+		assert_int_equal(engine_alert_count(w->engine), 0);
+		pass(w, 10 * S);
+	}
+	turn(w);
+	assert_int_equal(only(w).state, ALERT_FIRING);
+	feed(w, "chat", 1, 5 * S, 1000);
+	turn(w);
+	assert_int_equal(only(w).state, ALERT_RESOLVED);
+	end(w);
+}
+
+static void burn_rates_need_both_windows(void **state)
+{
+	struct world *w = begin("alerts: [{name: slo, slo: 99%, slow: 2s, window: 10m, short: 1m, burn: 10}]\n");
+
+	(void)state;
+	for (int i = 0; i < 30; i++) { /* half of the requests are slow: burn 50 */
+		pass(w, 10 * S);
+		feed(w, "chat", 20, 5 * S, 1000);
+		feed(w, "chat", 20, 10, 1000);
+		turn(w);
+	}
+	assert_int_equal(only(w).state, ALERT_FIRING);
+	for (int i = 0; i < 8; i++) { /* the long window still burns, the short one does not */
+		pass(w, 10 * S);
+		feed(w, "chat", 40, 10, 1000);
+		turn(w);
+	}
+	assert_int_equal(only(w).state, ALERT_RESOLVED);
+	assert_true(only(w).value > 10);
+	end(w);
+}
+
+/* Each threshold once a period, across restarts and the reset. */
+static void budgets_say_each_threshold_once(void **state)
+{
+	struct world *w = begin("budgets: [{name: day, amount: 1, period: day, tz: UTC, warn: [50, 100], hard: stop-it}]\n");
+	struct err err = {""};
+
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		pass(w, 60 * S);
+		feed(w, "chat", 1, 10, NUSD_PER_USD / 20);
+		turn(w);
+		if (i % 3 == 0)
+			restart(w);
+	}
+	assert_int_equal(w->firing, 2);
+	assert_int_equal(w->resolved, 0);
+	w->now_us = T0 + 12 * US_PER_HOUR; /* midnight */
+	w->mono_us += w->now_us - T0 - 30 * 60 * S;
+	clock_set_fake_us(w->now_us);
+	turn(w);
+	assert_int_equal(w->resolved, 2);
+	assert_int_equal(w->firing, 2);
+	for (int i = 0; i < 12; i++) {
+		pass(w, 60 * S);
+		feed(w, "chat", 1, 10, NUSD_PER_USD / 20);
+		turn(w);
+	}
+	assert_int_equal(w->firing, 3); /* half of the new day's */
+	struct config_budget more = w->config.budgets[0];
+
+	more.amount_nusd = 100 * NUSD_PER_USD;
+	assert_int_equal(engine_set_budget(w->engine, &more, 0, &mia, w->now_us, &err), 0);
+	pass(w, 60 * S);
+	turn(w);
+	assert_int_equal(w->resolved, 3);
+	restart(w);
+	turn(w);
+	assert_int_equal(w->firing, 3);
+	assert_int_equal(engine_remove_budget(w->engine, "day", &mia, w->now_us, &err), 0);
+	turn(w);
+	assert_int_equal(engine_remove_budget(w->engine, "day", &mia, w->now_us, &err), -1);
+	end(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_alert_lives), cmocka_unit_test(restarts_change_nothing),
+		cmocka_unit_test(data_that_stops_neither_fires_nor_resolves), cmocka_unit_test(a_store_that_cannot_be_read_is_stale),
+		cmocka_unit_test(a_clock_that_jumps_raises_nothing), cmocka_unit_test(what_is_not_stored_is_not_told),
+		cmocka_unit_test(groups_and_labels), cmocka_unit_test(people_acknowledge_silence_and_edit),
+		cmocka_unit_test(silence_is_told_of_only_after_watching), cmocka_unit_test(burn_rates_need_both_windows),
+		cmocka_unit_test(budgets_say_each_threshold_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
