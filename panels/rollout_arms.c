@@ -214,6 +214,15 @@ bool arm_is_idle(const struct rollout_arms *arms, size_t arm, const struct rollo
 	return (told ? live->arms[arm].desired_percent : arms->wanted[arm]) <= 0;
 }
 
+bool rollout_is_idle(const struct rollout_arms *arms, const struct rollout_live *live)
+{
+	for (size_t k = 1; k < arms->arm_count; k++) {
+		if (!arm_is_idle(arms, k, live))
+			return false;
+	}
+	return true;
+}
+
 const struct arm_verdict *arm_verdict_of(const struct rollout_arms *arms, const struct arm_row *row,
                                          size_t arm, const struct rollout_live *live,
                                          struct arm_verdict *space)

@@ -50,6 +50,7 @@ int rollout_arms_load(const struct panel_query *query, const struct rollout_stat
 
 /* Whether nothing is wanted to go to the arm: then what it did before says nothing any more. */
 bool arm_is_idle(const struct rollout_arms *arms, size_t arm, const struct rollout_live *live);
+bool rollout_is_idle(const struct rollout_arms *arms, const struct rollout_live *live); /* all candidates */
 /* The collector's word wins over ours: its verdicts cover the whole step, whatever the window. NULL
  * without a guardrail, and for an arm that is idle. */
 const struct arm_verdict *arm_verdict_of(const struct rollout_arms *arms, const struct arm_row *row,

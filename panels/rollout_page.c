@@ -70,7 +70,7 @@ style rollout_phase_style(struct str phase)
 static struct str role_word(const struct rollout_sheet *r, size_t arm)
 {
 	if (strcmp(rollout_kind(r), "blue-green") == 0)
-		return arm == 0 ? STR_LIT("blue") : STR_LIT("green");
+		return rollout_share(r, arm) >= 50 ? STR_LIT("live") : STR_LIT("idle");
 	return r->row->state.arms[arm].role;
 }
 
@@ -180,15 +180,6 @@ static int draw_step(const struct rollout_sheet *r, struct surface *s, int y)
 	return x;
 }
 
-static bool all_idle(const struct rollout_sheet *r)
-{
-	for (size_t k = 1; k < r->arms->arm_count; k++) {
-		if (!arm_is_idle(r->arms, k, r->live))
-			return false;
-	}
-	return true;
-}
-
 static void draw_gate(const struct rollout_sheet *r, struct surface *s, int x, int y)
 {
 	enum ab_verdict gate = rollout_gate(r->arms, r->live);
@@ -199,7 +190,7 @@ static void draw_gate(const struct rollout_sheet *r, struct surface *s, int x, i
 	if (x > s->width - 20)
 		return;
 	x += surface_text(s, x, y, ROLE_MUTED, "gate ");
-	if (guarded && all_idle(r)) {
+	if (guarded && rollout_is_idle(r->arms, r->live)) {
 		surface_outside(s, x, y, s->width - x - 1, ROLE_MUTED, STR_LIT("idle: everything goes to stable"));
 		return;
 	}
@@ -236,7 +227,7 @@ static int draw_targets(const struct rollout_sheet *r, struct surface *s, int y)
 		x += surface_outside(s, x, y, 24, ROLE_TEXT, str_of(t->name)) + 1;
 		if (t->state[0])
 			x += surface_outside(s, x, y, 20, ROLE_MUTED, str_of(t->state));
-		if (!t->applied && t->words[0])
+		if (!t->applied && !t->drift && t->words[0]) /* a drift has a line of its own */
 			x += 1 + surface_outside(s, x + 1, y, s->width - x - 2, ROLE_WARNING, str_of(t->words));
 	}
 	return y + 1;
@@ -396,20 +387,20 @@ static int draw_arrivals(const struct rollout_sheet *r, struct surface *s, int y
 /* What to set where an arm cannot be told apart. */
 static int draw_unknown(const struct rollout_sheet *r, struct surface *s, int y)
 {
-	for (size_t k = 0; k < r->arms->arm_count && y < s->height; k++) {
-		int x = 1;
+	int x = 1;
 
+	for (size_t k = 0; k < r->arms->arm_count; k++) {
 		if (r->arms->told[k] || !(rollout_wanted_share(r, k) > 0) || r->arms->service_requests == 0)
 			continue;
-		x += surface_outside(s, x, y, 20, ROLE_WARNING, r->row->state.arms[k].deployment);
-		surface_outside(s, x, y++, s->width - x - 1, ROLE_WARNING,
-		                STR_LIT(" UNKNOWN: no request names it: set llmdeck.deployment, deployment.name or "
-		                        "service.version"));
-		if (y < s->height && s->width < 110)
-			surface_outside(s, 3, y++, s->width - 4, ROLE_MUTED,
-			                STR_LIT("per arm in its telemetry, or `deployment:` on its source"));
+		x += surface_outside(s, x, y, 16, ROLE_WARNING | STYLE_BOLD, r->row->state.arms[k].deployment) + 1;
 	}
-	return y;
+	if (x == 1)
+		return y;
+	surface_outside(s, x, y, s->width - x - 1, ROLE_WARNING,
+	                STR_LIT("UNKNOWN: no request names it: set llmdeck.deployment or service.version"));
+	surface_outside(s, 3, y + 1, s->width - 4, ROLE_MUTED,
+	                STR_LIT("per arm in the telemetry, or `deployment:` on the arm's source"));
+	return y + 2;
 }
 
 /* ── the past ──────────────────────────────────────────────────────────────────────────────── */
@@ -467,12 +458,12 @@ void rollout_page_draw(const struct rollout_sheet *r, const struct panel_frame *
 		x = ++y && 1;
 	draw_gate(r, s, x, y++);
 	y = draw_notices(r, s, y);
+	y = draw_unknown(r, s, y);
 	if (y >= s->height)
 		return;
 	draw_versus(r, frame, s, y++);
 	y = draw_arrivals(r, s, y);
 	y = draw_arms(r, frame, s, y);
-	y = draw_unknown(r, s, y);
 	if (r->history->row_count > 0 && y + 1 < s->height) {
 		surface_rule(s, y, ROLE_BORDER, "history", "");
 		draw_history(r, frame, s, y + 1);

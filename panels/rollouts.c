@@ -200,12 +200,15 @@ static void add_rollout(const struct one *one, const struct panel_frame *frame, 
 	const struct rollout_live *live = sheet.live;
 	struct sheet_row *row = sheet_add(out, state->name);
 	enum ab_verdict gate = gate_of(one, live);
+	bool idle;
 	size_t arm = newest_arm(state);
 
-	row->state = gate == AB_FAIL ? ROW_CRITICAL : live && live->drift ? ROW_WARNING : gate == AB_PASS ? ROW_OK : ROW_PLAIN;
+	idle = one->has_arms && rollout_is_idle(&one->arms, live);
+	row->state = gate == AB_FAIL ? ROW_CRITICAL : live && live->drift ? ROW_WARNING : gate == AB_PASS || idle ? ROW_OK : ROW_PLAIN;
 	sheet_set_text(out, row, 0, state->name);
 	sheet_set_text(out, row, 1, live && live->phase[0] ? str_of(live->phase) : state->phase);
-	sheet_set_text(out, row, 6, live && live->drift ? STR_LIT("DRIFT") : str_of(rollout_verdict_word(gate)));
+	sheet_set_text(out, row, 6, live && live->drift ? STR_LIT("DRIFT")
+	                        : idle ? STR_LIT("idle") : str_of(rollout_verdict_word(gate)));
 	if (gate == AB_FAIL)
 		row->cells[6].style = state_style(STATE_CRITICAL);
 	if (state->arm_count == 0)
@@ -337,6 +340,7 @@ bool rollouts_pick(const void *state, const struct panel_frame *frame, struct ro
 	snprintf(out->environment, sizeof out->environment, "%.*s", STR_ARG(one->row->state.environment));
 	out->arm_count = one->row->state.arm_count;
 	out->held = live && live->held;
+	out->whole = one->rule && one->rule->step_count == 1 && out->arm_count == 2;
 	out->per_s = one->has_arms && one->seconds > 0 ? (double)one->arms.service_requests / one->seconds : NAN;
 	for (size_t k = 0; k < out->arm_count; k++)
 		snprintf(out->arms[k], sizeof out->arms[k], "%.*s", STR_ARG(one->row->state.arms[k].deployment));

@@ -15,6 +15,7 @@ struct rollout_pick {
 	char arms[ROLLOUT_ARMS_MAX][ROLLOUT_NAME_BYTES]; /* stable first */
 	size_t arm_count;
 	bool held;
+	bool whole;                                     /* blue-green: its plan is one step, all at once */
 	double per_s;                                   /* the service's requests a second in the window */
 	char reason[200];                               /* from the failing gate; "" */
 	char evidence[PICK_LINES_MAX][160];             /* the guardrails, one a line */

@@ -126,6 +126,11 @@ static void target_lines(struct intent *i, const struct progress_target *t, bool
 
 static void plan_lines(struct intent *i, const struct intent_progress *from, bool under_way)
 {
+	if (!rollout_verb_moves(i->verb)) {
+		line(i, i->verb == ROLLOUT_HOLD ? "its steps do not advance by themselves until it is resumed"
+		                                : "its steps go on as planned");
+		return;
+	}
 	for (size_t p = 0; p < from->part_count; p++) {
 		part_lines(i, &from->parts[p]);
 		for (size_t t = 0; t < from->target_count; t++) {
@@ -152,7 +157,6 @@ static void outcome_lines(struct intent *i)
 		const struct progress_part *part = &i->progress.parts[p];
 		struct str rest = str_of(part->outcome);
 
-		line(i, "%s", "");
 		line(i, "%s: %s", part->rollout, part->result[0] ? part->result : i->progress.state);
 		while (rest.len > 0) { /* its clauses, one a line */
 			struct str clause = str_trim(str_cut(&rest, ';'));
@@ -162,6 +166,8 @@ static void outcome_lines(struct intent *i)
 	}
 	if (i->progress.who[0] && i->progress.part_count > 0)
 		line(i, "audit: %s by %s, reason: %s", i->ask.verb, i->progress.who, i->ask.reason[0] ? i->ask.reason : "none");
+	if (i->progress.part_count > 0)
+		line(i, "%s", "");
 }
 
 static void running_lines(struct intent *i)
@@ -206,8 +212,8 @@ static void compose(struct intent *i)
 		running_lines(i);
 		break;
 	case INTENT_ENDED:
-		plan_lines(i, &i->progress, true);
 		outcome_lines(i);
+		plan_lines(i, &i->progress, true);
 		break;
 	default:
 		break;
@@ -241,8 +247,12 @@ void intent_open(struct intent *i, enum rollout_verb verb, const struct rollout_
 	snprintf(i->ask.where, sizeof i->ask.where, "%s", where);
 	control_rollout_key(i->ask.key);
 	set_name(i);
-	snprintf(i->title, sizeof i->title, "%s %s %s", headline(verb),
-	         verb == ROLLOUT_STOP_ALL ? where[0] ? where : "every rollout" : i->pick.name, i->pick.environment);
+	if (i->pick.whole && (verb == ROLLOUT_PROMOTE || verb == ROLLOUT_ROLLBACK)) /* blue-green */
+		snprintf(i->title, sizeof i->title, "SWITCH %sTO %.60s: %.60s %.60s", verb == ROLLOUT_ROLLBACK ? "BACK " : "",
+		         i->pick.arms[verb == ROLLOUT_PROMOTE], i->pick.name, i->pick.environment);
+	else
+		snprintf(i->title, sizeof i->title, "%s %.100s %.90s", headline(verb),
+		         verb == ROLLOUT_STOP_ALL ? where[0] ? where : "every rollout" : i->pick.name, i->pick.environment);
 	i->dialog = (struct dialog){.title = i->title};
 	compose(i);
 	dialog_open(&i->dialog);
@@ -284,6 +294,7 @@ void intent_permit(struct intent *i, const struct deck *d)
 {
 	struct deck probe = *d;
 	struct err err = {""};
+	bool nothing = i->plan.nothing && rollout_verb_moves(i->verb);
 	bool open = i->stage == INTENT_PLANNING || i->stage == INTENT_LOOKING;
 
 	if (!open || (i->stage == INTENT_PLANNING && i->plan.part_count == 0 && !i->plan.error[0]))
@@ -295,9 +306,9 @@ void intent_permit(struct intent *i, const struct deck *d)
 		i->may_raise = false;
 		i->stage = INTENT_ENDED;
 		i->dialog.confirm = NULL;
-	} else if (deck_level(d) >= SESSION_OPERATOR && !i->plan.nothing) {
+	} else if (deck_level(d) >= SESSION_OPERATOR && !nothing) {
 		ask_for_name(i);
-	} else if (i->plan.nothing) {
+	} else if (nothing) {
 		i->refusal[0] = '\0';
 		i->may_raise = false;
 		only_look(i);

@@ -324,13 +324,53 @@ static void a_stopped_console_cancels(void **state)
 	leave_unchanged(&s);
 }
 
+static void hold_needs_no_name(void **state)
+{
+	struct screen *s = attach(false);
+
+	(void)state;
+	screen_send(s, "H");
+	assert_shows(s, ":rw, raise this session");
+	screen_send(s, "\r");
+	assert_shows(s, "< Cancel >   [ Hold ]");
+	screen_send(s, "\r");
+	assert_shows(s, "held: its steps do not advance");
+	screen_send(s, "\033");
+	assert_shows(s, "HELD");
+	leave_unchanged(&s);
+}
+
+/* The last of them: it does move the traffic of all three rollouts, and only after its own word. */
+static void stop_all_rolls_everything_back(void **state)
+{
+	struct screen *s = attach(false);
+
+	(void)state;
+	screen_send(s, ":stop-all environment=prod\r");
+	assert_shows(s, "EMERGENCY STOP environment=prod");
+	assert_shows(s, ":rw, raise this session");
+	screen_send(s, "\r");
+	assert_shows(s, "type stop-all");
+	screen_send(s, "v43\r");
+	assert_shows(s, "off until the name matches");
+	screen_send(s, "\025stop-all\r");
+	assert_shows(s, "Stop all in");
+	assert_shows(s, "3 of 3 applied");
+	assert_true(wait_for_share(s, 0));
+	assert_shows(s, "audit: stop-all by");
+	screen_send(s, "\033");
+	assert_gone(s, "EMERGENCY STOP");
+	quit(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest quiet[] = {
 		cmocka_unit_test(a_wrong_name_does_nothing),  cmocka_unit_test(a_pasted_name_does_nothing),
 		cmocka_unit_test(esc_leaves_the_dialog),      cmocka_unit_test(undo_takes_the_countdown_back),
 		cmocka_unit_test(read_only_never_may),        cmocka_unit_test(a_dying_console_cancels),
-		cmocka_unit_test(a_stopped_console_cancels),
+		cmocka_unit_test(a_stopped_console_cancels),  cmocka_unit_test(hold_needs_no_name),
+		cmocka_unit_test(stop_all_rolls_everything_back),
 	};
 	const struct CMUnitTest incident[] = {cmocka_unit_test(the_bad_canary_is_rolled_back)};
 	int failed = cmocka_run_group_tests(quiet, start_quiet_demo, stop_quiet_demo);
