@@ -6,12 +6,15 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "console/app.h"
 #include "console/console.h"
 #include "console/deck.h"
+#include "panels/panels.h"
+#include "panels/fleet.h"
 #include "panels/format.h"
 #include "panels/sheet.h"
 
@@ -219,6 +222,95 @@ static void test_copied_command_is_safe_for_a_shell(void **state)
 	deck_fini(&d);
 }
 
+/* A step shows when it is over and settled, or when enough of a long one has passed. */
+static void test_the_newest_step_never_reads_low(void **state)
+{
+	(void)state;
+	assert_false(step_is_whole_enough(NOON, 10 * US_PER_S, NOON + 3 * US_PER_S));
+	assert_false(step_is_whole_enough(NOON, 10 * US_PER_S, NOON + 10 * US_PER_S));
+	assert_true(step_is_whole_enough(NOON, 10 * US_PER_S, NOON + 12 * US_PER_S));
+	assert_false(step_is_whole_enough(NOON, US_PER_HOUR, NOON + 14 * US_PER_MIN));
+	assert_true(step_is_whole_enough(NOON, US_PER_HOUR, NOON + 15 * US_PER_MIN));
+	assert_false(step_is_whole_enough(NOON, US_PER_MIN, NOON + 30 * US_PER_S));
+}
+
+static void test_what_came_while_paused(void **state)
+{
+	struct deck d;
+
+	(void)state;
+	deck_init(&d);
+	d.status.summary.requests = 1000;
+	d.status.summary.feedback = 10;
+	deck_pause(&d, NOON, true);
+	assert_int_equal(deck_came_since(&d), 0);
+	d.status.summary.requests = 1040;
+	d.status.summary.feedback = 11;
+	assert_int_equal(deck_came_since(&d), 41);
+	d.status.summary.requests = 400; /* retention took old ones */
+	assert_int_equal(deck_came_since(&d), 0);
+	deck_fini(&d);
+}
+
+/* Nobody gets more than the collector grants, and nobody gets it without asking. */
+static void test_levels(void **state)
+{
+	struct err err = {""};
+	struct deck d;
+
+	(void)state;
+	deck_init(&d);
+	assert_int_equal(deck_level(&d), SESSION_VIEWER); /* nobody answers */
+	assert_int_equal(deck_raise(&d, true, &err), -1);
+	d.collector.answered = true;
+	snprintf(d.collector.role, sizeof d.collector.role, "responder");
+	assert_int_equal(deck_level(&d), SESSION_RESPONDER);
+	assert_int_equal(deck_raise(&d, true, &err), -1);
+	assert_non_null(strstr(err.text, "responder"));
+	snprintf(d.collector.role, sizeof d.collector.role, "operator");
+	assert_int_equal(deck_level(&d), SESSION_RESPONDER);
+	assert_int_equal(deck_raise(&d, true, &err), 0);
+	assert_int_equal(deck_level(&d), SESSION_OPERATOR);
+	snprintf(d.collector.role, sizeof d.collector.role, "viewer"); /* the role was taken away meanwhile */
+	assert_int_equal(deck_level(&d), SESSION_VIEWER);
+	snprintf(d.collector.role, sizeof d.collector.role, "operator");
+	d.read_only = true;
+	assert_int_equal(deck_level(&d), SESSION_VIEWER);
+	assert_int_equal(deck_raise(&d, true, &err), -1);
+	deck_fini(&d);
+}
+
+static void test_health_of_sources(void **state)
+{
+	(void)state;
+	assert_int_equal(source_health_of("ok", "prometheus", 2), HEALTH_OK);
+	assert_int_equal(source_health_of("ok", "prometheus", 61), HEALTH_STALE);
+	assert_int_equal(source_health_of("ok", "otlp", 61), HEALTH_OK);
+	assert_int_equal(source_health_of("ok", "otlp", 601), HEALTH_STALE);
+	assert_int_equal(source_health_of("denied", "prometheus", NAN), HEALTH_DENIED);
+	assert_int_equal(source_health_of("failing", "tail", 1), HEALTH_FAILING);
+	assert_int_equal(source_health_of("starting", "otlp", NAN), HEALTH_INIT);
+	assert_int_equal(source_health_of("what?", "otlp", NAN), HEALTH_INIT);
+}
+
+/* Servers that go on telling are not stale because requests have stopped. */
+static void test_staleness_is_the_panels_own(void **state)
+{
+	struct deck d;
+
+	(void)state;
+	deck_init(&d);
+	d.status.opened = true;
+	d.status.seen_mono_us = US_PER_S;
+	d.status.summary.last_us = NOON - 5 * US_PER_MIN;
+	d.status.summary.last_commit_us = NOON;
+	assert_true(deck_panel_stale(&d, panel_index(&cost_panel), NOON, US_PER_S));
+	assert_false(deck_panel_stale(&d, panel_index(&inference_panel), NOON, US_PER_S));
+	assert_false(deck_panel_stale(&d, panel_index(&sources_panel), NOON, 9 * US_PER_S));
+	assert_true(deck_panel_stale(&d, panel_index(&inference_panel), NOON, 9 * US_PER_S));
+	deck_fini(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +321,11 @@ int main(void)
 		cmocka_unit_test(test_a_rule_is_for_exactly_its_filters),
 		cmocka_unit_test(test_a_live_window_stands_still_within_a_step),
 		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_the_newest_step_never_reads_low),
+		cmocka_unit_test(test_what_came_while_paused),
+		cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_health_of_sources),
+		cmocka_unit_test(test_staleness_is_the_panels_own),
 		cmocka_unit_test(test_back_only_goes_back),
 		cmocka_unit_test(test_windows_as_typed),
 		cmocka_unit_test(test_copied_command_is_safe_for_a_shell),

@@ -377,9 +377,37 @@ static void ticks_are_nice(void **state)
 	assert_true(fmt_nice_ticks(5, 5, 3, ticks) >= 2);
 }
 
+/* Each line's name stands where it ends, also where two lines end in one row. */
+static void test_names_at_the_ends(void **state)
+{
+	const double a[] = {1, 1, 9}, b[] = {9, 9, 1}, same[] = {9, 9, 1};
+	const struct chart_series series[] = {{a, 3, ROLE_SERIES1, "p95", '*'}, {b, 3, ROLE_SERIES2, "p50", '+'},
+	                                      {same, 3, ROLE_SERIES3, "p90", 'o'}};
+	struct chart c = chart_of(series, 3);
+	struct surface *s = surface_new(40, 10);
+	struct buf text = {0};
+
+	(void)state;
+	c.name_ends = true;
+	s->ascii = true;
+	s->graph = GRAPH_ASCII;
+	chart_draw(s, &c);
+	surface_to_text(s, &text);
+	const char *p95 = strstr(text.data, " p95\n"), *p50 = strstr(text.data, " p50\n");
+	const char *p90 = strstr(text.data, " p90\n");
+	assert_non_null(p95);
+	assert_non_null(p50);
+	assert_non_null(p90);
+	assert_true(p95 < p50);
+	assert_true(p90 != p50);
+	buf_fini(&text);
+	surface_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names_at_the_ends),
 		cmocka_unit_test(sparklines),
 		cmocka_unit_test(gauges),
 		cmocka_unit_test(stacks_and_rollouts),
