@@ -23,7 +23,7 @@ GOLDEN   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/golden/test_*.c))
 SCREEN   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/screen/test_*.c))
 FUZZ     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY   := $(FUZZ:%=%-replay)
-REAL     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/real/test_*.c))
+REAL     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/real/test_*.c)) $(wildcard tests/real/test_*.sh)
 TESTS    := $(UNIT) $(GOLDEN) $(SCREEN) $(REPLAY)
 RECURSE  := $(MAKE) --no-print-directory
 

@@ -313,6 +313,8 @@ static void note(struct notifier *n, bool ok, const char *words)
 		log_warning("notifier %s: %s", n->name, words);
 	else if (ok && n->failing)
 		log_info("notifier %s: works again", n->name);
+	if (!ok)
+		n->sent_us = 0; /* who was away may have forgotten: the list goes again as soon as it can */
 	n->failing = !ok;
 	n->spoke = true;
 	struct str s = str_of(ok ? "" : words);
@@ -545,14 +547,14 @@ static void list_answered(void *arg, enum http_result result, const struct http_
 	bool ok = result == HTTP_ANSWERED && got->status >= 200 && got->status < 300;
 
 	n->list_call = NULL;
+	if (result == HTTP_ANSWERED)
+		snprintf(words, sizeof words, "answered with HTTP status %d", got->status);
+	note(n, ok, result == HTTP_ANSWERED ? words : err->text);
 	if (ok) {
 		n->sent_us = clock_mono_us();
 		n->sent_fingerprint = n->sending_fingerprint;
 		n->delivered++;
 	}
-	if (result == HTTP_ANSWERED)
-		snprintf(words, sizeof words, "answered with HTTP status %d", got->status);
-	note(n, ok, result == HTTP_ANSWERED ? words : err->text);
 }
 
 static void send_list(struct notifier *n, struct str elements, uint64_t fingerprint, int64_t now_us)
