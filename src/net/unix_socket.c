@@ -64,14 +64,14 @@ int unix_listen(const char *path, mode_t mode, struct err *err)
 	if (fd < 0)
 		return err_set(err, "socket: %s: %s", path, strerror(errno));
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address))) {
-		err_set(err, "socket: %s: %s: check that the folder exists and is yours", path, strerror(errno));
+		err_set(err, "socket: %s: %s: check that the folder exists and is yours", address.sun_path, strerror(errno));
 		close(fd);
 		return -1;
 	}
-	if (chmod(path, mode) || listen(fd, BACKLOG)) {
-		err_set(err, "socket: %s: %s", path, strerror(errno));
+	if (chmod(address.sun_path, mode) || listen(fd, BACKLOG)) {
+		err_set(err, "socket: %s: %s", address.sun_path, strerror(errno));
 		close(fd);
-		unlink(path);
+		unlink(address.sun_path);
 		return -1;
 	}
 	return fd;
