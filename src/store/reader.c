@@ -18,7 +18,7 @@ static int open_db(sqlite3 **db, const char *path, struct err *err)
 	if (sqlite3_open_v2(path, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		return sql_fail(*db, "opening the store", err);
 	sqlite3_busy_timeout(*db, BUSY_MS);
-	return sql_exec(*db, "PRAGMA query_only=ON; PRAGMA cache_size=-8000; PRAGMA temp_store=MEMORY", err);
+	return sql_exec(*db, "PRAGMA query_only=ON; PRAGMA cache_size=-3000; PRAGMA temp_store=MEMORY", err);
 }
 
 bool reader_open_texts(struct store_reader *r)
