@@ -60,11 +60,11 @@ static const struct figures *figures_of(const struct figures_result *res, struct
 
 static struct value per_request(const struct figures *f, size_t i)
 {
-	int64_t told = f->sketches[shown[i].told].count;
+	int64_t told = f->sketches[shown[i].told].count, sum = shown[i].sum(f);
 
 	if (f->requests <= 0 || told <= 0)
 		return value_unknown();
-	return (struct value){(double)shown[i].sum(f) / (double)told,
+	return (struct value){(double)sum / (double)told,
 	                      told < f->requests ? QUALITY_ESTIMATE : QUALITY_OK};
 }
 

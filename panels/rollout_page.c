@@ -103,7 +103,7 @@ static void draw_two_arms(const struct rollout_sheet *r, struct surface *s, int 
 /* More arms: one bar of all, and each arm's name and share under it. */
 static int draw_many_arms(const struct rollout_sheet *r, struct surface *s, int y)
 {
-	static const enum role roles[] = {ROLE_SERIES1, ROLE_SERIES4, ROLE_SERIES2, ROLE_SERIES3,
+	static const style roles[] = {ROLE_SERIES1, ROLE_SERIES4, ROLE_SERIES2, ROLE_SERIES3,
 	                                  ROLE_SERIES5, ROLE_SERIES6, ROLE_ACCENT, ROLE_TEXT};
 	static const char marks[] = "#=+-*%@o";
 	struct bar_part parts[ROLLOUT_ARMS_MAX];

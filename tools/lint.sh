@@ -19,7 +19,7 @@ allowed() {
 	src/console) echo "base core parse judge store/query store/query_alerts net collect remote alert act ui panels" ;;
 	src/cli) echo "base core parse judge store net collect remote alert act daemon console ui panels" ;;
 	ui) echo "base core" ;;
-	panels) echo "base core ui store/query store/query_alerts" ;;
+	panels) echo "base core ui store/query store/query_alerts judge/ab" ;;
 	esac
 }
 
