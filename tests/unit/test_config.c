@@ -63,6 +63,14 @@ static void check_rules(const struct config *c)
 	assert_int_equal(r->actuator_count, 1);
 	assert_string_equal(r->actuators[0].kind, "haproxy");
 	assert_string_equal(pair(&r->actuators[0], "backend"), "llm");
+	assert_int_equal(r->arm_count, 2);
+	assert_string_equal(r->arms[0], "v42");
+	assert_int_equal(r->step_count, 4);
+	assert_float_equal(r->steps[1], 25, 1e-12);
+	assert_int_equal(r->hold_us, 10 * US_PER_MIN);
+	assert_int_equal(r->lower_us, 3 * US_PER_S);
+	assert_int_equal(r->raise_us, 10 * US_PER_S);
+	assert_false(r->advance);
 	assert_int_equal(r->guardrail_count, 2);
 	assert_int_equal(r->guardrails[0].metric, METRIC_ERROR_RATE);
 	assert_float_equal(r->guardrails[0].worse_by, 0.005, 1e-12);
@@ -84,6 +92,62 @@ static void check_rules(const struct config *c)
 	assert_int_equal(c->alerts[0].window_us, 5 * US_PER_MIN);
 	assert_int_equal(c->alerts[0].for_us, 2 * US_PER_MIN);
 	assert_int_equal(c->alerts[0].severity, SEVERITY_CRITICAL);
+}
+
+static void rollouts_say_how_they_go(void **state)
+{
+	static const char text[] =
+		"rollouts:\n"
+		"  - {name: r, service: s, stable: a, candidates: [b, c], steps: [1, 10%, 100], hold: 1h, advance: auto,\n"
+		"     countdown: {lower: 0s, raise: 30s}, breach_for: 1m, on_breach: rollback,\n"
+		"     guardrails: [{metric: cost_per_1k, worse_by: 25%}]}\n";
+	struct config c;
+	struct err err = {""};
+
+	(void)state;
+	if (config_parse(&c, str_of(text), "c", &err) < 0)
+		fail_msg("%s", err.text);
+	const struct config_rollout *r = &c.rollouts[0];
+
+	assert_int_equal(r->arm_count, 3);
+	assert_string_equal(r->candidate, "b");
+	assert_string_equal(r->arms[2], "c");
+	assert_int_equal(r->step_count, 3);
+	assert_float_equal(r->steps[1], 10, 1e-12);
+	assert_int_equal(r->hold_us, US_PER_HOUR);
+	assert_true(r->advance && r->rollback_on_breach);
+	assert_int_equal(r->lower_us, 0);
+	assert_int_equal(r->raise_us, 30 * US_PER_S);
+	assert_int_equal(r->breach_us, US_PER_MIN);
+	config_fini(&c);
+}
+
+static void rollouts_that_cannot_be(void **state)
+{
+	static const struct {
+		const char *with, *error;
+	} cases[] = {
+		{"steps: [50, 25, 100]", "the steps must rise"},
+		{"steps: [5, 50]", "the last step must be 100"},
+		{"steps: [0, 100]", "above 0 and at most 100"},
+		{"guardrails: [{metric: requests, worse_by: 5}]", "requests does not compare two arms"},
+		{"advance: auto", "advance: auto needs guardrails"},
+		{"countdown: {lower: 1h}", "at most 5m"},
+		{"candidates: [c]", "either `candidate` or `candidates`"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf text = {0};
+		struct config c;
+		struct err err = {""};
+
+		buf_printf(&text, "rollouts:\n  - {name: r, service: s, stable: a, candidate: b, %s}\n", cases[i].with);
+		assert_int_equal(config_parse(&c, buf_str(&text), "c", &err), -1);
+		if (!strstr(err.text, cases[i].error))
+			fail_msg("%s: %s", cases[i].with, err.text);
+		buf_fini(&text);
+	}
 }
 
 static void the_documented_example_parses(void **state)
@@ -324,6 +388,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_documented_example_parses),
+		cmocka_unit_test(rollouts_say_how_they_go),
+		cmocka_unit_test(rollouts_that_cannot_be),
 		cmocka_unit_test(nothing_means_defaults),
 		cmocka_unit_test(every_mistake_has_its_place),
 		cmocka_unit_test(limits_take_the_units_people_write),
