@@ -29,7 +29,7 @@ struct intent {
 	struct intent_progress plan;     /* as it was answered first */
 	struct intent_progress progress; /* of the action, once it has begun */
 	bool may_raise;               /* LOOKING: the role allows, :rw would do */
-	char refusal[300];            /* LOOKING: why not */
+	char refusal[512];            /* LOOKING: why not */
 	char title[240], name[ROLLOUT_NAME_BYTES], name_label[ROLLOUT_NAME_BYTES + 16];
 	char lines[DIALOG_LINES_MAX][INTENT_LINE_BYTES];
 	struct dialog dialog;

@@ -38,7 +38,7 @@ struct loader {
 	struct {
 		uint64_t generation;
 		int64_t version, to_us, mono_us, took_us;
-		char error[240]; /* why its last load failed; "" = it did not */
+		char error[512]; /* why its last load failed; "" = it did not */
 	} done[DECK_PANELS_MAX];
 };
 
