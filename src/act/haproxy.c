@@ -146,7 +146,7 @@ static void settle(const struct haproxy *h, const struct act_ask *ask, const str
 {
 	struct lineup_weights w = {.arm_count = h->env.arm_count, .max = HAPROXY_WEIGHT_MAX};
 	double have[ROLLOUT_ARMS_MAX], off_now = 0, off_best = 0;
-	size_t of[LINEUP_MEMBERS_MAX];
+	size_t of[LINEUP_MEMBERS_MAX] = {0};
 
 	*then = *now;
 	for (size_t a = 0; a < w.arm_count; a++)
