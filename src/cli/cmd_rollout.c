@@ -177,7 +177,7 @@ static bool says_yes(const struct rollout_progress *plan)
 	return *word && strcmp(line, word) == 0;
 }
 
-/* The arm, or what every target says of itself, when it is new. */
+/* Where the action is, when that is new. */
 static void tell(const struct rollout_progress *p, struct buf *said)
 {
 	struct buf now = {0};

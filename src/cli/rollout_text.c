@@ -181,10 +181,15 @@ static void put_leg_plan(const struct rollout_leg *l, struct buf *out)
 {
 	char n[32];
 
+	const char *says = l->has_plan && *l->moves ? l->moves : *l->words ? l->words : l->state;
+
 	buf_puts(out, "  ");
-	put(out, l->target);
-	buf_puts(out, ": ");
-	put(out, l->has_plan && *l->moves ? l->moves : *l->words ? l->words : l->state);
+	/* A sentence that begins with the target's name needs it no second time. */
+	if (strncmp(says, l->target, strlen(l->target)) != 0) {
+		put(out, l->target);
+		buf_puts(out, ": ");
+	}
+	put(out, says);
 	buf_append_c(out, '\n');
 	for (size_t i = 0; i < l->plan.arm_count; i++) {
 		const struct rollout_arm_plan *a = &l->plan.arms[i];

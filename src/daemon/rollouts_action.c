@@ -147,7 +147,7 @@ static void record_part(struct action *a)
 	a->record = (struct rollout_record){.has_action = false};
 	fill_action_row(a, p, a->state == ACTION_RECORDING ? "intent" : a->state == ACTION_ARMING ? "applying" : "done");
 	if (a->state == ACTION_ARMING) {
-		a->record.has_desired = true;
+		a->record.has_desired = p->managed->known;
 		buf_reset(&a->desired);
 		buf_reset(&a->desired_reason);
 		a->record.desired = managed_row(p->managed, &a->desired, &a->desired_reason);

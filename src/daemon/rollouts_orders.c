@@ -179,6 +179,9 @@ static enum order_result add_scope(struct action *a, const struct rollout_order 
 		/* What was stopped already needs no second stop. */
 		if (m->known && !m->action && !managed_drifts(m) && rollout_shares_equal(&m->desired, &wanted))
 			continue;
+		/* An emergency does not wait for somebody else's countdown. */
+		if (order->key.len && m->action && (m->action->state == ACTION_PLANNING || m->action->state == ACTION_COUNTDOWN))
+			action_cancel(m->action, "cancelled: an emergency stop came: nothing was done");
 		result = check_managed(m, order->key.len == 0, err);
 		if (result == ORDER_OK)
 			add_part(a, m, &wanted);

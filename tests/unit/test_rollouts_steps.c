@@ -148,7 +148,10 @@ static void test_stop_all(void **state)
 	assert_int_equal(rollouts_begin(w.r, &o, &json, &err), ORDER_UNKNOWN);
 	where = (struct view){0};
 	view_add_filter(&where, STR_LIT("environment=prod"), NULL);
+	/* Somebody else's countdown gives way. */
+	assert_int_equal(order(&w, "step", "", "key-00008", &err), ORDER_OK);
 	assert_int_equal(rollouts_begin(w.r, &o, &json, &err), ORDER_OK);
+	assert_non_null(strstr(last_outcome(), "an emergency stop came"));
 	assert_int_equal(last_action(&w)->part_count, 2);
 	wait_beating(&w, 4 * US_PER_S);
 	assert_int_equal(applies(), 3);
