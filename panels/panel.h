@@ -40,6 +40,7 @@ struct panel_query {
 struct panel_ui {
 	struct table_state table; /* cursor, sort, hidden columns; scrolled lines where rows are no table */
 	enum dim by;              /* grouping of the page's breakdown */
+	bool opened;              /* rollouts: the one under the cursor without the list */
 };
 
 /* What the screen knows beside the panel's own state when it draws. */

@@ -256,7 +256,7 @@ static void draw_page(const struct rollouts *r, const struct panel_frame *frame,
 	const struct one *one = chosen(r, frame, &sheet);
 	int y = 1, rows = (int)sheet.row_count < LIST_ROWS_MAX ? (int)sheet.row_count : LIST_ROWS_MAX;
 
-	if (r->count > 1 && s->height >= 12) {
+	if (r->count > 1 && s->height >= 12 && !(frame->ui && frame->ui->opened)) {
 		struct surface list = surface_part(s, (struct rect){0, y, s->width, rows + 1});
 
 		sheet_draw(&sheet, frame->ui ? &frame->ui->table : NULL, frame->focused, frame->stale, &list);
@@ -279,12 +279,29 @@ static void draw_page(const struct rollouts *r, const struct panel_frame *frame,
 	sheet_fini(&sheet);
 }
 
+/* "rollouts > checkout prod" */
+static void opened_title(const struct rollouts *r, const struct panel_frame *frame, char *out, size_t cap)
+{
+	struct sheet sheet = {0};
+	const struct one *one = chosen(r, frame, &sheet);
+
+	if (one)
+		snprintf(out, cap, "rollouts > %.*s %.*s", STR_ARG(one->row->state.name),
+		         STR_ARG(one->row->state.environment));
+	else
+		snprintf(out, cap, "rollouts");
+	sheet_fini(&sheet);
+}
+
 static void rollouts_draw(const void *state, const struct panel_frame *frame, struct surface *s)
 {
 	const struct rollouts *r = state;
-	char title[48];
+	char title[ROLLOUT_NAME_BYTES + 32];
 
-	snprintf(title, sizeof title, "rollouts %zu", r->rollouts.row_count);
+	if (frame->form == PANEL_PAGE && frame->ui && frame->ui->opened)
+		opened_title(r, frame, title, sizeof title);
+	else
+		snprintf(title, sizeof title, "rollouts %zu", r->rollouts.row_count);
 	draw_head(s, frame, title,
 	          frame->form == PANEL_PAGE ? "R roll back  > step  < back  H hold  F promote  A re-apply"
 	                                    : "candidate's share");

@@ -8,6 +8,7 @@
 #include "console/frame.h"
 #include "console/render.h"
 #include "panels/alerts.h"
+#include "panels/rollouts.h"
 
 /* The tile that has the focus, or NULL. */
 static const struct tile *focused_tile(const struct app *a)
@@ -108,6 +109,10 @@ out:
 
 static void open_focused(struct app *a)
 {
+	if (a->deck.place.panel >= 0 && panels[a->deck.place.panel] == &rollouts_panel) {
+		a->deck.ui[a->deck.place.panel].opened = true;
+		return;
+	}
 	if (a->deck.place.panel >= 0) {
 		narrow_to_row(a);
 		return;
@@ -224,6 +229,8 @@ static void go_back(struct app *a)
 {
 	if (a->deck.time_cursor_us) {
 		a->deck.time_cursor_us = 0;
+	} else if (a->deck.place.panel >= 0 && a->deck.ui[a->deck.place.panel].opened) {
+		a->deck.ui[a->deck.place.panel].opened = false;
 	} else if (a->deck.place.panel >= 0 || a->deck.place.page != '0') {
 		deck_up(&a->deck);
 	} else if (a->deck.end_us) {

@@ -324,6 +324,22 @@ static void a_stopped_console_cancels(void **state)
 	leave_unchanged(&s);
 }
 
+static void enter_opens_one_rollout(void **state)
+{
+	struct screen *s = attach(false);
+
+	(void)state;
+	assert_shows(s, "CANDIDATE");
+	screen_send(s, "\r");
+	assert_shows(s, "rollouts > checkout prod");
+	assert_gone(s, "CANDIDATE");
+	screen_send(s, "j"); /* the next one */
+	assert_gone(s, "rollouts > checkout prod");
+	screen_send(s, "\033");
+	assert_shows(s, "CANDIDATE");
+	leave_unchanged(&s);
+}
+
 static void hold_needs_no_name(void **state)
 {
 	struct screen *s = attach(false);
@@ -366,6 +382,7 @@ static void stop_all_rolls_everything_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest quiet[] = {
+		cmocka_unit_test(enter_opens_one_rollout),
 		cmocka_unit_test(a_wrong_name_does_nothing),  cmocka_unit_test(a_pasted_name_does_nothing),
 		cmocka_unit_test(esc_leaves_the_dialog),      cmocka_unit_test(undo_takes_the_countdown_back),
 		cmocka_unit_test(read_only_never_may),        cmocka_unit_test(a_dying_console_cancels),
