@@ -6,7 +6,8 @@
 #include "panels/panel.h"
 
 struct fleet {
-	struct figures_result now, before;
+	struct figures_result now, before; /* totals; their series are kept as numbers alone */
+	double *values, *before_values; /* METRIC_COUNT rows of a number a step; NULL: no series */
 	double seconds, before_seconds; /* what the totals cover */
 	bool has_now;                   /* there is data, and some of the window lies after its beginning */
 	bool has_before;                /* the data reaches back over the whole window before */

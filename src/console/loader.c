@@ -5,6 +5,7 @@
  * never while the store is asked. */
 #include "console/loader.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "base/mem.h"
 
 #define REOPEN_US US_PER_S
+#define TRIM_EVERY_US (5 * US_PER_S)
 #define SHOW_US (20 * US_PER_MS) /* what is there is shown when the rest takes longer than this */
 
 struct loader {
@@ -34,7 +36,7 @@ struct loader {
 	/* the thread's own */
 	struct store_reader *reader;
 	struct rule_set *rules;
-	int64_t version, data_from_us;
+	int64_t version, data_from_us, trimmed_mono_us;
 	struct {
 		uint64_t generation;
 		int64_t version, to_us, mono_us, took_us;
@@ -219,6 +221,17 @@ static const char *first_error(const struct loader *l, const struct load_job *jo
 	return "";
 }
 
+/* What a query needs for a moment stays with the allocator: hands it back now and then. */
+static void give_back(struct loader *l)
+{
+	int64_t now = clock_mono_us();
+
+	if (now - l->trimmed_mono_us < TRIM_EVERY_US)
+		return;
+	l->trimmed_mono_us = now;
+	malloc_trim(0);
+}
+
 /* One round over the job. */
 static void run_job(struct loader *l, const struct load_job *job)
 {
@@ -255,6 +268,7 @@ static void run_job(struct loader *l, const struct load_job *job)
 	}
 	publish_status(l, &summary, first_error(l, job));
 	wake_ui(l);
+	give_back(l);
 }
 
 /* Waits for a new job or the next refresh; false when the thread shall end. */
