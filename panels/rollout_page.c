@@ -106,7 +106,7 @@ static int draw_many_arms(const struct rollout_sheet *r, struct surface *s, int 
 	static const style roles[] = {ROLE_SERIES1, ROLE_SERIES4, ROLE_SERIES2, ROLE_SERIES3,
 	                                  ROLE_SERIES5, ROLE_SERIES6, ROLE_ACCENT, ROLE_TEXT};
 	static const char marks[] = "#=+-*%@o";
-	struct bar_part parts[ROLLOUT_ARMS_MAX];
+	struct bar_part parts[ROLLOUT_ARMS_MAX] = {{0}};
 	size_t count = r->row->state.arm_count;
 	char percent[FIGURE_TEXT_BYTES];
 	int x = 1;
