@@ -253,7 +253,7 @@ const struct panel feedback_panel = {
 	        "withheld, and the figures stay.",
 	.page = '7',
 	.groups = true,
-	.pace_us = 7 * US_PER_S,
+	.pace_us = 10 * US_PER_S,
 	.state_size = sizeof(struct feedback_state),
 	.load = feedback_load,
 	.fini = feedback_fini,
