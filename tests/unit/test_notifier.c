@@ -139,7 +139,7 @@ static void messages_come_once_and_in_order(void **state)
 	setenv("NOTIFIER_TEST_TOKEN", "secret", 1);
 	w->fail_first = 1; /* 503 once: it comes again */
 	for (int i = 1; i <= 3; i++) {
-		char body[8];
+		char body[16];
 
 		snprintf(body, sizeof body, "m%d", i);
 		give(w, body, i, clock_wall_us());
