@@ -15,12 +15,13 @@ static const struct {
 } areas[] = {
 	{"terminal", doctor_terminal}, {"locale", doctor_locale},   {"config", doctor_config},
 	{"store", doctor_store},       {"prices", doctor_prices},   {"sources", doctor_sources},
+	{"actuators", doctor_actuators},
 	{"permissions", doctor_permissions},
 };
 #define AREAS (sizeof areas / sizeof areas[0])
 
 static const struct command_option doctor_options[] = {
-	{"--only", "AREA", "terminal, locale, config, store, prices, sources or permissions; repeatable"},
+	{"--only", "AREA", "terminal, locale, config, store, prices, sources, actuators or permissions; repeatable"},
 	{"--deep", NULL, "recount the store: rollups against raw rows, sketches, references"},
 	{NULL, NULL, NULL},
 };
@@ -88,7 +89,7 @@ static int check_areas(const struct args *a)
 			known = known || strcmp(only, areas[k].name) == 0;
 		if (!known)
 			return cli_failf(EXIT_USAGE, "doctor: --only \"%s\": give terminal, locale, config, "
-			                 "store, prices, sources or permissions", only);
+			                 "store, prices, sources, actuators or permissions", only);
 	}
 	return EXIT_DONE;
 }

@@ -28,6 +28,7 @@ void doctor_config(struct doctor *d);
 void doctor_store(struct doctor *d);
 void doctor_prices(struct doctor *d);
 void doctor_sources(struct doctor *d);
+void doctor_actuators(struct doctor *d);
 void doctor_permissions(struct doctor *d);
 
 #endif
