@@ -61,12 +61,14 @@ int main(int argc, char **argv)
 {
 	static const char suffix[] = "-replay";
 	const char *slash = strrchr(argv[0], '/');
-	char *name = mem_strdup(slash ? slash + 1 : argv[0]);
-	size_t len = strlen(name);
+	char name[128];
+	size_t len;
 	const char *shared = getenv("LLMDECK_SHARED");
 	char *folder;
 
 	(void)argc;
+	snprintf(name, sizeof name, "%s", slash ? slash + 1 : argv[0]);
+	len = strlen(name);
 	if (len > sizeof suffix - 1 && strcmp(name + len - (sizeof suffix - 1), suffix) == 0)
 		name[len - (sizeof suffix - 1)] = '\0';
 	printf("1..1\n");
@@ -84,6 +86,5 @@ int main(int argc, char **argv)
 	replay_folder(folder, 1);
 	free(folder);
 	printf("ok 1 - %s survives %zu inputs\n", name, inputs);
-	free(name);
 	return 0;
 }
