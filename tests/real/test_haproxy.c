@@ -212,7 +212,7 @@ static void rollback_under_load(void **state)
 	assert_act(bench_run(&b, TARGET_OBSERVE, &none, NULL), ACT_OK, &b);
 	before = b.answer.sight;
 	assert_true(fabs(before.arms[1].percent - 10) < 0.01);
-	for (until_us = clock_mono_us() + 10 * US_PER_S; clock_mono_us() < until_us;) {
+	for (until_us = clock_mono_us() + 30 * US_PER_S; clock_mono_us() < until_us;) {
 		assert_act(bench_run(&b, TARGET_OBSERVE, &none, NULL), ACT_OK, &b);
 		if (act_arriving(&before, &b.answer.sight, &arriving) && arriving.total >= 200)
 			break;
@@ -232,13 +232,13 @@ static void rollback_under_load(void **state)
 	after = b.answer.sight;
 	int candidate_served = atomic_load(&f->served[1]);
 	arriving.total = 0;
-	while (arriving.total < 100 && clock_mono_us() < applied_us + 2 * US_PER_S) {
+	while (arriving.total < 50 && clock_mono_us() < applied_us + 2 * US_PER_S) {
 		assert_act(bench_run(&b, TARGET_OBSERVE, &ask, NULL), ACT_OK, &b);
 		assert_false(b.answer.sight.drift);
 		if (!act_arriving(&after, &b.answer.sight, &arriving))
 			arriving.total = 0;
 	}
-	assert_true(arriving.total >= 100);
+	assert_true(arriving.total >= 50);
 	assert_true(arriving.percent[1] < 1);
 	assert_true(atomic_load(&f->served[1]) - candidate_served <= 1);
 	atomic_store(&f->load_stop, true);
