@@ -67,7 +67,7 @@ void alert_figure(double v, enum metric_unit unit, struct buf *out)
 
 void alert_add_claim(struct buf *out)
 {
-	const char *user = getenv("USER");
+	const char *user = getenv("LLMDECK_USER");
 
 	if (user && *user && strlen(user) < 64)
 		alert_add_text(out, "claimed", user);

@@ -14,7 +14,7 @@ void alert_add_number(struct buf *out, const char *name, double v);
 void alert_add_time(struct buf *out, const char *name, int64_t us);
 /* "2.1s", "1.4%", "$12.30": a figure for people; "–" when unknown. */
 void alert_figure(double v, enum metric_unit unit, struct buf *out);
-/* ,"claimed":… from $USER, the caller's word for itself. */
+/* ,"claimed":… from LLMDECK_USER: the person behind a shared account, by its own word. */
 void alert_add_claim(struct buf *out);
 /* The end that an option names: a duration from now, a time, or (when reset is not NULL) "reset".
  * 0 with *us 0 when the option was not given. */
