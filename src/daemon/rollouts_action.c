@@ -35,7 +35,9 @@ void action_free(struct action **out)
 	free(a->reason);
 	buf_fini(&a->who);
 	buf_fini(&a->before);
-	buf_fini(&a->after);
+	buf_fini(&a->audit_before);
+	buf_fini(&a->audit_after);
+	buf_fini(&a->audit_outcome);
 	buf_fini(&a->shares);
 	buf_fini(&a->desired);
 	buf_fini(&a->desired_reason);
@@ -119,21 +121,21 @@ static void fill_action_row(struct action *a, const struct part *p, const char *
 
 static void fill_audit(struct action *a, struct part *p)
 {
-	buf_reset(&a->before);
-	buf_reset(&a->after);
-	rollout_shares_text(p->managed->config, &p->before, &a->before);
-	rollout_shares_text(p->managed->config, &p->wanted, &a->after);
-	buf_reset(&a->shares); /* the action's row does not change its shares any more */
-	buf_printf(&a->shares, "%s: %s", p->result, p->outcome.data ? p->outcome.data : "");
+	buf_reset(&a->audit_before);
+	buf_reset(&a->audit_after);
+	rollout_shares_text(p->managed->config, &p->before, &a->audit_before);
+	rollout_shares_text(p->managed->config, &p->wanted, &a->audit_after);
+	buf_reset(&a->audit_outcome);
+	buf_printf(&a->audit_outcome, "%s: %s", p->result, p->outcome.data ? p->outcome.data : "");
 	if (a->reason[0])
-		buf_printf(&a->shares, "; reason: %s", a->reason);
+		buf_printf(&a->audit_outcome, "; reason: %s", a->reason);
 	a->record.has_audit = true;
 	a->record.audit = (struct audit_entry){
 		.time_us = ops_of(a->owner)->wall_us(), .uid = a->caller.uid, .login_uid = a->caller.login_uid,
 		.ssh_client = str_of(a->caller.ssh_client),
 		.claimed_name = str_of(a->automatic ? a->caller.name : a->caller.claimed),
-		.action = a->record.action.verb, .target = a->record.action.rollout, .before = buf_str(&a->before),
-		.after = buf_str(&a->after), .outcome = buf_str(&a->shares),
+		.action = a->record.action.verb, .target = a->record.action.rollout, .before = buf_str(&a->audit_before),
+		.after = buf_str(&a->audit_after), .outcome = buf_str(&a->audit_outcome),
 	};
 }
 

@@ -166,7 +166,8 @@ struct action {
 	size_t record_part; /* the part whose record is being stored */
 	struct rollout_record record;
 	struct buf who;
-	struct buf before, after, shares, desired, desired_reason; /* texts of `record` */
+	struct buf shares, before, desired, desired_reason; /* texts of `record`, each its own */
+	struct buf audit_before, audit_after, audit_outcome;
 	int64_t store_again_us;
 	bool storing;
 	/* A question about a plan alone: */
