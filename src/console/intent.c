@@ -300,7 +300,7 @@ void intent_permit(struct intent *i, const struct deck *d)
 	if (!open || (i->stage == INTENT_PLANNING && i->plan.part_count == 0 && !i->plan.error[0]))
 		return;
 	i->may_raise = deck_raise(&probe, true, &err) == 0;
-	snprintf(i->refusal, sizeof i->refusal, "%s",
+	snprintf(i->refusal, sizeof i->refusal, "%.290s",
 	         i->may_raise ? "this session only looks so far: :rw lets it change rollouts" : err.text);
 	if (i->plan.error[0]) {
 		i->may_raise = false;

@@ -20,6 +20,7 @@
 #define BOARD_EVERY_US US_PER_S
 #define BEAT_EVERY_US (250 * US_PER_MS)
 #define UI_SILENT_US (1500 * US_PER_MS)
+#define ORDER_STALE_US (5 * US_PER_S)
 
 struct rollout_calls {
 	pthread_t thread;
@@ -34,6 +35,7 @@ struct rollout_calls {
 	uint64_t serial;      /* of what is wanted */
 	struct intent_ask ask;
 	int64_t ui_mono_us;   /* when the UI thread was last here */
+	int64_t asked_mono_us; /* when the order was given */
 	bool has_news, has_board;
 	struct intent_progress news;
 	struct rollout_board board;
@@ -127,15 +129,23 @@ static void do_plan(struct rollout_calls *c, const struct intent_ask *ask, uint6
 	publish(c, serial);
 }
 
-/* True when the collector has the action. */
-static bool do_begin(struct rollout_calls *c, const struct intent_ask *ask, uint64_t serial)
+/* Taken back before it was sent, or the program was stopped meanwhile: what was meant then is not done
+ * now. */
+static void not_begun(struct rollout_calls *c, uint64_t serial)
+{
+	memset(&c->last, 0, sizeof c->last);
+	snprintf(c->last.error, sizeof c->last.error, "cancelled before the collector was asked: nothing was done");
+	c->last.ended = true;
+	publish(c, serial);
+}
+
+static void do_begin(struct rollout_calls *c, const struct intent_ask *ask, uint64_t serial)
 {
 	memset(&c->last, 0, sizeof c->last);
 	c->last.ended = call(c, CALL_BEGIN, ask) != CONTROL_OK;
 	if (!c->last.ended)
 		c->begun = serial;
 	publish(c, serial);
-	return !c->last.ended;
 }
 
 static void do_beat(struct rollout_calls *c, const struct intent_ask *ask, uint64_t serial, bool cancel)
@@ -172,6 +182,7 @@ static void do_board(struct rollout_calls *c)
 struct errand {
 	int want;
 	bool cancel, stop, ui_lives;
+	int64_t asked_mono_us;
 	uint64_t serial;
 	struct intent_ask ask;
 };
@@ -190,7 +201,8 @@ static void next_errand(struct rollout_calls *c, struct errand *out, uint64_t se
 			break;
 	}
 	*out = (struct errand){.want = (int)c->want, .cancel = c->cancel, .stop = c->stop, .serial = c->serial,
-	                       .ask = c->ask, .ui_lives = clock_mono_us() - c->ui_mono_us < UI_SILENT_US};
+	                       .ask = c->ask, .asked_mono_us = c->asked_mono_us,
+	                       .ui_lives = clock_mono_us() - c->ui_mono_us < UI_SILENT_US};
 	pthread_mutex_unlock(&c->mutex);
 }
 
@@ -199,7 +211,9 @@ static void follow(struct rollout_calls *c, const struct errand *e)
 	bool counting = strcmp(c->last.state, "countdown") == 0;
 
 	if (c->begun != e->serial) {
-		if (!e->cancel)
+		if (e->cancel || clock_mono_us() - e->asked_mono_us > ORDER_STALE_US)
+			not_begun(c, e->serial);
+		else if (!e->stop)
 			do_begin(c, &e->ask, e->serial);
 	} else if (e->stop ? counting : e->ui_lives || !counting || e->cancel) {
 		do_beat(c, &e->ask, e->serial, e->cancel || e->stop);
@@ -292,7 +306,7 @@ static void want(struct rollout_calls *c, int what, const struct intent_ask *ask
 	c->serial++;
 	if (ask)
 		c->ask = *ask;
-	c->ui_mono_us = clock_mono_us();
+	c->ui_mono_us = c->asked_mono_us = clock_mono_us();
 	if (!c->socket_path && what != WANT_BOARD) {
 		memset(&c->news, 0, sizeof c->news);
 		snprintf(c->news.error, sizeof c->news.error, "no collector is known: nothing can be changed from here");

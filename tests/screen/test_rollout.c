@@ -19,7 +19,8 @@
 #include "console/control_rollouts.h"
 #include "screen.h"
 
-#define SOON 20000 /* ms: generous, for sanitizers on a busy machine */
+#define SOON 20000   /* ms: generous, for sanitizers on a busy machine */
+#define FILLED 150000 /* until the demo's invented past is stored: sanitizers take their time */
 
 #define assert_shows(s, text) \
 	do { \
@@ -80,9 +81,9 @@ static struct sight look(void)
 }
 
 /* Waits until the candidate's share is wanted, in force, and nobody is at it. */
-static bool wait_for_share(struct screen *s, double percent)
+static bool wait_for_share_ms(struct screen *s, double percent, int timeout_ms)
 {
-	int64_t until = clock_mono_us() + SOON * US_PER_MS;
+	int64_t until = clock_mono_us() + timeout_ms * US_PER_MS;
 	struct sight sight;
 
 	do {
@@ -92,6 +93,23 @@ static bool wait_for_share(struct screen *s, double percent)
 		screen_settle(s, 50, 100);
 	} while (clock_mono_us() < until);
 	return false;
+}
+
+static bool wait_for_share(struct screen *s, double percent)
+{
+	return wait_for_share_ms(s, percent, SOON);
+}
+
+/* Waits until the collector counts down: what is done before would prove nothing. */
+static void wait_for_countdown(struct screen *s)
+{
+	int64_t until = clock_mono_us() + SOON * US_PER_MS;
+
+	assert_shows(s, "Roll back in");
+	while (!look().busy) {
+		if (clock_mono_us() > until)
+			fail_msg("no action has begun:\n%s", screen_text(s));
+	}
 }
 
 static struct screen *start_demo(const char *speed, const char *incident, int width, int height)
@@ -124,9 +142,9 @@ static void the_bad_canary_is_rolled_back(void **state)
 	int presses = 0;
 
 	(void)state;
-	assert_shows(s, "LIVE");
 	find_folder();
-	assert_shows(s, "FAIL"); /* on the overview */
+	if (!screen_wait_text(s, "LIVE", FILLED) || !screen_wait_text(s, "FAIL", FILLED)) /* on the overview */
+		fail_msg("the bad canary does not show:\n%s", screen_text(s));
 	press(s, "4", &presses);
 	assert_shows(s, "v43 against v42");
 	assert_shows(s, "gate ▲ FAIL");
@@ -168,7 +186,7 @@ static int start_quiet_demo(void **state)
 	(void)state;
 	demo = start_demo("5", "none", 80, 24);
 	find_folder();
-	return screen_wait_text(demo, "LIVE", SOON) && wait_for_share(demo, 25) ? 0 : -1;
+	return screen_wait_text(demo, "LIVE", FILLED) && wait_for_share_ms(demo, 25, FILLED) ? 0 : -1;
 }
 
 static int stop_quiet_demo(void **state)
@@ -265,7 +283,7 @@ static void undo_takes_the_countdown_back(void **state)
 		struct screen *s = open_dialog();
 
 		screen_send(s, "v43\r");
-		assert_shows(s, "Roll back in");
+		wait_for_countdown(s);
 		screen_send(s, keys[i]);
 		assert_shows(s, "nothing was done");
 		screen_send(s, "\033");
@@ -298,7 +316,7 @@ static void a_dying_console_cancels(void **state)
 		struct screen *s = open_dialog();
 
 		screen_send(s, "v43\r");
-		assert_shows(s, "Roll back in");
+		wait_for_countdown(s);
 		screen_signal(s, signals[i]);
 		assert_int_not_equal(screen_wait_exit(s, SOON), -1);
 		screen_free(&s);
@@ -314,7 +332,7 @@ static void a_stopped_console_cancels(void **state)
 
 	(void)state;
 	screen_send(s, "v43\r");
-	assert_shows(s, "Roll back in");
+	wait_for_countdown(s);
 	screen_signal(s, SIGSTOP);
 	assert_true(wait_for_share(demo, 25));
 	screen_signal(s, SIGCONT);
