@@ -85,12 +85,13 @@ struct order {
 
 static void fill_order(const struct intent_ask *from, struct order *out)
 {
-	char *word, *rest = out->words;
+	char *word, *rest;
 
 	*out = (struct order){.ask = {.rollout = from->rollout[0] ? from->rollout : NULL, .verb = from->verb,
 	                              .shares = from->shares[0] ? from->shares : NULL,
 	                              .reason = from->reason[0] ? from->reason : NULL}};
 	memcpy(out->words, from->where, sizeof out->words);
+	rest = out->words;
 	while ((word = strsep(&rest, " ")) != NULL && out->ask.where_count < VIEW_FILTERS_MAX) {
 		if (word[0])
 			out->where[out->ask.where_count++] = word;
