@@ -32,7 +32,7 @@ struct budget_status {
 	int64_t spent_nusd, requests, unpriced;
 	double unpriced_share;              /* 0-1 */
 	bool forecast_known;
-	double forecast_nusd, low_nusd, high_nusd; /* at the end of the period; eight in ten lie in the band */
+	double forecast_nusd, low_nusd, high_nusd; /* at the end of the period; low to high is a rough band */
 	double burn_nusd_per_hour;          /* of the last hour */
 	double sustainable_nusd_per_hour;   /* what is left over the time that is left; 0 when nothing is */
 	int64_t exhausted_us;               /* when the forecast reaches the amount; 0: not before the reset */

@@ -16,7 +16,7 @@
 #define DAYS_MAX 64
 #define LEVEL_DAYS 3.0   /* so many days' worth is known about the level */
 #define UNFORESEEN 0.05  /* of what is to come: growth, incidents, what no past day tells */
-#define BAND 1.2816      /* a normal distribution: eight in ten */
+#define BAND 1.2816      /* the band's half-width in standard errors */
 #define HALF_LIFE_DAYS 5.0
 #define SHARE_LEAST 0.04 /* of today that must have passed to be counted */
 #define WEEK_SHAPE_FROM_DAYS 9

@@ -24,7 +24,7 @@ struct forecast_input {
 struct forecast {
 	bool known;           /* false without an hour of history */
 	double total;         /* at to_us */
-	double low, high;     /* eight in ten periods end between them */
+	double low, high;     /* a rough band: on generated months half to nine in ten periods ended in it */
 	int64_t exhausted_us; /* when the amount is reached; 0: not before to_us, or it already is */
 };
 

@@ -1,5 +1,7 @@
 /* Forecast and anomalies on generated months with planted incidents, against a straight line, a static
- * threshold and three sigma. The seeds here were not used to choose any constant. */
+ * threshold and three sigma. The seeds here were first run after every constant was chosen; on the sums of
+ * a period's three looks ours must be better by a tenth. A month looked at after a quarter is the weakest
+ * case: there a straight line is nearly as good. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -178,7 +180,7 @@ static void anomalies_beat_static_and_three_sigma(void **state)
 	struct score scores[3] = {{0}};
 
 	(void)state;
-	for (uint64_t seed = 9001; seed <= 9006; seed++) {
+	for (uint64_t seed = 77201; seed <= 77206; seed++) {
 		generate(v, seed, 0);
 		plant(v, bad);
 		for (int w = 0; w < 3; w++) {
@@ -273,7 +275,7 @@ static void forecasts_beat_the_straight_line(void **state)
 		for (int s = 0; s < 3; s++) {
 			struct errors e = {0};
 
-			for (uint64_t seed = 9101; seed <= 9112; seed++) {
+			for (uint64_t seed = 77301; seed <= 77312; seed++) {
 				generate(v, seed, 0.1);
 				plant(v, bad);
 				by_hour(v, hours);
