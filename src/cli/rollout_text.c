@@ -128,7 +128,7 @@ static void guardrails_table(const struct rollout_view *v, int width, struct buf
 		text_table_add(t, str_of(g->verdict));
 		text_table_addf(t, "%s", number(n, sizeof(n), "", g->difference, 4));
 		text_table_addf(t, "%s", number(n, sizeof(n), "", g->limit, 4));
-		text_table_addf(t, "%" PRId64 "/%" PRId64, g->samples.candidate, g->samples.stable);
+		text_table_addf(t, "%" PRId64 "/%" PRId64, g->samples, g->stable_samples);
 		text_table_add(t, str_of(g->words));
 	}
 	if (v->guardrail_count) {

@@ -72,20 +72,13 @@ static const struct read_field arm_fields[] = {
 	REAL(rollout_arm_view, cost_per_1k_usd), REAL(rollout_arm_view, flags_per_1k),
 	REAL(rollout_arm_view, negative_share), BOOL(rollout_arm_view, error_rate_is_lower_bound), END,
 };
-#define SAMPLES(m) (offsetof(struct rollout_guardrail_view, samples.m) - offsetof(struct rollout_guardrail_view, samples))
-static const struct read_field sample_fields[] = {
-	{.name = "stable", .type = READ_INT, .offset = SAMPLES(stable)},
-	{.name = "candidate", .type = READ_INT, .offset = SAMPLES(candidate)}, END,
-};
 static const struct read_field guardrail_fields[] = {
 	TEXT(rollout_guardrail_view, metric), TEXT(rollout_guardrail_view, arm), TEXT(rollout_guardrail_view, verdict),
 	TEXT(rollout_guardrail_view, words), REAL(rollout_guardrail_view, worse_by),
 	REAL(rollout_guardrail_view, stable), REAL(rollout_guardrail_view, candidate),
 	REAL(rollout_guardrail_view, difference), REAL(rollout_guardrail_view, limit),
-	BOOL(rollout_guardrail_view, relative),
-	{.name = "samples", .type = READ_OBJECT, .offset = offsetof(struct rollout_guardrail_view, samples),
-	 .fields = sample_fields},
-	END,
+	BOOL(rollout_guardrail_view, relative), INT(rollout_guardrail_view, samples),
+	INT(rollout_guardrail_view, stable_samples), END,
 };
 static const struct read_field target_fields[] = {
 	TEXT(rollout_target_view, name), TEXT(rollout_target_view, kind), TEXT(rollout_target_view, fault),

@@ -103,9 +103,7 @@ struct rollout_guardrail_view {
 	const char *metric, *arm, *verdict, *words; /* verdict: pass, fail, inconclusive, unknown */
 	double worse_by, stable, candidate, difference, limit;
 	bool relative;
-	struct {
-		int64_t stable, candidate;
-	} samples;
+	int64_t samples, stable_samples; /* the candidate's and the stable arm's */
 };
 struct rollout_target_view {
 	const char *name, *kind, *fault, *phase, *words, *seen;

@@ -18,7 +18,7 @@ static void copy_guard(const struct rollout_guardrail_view *from, struct rollout
 	struct rollout_live_guard *to = &live->guards[live->guard_count];
 
 	*to = (struct rollout_live_guard){.stable = from->stable, .candidate = from->candidate,
-	                                   .samples = from->samples.candidate};
+	                                   .samples = from->samples};
 	if (!metric_from_name(str_of(from->metric), &to->metric))
 		return;
 	PUT(to->arm, from->arm);

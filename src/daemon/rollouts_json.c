@@ -185,8 +185,8 @@ static void put_guardrail(struct buf *out, const struct managed *m, size_t arm, 
 	put_real(out, "difference", taken ? j->difference : NAN);
 	put_real(out, "limit", taken ? j->limit : NAN);
 	put_text(out, "words", !taken || !m->evidence.known ? m->evidence.words.text : j->words.text);
-	buf_printf(out, "\"samples\":{\"stable\":%" PRId64 ",\"candidate\":%" PRId64 "}},", taken ? j->samples_stable : 0,
-	           taken ? j->samples_candidate : 0);
+	buf_printf(out, "\"samples\":%" PRId64 ",\"stable_samples\":%" PRId64 "},", taken ? j->samples_candidate : 0,
+	           taken ? j->samples_stable : 0);
 }
 
 static void put_target(struct buf *out, const struct managed *m, const struct slot *s)
