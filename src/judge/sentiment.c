@@ -485,7 +485,7 @@ static bool read_sparse(struct sentiment_model *m, struct str line)
 	unsigned place;
 	int negative, positive;
 
-	if (line.len >= sizeof text)
+	if (line.len == 0 || line.len >= sizeof text)
 		return false;
 	memcpy(text, line.ptr, line.len);
 	text[line.len] = '\0';
