@@ -355,6 +355,8 @@ static struct str finish_reason_of(struct batch *b, const struct otlp_value *v)
 	text = (struct str){word, text.len};
 	if (str_equal_c(text, "tool_call") || str_equal_c(text, "function_call"))
 		text = STR_LIT("tool_calls");
+	if (str_equal_c(text, "completed")) /* LiteLLM hands on the status of OpenAI's responses API */
+		text = STR_LIT("stop");
 	return batch_text(b, text, EVENT_NAME_MAX_BYTES);
 }
 
@@ -509,13 +511,20 @@ static void fill_models(struct batch *b, struct request *r, const struct found *
 		r->request_model = asked;
 }
 
-/* "openai.chat" is how the Vercel AI SDK names OpenAI's chat endpoint. */
-static struct str provider_of(struct batch *b, const struct found *f, enum genai_dialect dialect)
+/* "openai.chat" is how the Vercel AI SDK names OpenAI's chat endpoint; "openai/gpt-4.1" is where LiteLLM
+ * tells it when its gen_ai.system is empty. */
+static struct str provider_of(struct batch *b, const struct found *f, const struct otlp_span *span,
+                              enum genai_dialect dialect)
 {
 	struct str text = text_of(f->values[T_PROVIDER]), rest = text;
 
 	if (dialect == DIALECT_VERCEL)
 		text = str_cut(&rest, '.');
+	if (text.len == 0) {
+		rest = text_of(otlp_find(span->attrs, "litellm.provider.model"));
+		if (rest.len && memchr(rest.ptr, '/', rest.len))
+			text = str_cut(&rest, '/');
+	}
 	return batch_text(b, text, EVENT_NAME_MAX_BYTES);
 }
 
@@ -525,8 +534,15 @@ static struct str operation_of(struct batch *b, const struct found *f, const str
 	static const struct { const char *part, *operation; } by_name[] = {
 		{"mbed", "embeddings"}, {"erank", "rerank"},
 	};
+	static const struct { const char *word, *operation; } by_function[] = { /* LiteLLM names its own functions */
+		{"acompletion", "chat"}, {"responses", "chat"}, {"aresponses", "chat"}, {"embedding", "embeddings"},
+		{"aembedding", "embeddings"}, {"atext_completion", "text_completion"},
+	};
 	struct str text = text_of(f->values[T_OPERATION]), kind;
 
+	for (size_t i = 0; i < sizeof by_function / sizeof by_function[0]; i++)
+		if (str_equal_c(text, by_function[i].word))
+			return str_of(by_function[i].operation);
 	if (text.len)
 		return batch_text(b, text, EVENT_NAME_MAX_BYTES);
 	kind = span->name;
@@ -566,14 +582,18 @@ static int64_t ttft_of(const struct found *f, const struct otlp_span *span)
 	return UNKNOWN_INT;
 }
 
-/* "429 Rate limit reached …": an HTTP code at the start of a client's message, maybe behind
- * "Error: ". */
+/* "429 Rate limit reached …": an HTTP code at the start of a client's message, maybe behind "Error: " or,
+ * in Python, "Error code: ". */
 static int http_status_in(struct str message)
 {
+	const struct str before[] = {STR_LIT("Error: "), STR_LIT("Error code: ")};
 	int64_t code;
 
-	if (str_starts_with(message, STR_LIT("Error: ")))
-		message = (struct str){message.ptr + 7, message.len - 7};
+	for (size_t i = 0; i < sizeof before / sizeof before[0]; i++)
+		if (str_starts_with(message, before[i])) {
+			message = (struct str){message.ptr + before[i].len, message.len - before[i].len};
+			break;
+		}
 	if (message.len >= 4 && message.ptr[3] == ' ' &&
 	    str_to_int64((struct str){message.ptr, 3}, &code) && code >= 400 && code <= 599)
 		return (int)code;
@@ -732,7 +752,7 @@ bool genai_fill_request(struct batch *b, struct request *r, const struct otlp_or
 	r->end_us = ns_to_us(span->end_ns);
 	r->latency_us = latency_us;
 	r->ttft_us = ttft_of(&f, span);
-	r->dims[DIM_PROVIDER] = provider_of(b, &f, dialect);
+	r->dims[DIM_PROVIDER] = provider_of(b, &f, span, dialect);
 	fill_models(b, r, &f);
 	fill_tokens(r, &f);
 	r->operation = operation_of(b, &f, span, dialect);
