@@ -506,16 +506,16 @@ static void test_feedback(void **state)
 
 	write_text("time,comment,stars,score\n2025-01-01T00:00:00Z,good,5,\n2025-01-01T00:00:00Z,meh,3,\n"
 	           "2025-01-01T00:00:00Z,bad,1,\n2025-01-01T00:00:00Z,,,thumbs_up\n2025-01-01T00:00:00Z,,,-1\n"
-	           "2025-01-01T00:00:00Z,only text,,\n2025-01-01T00:00:00Z,,,\n2025-01-01T00:00:00Z,x,9,\n");
+	           "2025-01-01T00:00:00Z,Thank you this is great!,,\n2025-01-01T00:00:00Z,,,\n2025-01-01T00:00:00Z,x,9,\n");
 	struct import_job job = job_for(s, temp_path, NULL);
 	job.mapping.kind = ROW_FEEDBACK;
 	struct import_totals t = run_ok(&job);
 	assert_int_equal(t.imported, 6);
 	assert_int_equal(t.rejected, 2);
-	assert_int_equal(s->moods[MOOD_POSITIVE], 2);
+	assert_int_equal(s->moods[MOOD_POSITIVE], 3);
 	assert_int_equal(s->moods[MOOD_NEUTRAL], 1);
 	assert_int_equal(s->moods[MOOD_NEGATIVE], 2);
-	assert_int_equal(s->moods[MOOD_UNKNOWN], 1);
+	assert_int_equal(s->moods[MOOD_UNKNOWN], 0);
 	sums_free(s);
 }
 
