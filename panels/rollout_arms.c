@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "panels/draw.h"
 
 static int64_t input_tokens(const struct figures *f)
@@ -34,6 +35,7 @@ static const struct {
 	{"flags/1k", METRIC_FLAGS_PER_1K, NO_SUM},   {"-/100", METRIC_NEGATIVE_PER_100, NO_SUM},
 };
 #define SHOWN_COUNT (sizeof shown / sizeof *shown)
+#define SCORES_SHOWN 4 /* evaluations beside them */
 
 /* ── loading ───────────────────────────────────────────────────────────────────────────────── */
 
@@ -168,6 +170,40 @@ static void count_arms(const struct figures_result *res, const struct rollout_st
 		                                       rollout->arms[k].desired_percent / 100);
 }
 
+/* A row for each evaluation that has a score of some arm. */
+static int load_scores(const struct panel_query *query, const struct rollout_state *rollout, struct rollout_arms *out,
+                       struct err *err)
+{
+	struct score_result scores;
+
+	if (query_scores(query->reader, rollout->service, rollout->environment, query->view.from_us, query->view.to_us,
+	                 &scores, err) != 0)
+		return -1;
+	for (size_t i = 0; i < scores.row_count; i++) {
+		const struct score_row *score = &scores.rows[i];
+		struct arm_row *row = NULL;
+
+		for (size_t k = 0; k < out->arm_count; k++) {
+			if (!str_equal_c(out->names[k], score->deployment))
+				continue;
+			for (size_t n = SHOWN_COUNT; n < out->row_count && !row; n++)
+				row = strncmp(out->rows[n].label, score->name, sizeof out->rows[n].label - 1) == 0 ? &out->rows[n] : NULL;
+			if (!row && out->row_count == SHOWN_COUNT + SCORES_SHOWN)
+				break;
+			if (!row) {
+				char label[sizeof row->label];
+				text_harmless(label, sizeof label, str_of(score->name));
+				row = add_row(out, label, METRIC_COUNT);
+				row->unit = UNIT_PER_1K; /* a plain number with a fraction */
+				row->higher_is = -1;
+			}
+			row->values[k] = value_ok(score->mean);
+		}
+	}
+	score_result_fini(&scores);
+	return 0;
+}
+
 int rollout_arms_load(const struct panel_query *query, const struct rollout_state *rollout,
                       const struct rule_rollout *rule, bool steady, struct rollout_arms *out,
                       struct err *err)
@@ -189,6 +225,10 @@ int rollout_arms_load(const struct panel_query *query, const struct rollout_stat
 
 		for (size_t k = 0; k < out->arm_count; k++)
 			row->values[k] = value_of(figures[k], i);
+	}
+	if (load_scores(query, rollout, out, err) != 0) {
+		figures_result_fini(&res);
+		return -1;
 	}
 	if (rule)
 		judge_all(rule, figures, out);

@@ -152,6 +152,23 @@ int query_trace(struct store_reader *r, const uint8_t trace_id[16], int64_t arou
                 struct err *err);
 void trace_result_fini(struct trace_result *res);
 
+/* Mean evaluation scores by deployment and evaluation; at most the newest 20,000 results of the window. */
+#define SCORE_ROWS_MAX 64
+struct score_row {
+	const char *deployment, *name;
+	int64_t count;
+	double mean;
+};
+struct score_result {
+	struct score_row *rows;
+	size_t row_count;
+	struct arena arena;
+};
+/* Empty service or environment: any. */
+int query_scores(struct store_reader *r, struct str service, struct str environment, int64_t from_us, int64_t to_us,
+                 struct score_result *out, struct err *err);
+void score_result_fini(struct score_result *res);
+
 /* Feedback items, newest first. Texts are empty with text_withheld when the text file cannot be read. */
 struct feedback_row {
 	int64_t id;
