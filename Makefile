@@ -23,7 +23,7 @@ GOLDEN   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/golden/test_*.c))
 SCREEN   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/screen/test_*.c))
 FUZZ     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY   := $(FUZZ:%=%-replay)
-REAL     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/real/test_*.c)) $(wildcard tests/real/test_*.sh)
+REAL     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/real/test_*.c)) $(wildcard tests/real/test_*.sh tests/real/test_*.py)
 TESTS    := $(UNIT) $(GOLDEN) $(SCREEN) $(REPLAY)
 RECURSE  := $(MAKE) --no-print-directory
 
@@ -33,7 +33,7 @@ help:
 	@echo "make              build build/llmdeck"
 	@echo "make run          install what is missing, build, open the demo"
 	@echo "make check        install what is missing, build, run every test"
-	@echo "make check-real   the tests against real components (HAProxy …), those that are installed"
+	@echo "make check-real   the tests against real clients (fetched from npm and PyPI) and servers (HAProxy, Prometheus …)"
 	@echo "make asan tsan    the tests under AddressSanitizer with UBSan, under ThreadSanitizer"
 	@echo "make fuzz         fuzz each parser for FUZZ_SECONDS (60)"
 	@echo "make lint         include directions, file lengths, man pages, cppcheck, clang-tidy"
@@ -99,7 +99,9 @@ check:
 	@$(RECURSE) tests
 
 real-tests: $(BUILD)/llmdeck $(REAL)
-	@LLMDECK_BINARY=$(BUILD)/llmdeck tools/run-tests.sh $(BUILD)/real-logs $(REAL)
+	@tests/real/install.sh $(BUILD)/real-clients
+	@LLMDECK_BINARY=$(BUILD)/llmdeck LLMDECK_CLIENTS=$(BUILD)/real-clients TEST_TIMEOUT=900 \
+		tools/run-tests.sh $(BUILD)/real-logs $(REAL)
 
 check-real:
 	@tools/deps.sh check
