@@ -1,19 +1,39 @@
-/* What is over its limit now: every alert rule of the config, read over its own window, critical
- * before warning. One line of them is the strip under the header. */
+/* The alerts as the collector's evaluation has them, most urgent first, with the figure of the one under
+ * the cursor drawn against its limit. Where no collector evaluates: every rule of the config that is a
+ * threshold, read over its own window. One line of them is the strip under the header. */
 #include "panels/alerts.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
+#include "panels/alarms.h"
 #include "panels/draw.h"
+
+#define PICTURES_MAX 6
+#define PICTURE_ROWS 9
+
+/* What the figure of an alert did lately. */
+struct picture {
+	int64_t id;
+	const struct rule *rule;
+	struct fleet fleet;
+};
 
 struct alerts {
 	struct rule_set *rules; /* our own copy: readings point into it */
 	struct rule_reading readings[RULES_MAX];
 	size_t count;           /* rules read */
 	size_t order[RULES_MAX], over; /* indices of those over their limit, worst first */
+	struct alarms alarms;          /* evaluated: readings are not used */
+	const struct alert_record **open; /* sorted: by stage, then by severity, newest first */
+	size_t stages[ALARM_RESOLVED + 1]; /* how many of each */
+	struct picture pictures[PICTURES_MAX];
+	size_t picture_count;
 };
 
 static void order_worst_first(struct alerts *a)
@@ -26,11 +46,88 @@ static void order_worst_first(struct alerts *a)
 	}
 }
 
-static int alerts_load(const struct panel_query *query, void *state, struct err *err)
+static const struct rule *rule_named(const struct alerts *a, const char *name)
 {
-	struct alerts *a = state;
+	for (size_t i = 0; i < a->rules->count; i++) {
+		if (strcmp(a->rules->rules[i].name, name) == 0)
+			return &a->rules->rules[i];
+	}
+	return NULL;
+}
 
-	a->rules = rule_set_copy(query->rules);
+static int64_t begin_of(const struct alert_record *r)
+{
+	return r->fired_us ? r->fired_us : r->since_us;
+}
+
+static int by_urgency(const void *x, const void *y)
+{
+	const struct alert_record *a = *(const struct alert_record *const *)x, *b = *(const struct alert_record *const *)y;
+
+	if (alarm_stage_of(a) != alarm_stage_of(b))
+		return alarm_stage_of(a) < alarm_stage_of(b) ? -1 : 1;
+	if (a->severity != b->severity)
+		return a->severity > b->severity ? -1 : 1;
+	return begin_of(a) > begin_of(b) ? -1 : begin_of(a) < begin_of(b);
+}
+
+/* The limits in force, changed ones too, instead of the config's. */
+static void take_limits(struct alerts *a)
+{
+	for (size_t i = 0; i < a->rules->count; i++) {
+		const struct rule_state *state = alarms_rule_state(&a->alarms, a->rules->rules[i].name);
+
+		if (state && !isnan(state->bound))
+			a->rules->rules[i].limit = state->bound;
+	}
+}
+
+static void sort_alarms(struct alerts *a)
+{
+	size_t count = a->alarms.alerts.row_count;
+
+	a->open = mem_array(NULL, count + 1, sizeof *a->open);
+	for (size_t i = 0; i < count; i++) {
+		a->open[i] = &a->alarms.alerts.rows[i];
+		a->stages[alarm_stage_of(a->open[i])]++;
+	}
+	qsort(a->open, count, sizeof *a->open, by_urgency);
+}
+
+/* The filters of an alert: its rule's, and the group it is about. */
+static struct view alarm_view(const struct rule *rule, const struct alert_record *r)
+{
+	struct view view = rule ? rule->where : (struct view){0};
+
+	view.by_count = 0;
+	alarm_add_filters(r, &view);
+	return view;
+}
+
+static int load_pictures(struct alerts *a, const struct panel_query *query, struct err *err)
+{
+	for (size_t i = 0; i < a->alarms.alerts.row_count && a->picture_count < PICTURES_MAX; i++) {
+		const struct rule *rule = rule_named(a, a->open[i]->rule);
+		struct picture *p = &a->pictures[a->picture_count];
+		struct panel_query q = *query;
+
+		if (!rule)
+			continue;
+		q.view = alarm_view(rule, a->open[i]);
+		q.view.from_us = query->view.from_us;
+		q.view.to_us = query->view.to_us;
+		q.view.step_us = query->view.step_us;
+		q.compare = false;
+		*p = (struct picture){.id = a->open[i]->id, .rule = rule};
+		if (fleet_load(&p->fleet, &q, metrics[rule->metric].needs, metrics[rule->metric].needs, err) != 0)
+			return -1;
+		a->picture_count++;
+	}
+	return 0;
+}
+
+static int read_rules(struct alerts *a, const struct panel_query *query, struct err *err)
+{
 	for (size_t i = 0; i < a->rules->count; i++) {
 		if (rule_read(query->reader, &a->rules->rules[i], query->now_us, &a->readings[i], err) != 0)
 			return -1;
@@ -40,10 +137,28 @@ static int alerts_load(const struct panel_query *query, void *state, struct err 
 	return 0;
 }
 
+static int alerts_load(const struct panel_query *query, void *state, struct err *err)
+{
+	struct alerts *a = state;
+
+	a->rules = rule_set_copy(query->rules);
+	if (alarms_load(&a->alarms, query->reader, err) != 0)
+		return -1;
+	if (!a->alarms.evaluated)
+		return read_rules(a, query, err);
+	take_limits(a);
+	sort_alarms(a);
+	return query->form == PANEL_PAGE ? load_pictures(a, query, err) : 0;
+}
+
 static void alerts_fini(void *state)
 {
 	struct alerts *a = state;
 
+	for (size_t i = 0; i < a->picture_count; i++)
+		fleet_fini(&a->pictures[i].fleet);
+	alarms_fini(&a->alarms);
+	free(a->open);
 	free(a->rules);
 }
 
@@ -110,6 +225,266 @@ static void strip_quiet(const struct alerts *a, const struct panel_frame *frame,
 		               a->count == 1 ? "" : "s");
 }
 
+/* ── as the collector has them ─────────────────────────────────────────────────────────────── */
+
+static enum state alarm_state(const struct alert_record *r)
+{
+	if (alarm_stage_of(r) == ALARM_RESOLVED)
+		return STATE_OK;
+	if (r->data != ALERT_DATA_OK && r->state == ALERT_PENDING)
+		return STATE_UNKNOWN;
+	return r->severity == SEVERITY_CRITICAL ? STATE_CRITICAL : STATE_WARNING;
+}
+
+static enum metric_unit alarm_unit(const struct alerts *a, const struct alert_record *r)
+{
+	const struct rule *rule = rule_named(a, r->rule);
+
+	if (strcmp(r->kind, "budget") == 0)
+		return UNIT_USD;
+	return rule ? metrics[rule->metric].unit : UNIT_COUNT;
+}
+
+static char *alarm_figure(const struct alerts *a, const struct alert_record *r, double v, bool ascii, char out[FIGURE_TEXT_BYTES])
+{
+	return figure_format(alarm_unit(a, r), isnan(v) ? value_unknown() : value_ok(v), ascii, out);
+}
+
+static char *alarm_age(const struct alerts *a, const struct alert_record *r, char out[TIME_TEXT_BYTES])
+{
+	int64_t age_us = (r->ended_us ? r->ended_us : a->alarms.wall_us) - begin_of(r);
+	int64_t unit = age_us > 2 * US_PER_DAY ? US_PER_DAY : age_us > 2 * US_PER_MIN ? US_PER_MIN : US_PER_S;
+
+	return duration_format(age_us > 0 ? age_us / unit * unit : 0, out);
+}
+
+/* "4.20s>2.00s 12m" */
+static void alarm_figures(const struct alerts *a, const struct alert_record *r, bool ascii, char *out, size_t cap)
+{
+	char value[FIGURE_TEXT_BYTES], limit[FIGURE_TEXT_BYTES], age[TIME_TEXT_BYTES];
+	const struct rule *rule = rule_named(a, r->rule);
+
+	snprintf(out, cap, "%.30s%s%.30s %s", alarm_figure(a, r, r->value, ascii, value), rule && rule->below ? "<" : ">",
+	         alarm_figure(a, r, r->bound, ascii, limit), alarm_age(a, r, age));
+}
+
+/* Rules about which nothing can be told. */
+static size_t without_data(const struct alerts *a)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < a->alarms.states.row_count; i++)
+		count += a->alarms.states.rows[i].data != ALERT_DATA_OK;
+	return count;
+}
+
+/* "2 firing, 1 acknowledged, NO DATA for 3" */
+static void count_stages(const struct alerts *a, char *out, size_t cap)
+{
+	size_t len = 0, blind = without_data(a);
+
+	out[0] = '\0';
+	for (int stage = ALARM_FIRING; stage < ALARM_RESOLVED; stage++) {
+		if (a->stages[stage] > 0 && len < cap)
+			len += (size_t)snprintf(out + len, cap - len, "%s%zu %s", len ? ", " : "", a->stages[stage],
+			                        alarm_stage_word((enum alarm_stage)stage));
+	}
+	if (blind > 0 && len < cap)
+		snprintf(out + len, cap - len, "%sNO DATA for %zu rule%s", len ? ", " : "", blind, blind == 1 ? "" : "s");
+}
+
+static int strip_alarm(const struct alerts *a, const struct alert_record *r, struct surface *s, int x)
+{
+	enum state state = alarm_state(r);
+	char figures[120];
+	int start = x;
+
+	surface_put(s, x, 0, state_mark(state, s->ascii), state_style(state));
+	x += 2;
+	x += surface_text(s, x, 0, state_style(state), r->severity == SEVERITY_CRITICAL ? "CRIT " : "WARN ");
+	x += surface_outside(s, x, 0, 34, state_style(state), str_of(r->rule));
+	alarm_figures(a, r, s->ascii, figures, sizeof figures);
+	x += surface_printf(s, x, 0, state_style(state), " %s   ", figures);
+	return x - start;
+}
+
+/* What fires and is nobody's yet; counts of the rest. */
+static void strip_evaluated(const struct alerts *a, const char *quiet, struct surface *s)
+{
+	char counts[160];
+	struct surface room;
+	int x = 1;
+
+	count_stages(a, counts, sizeof counts);
+	if (a->stages[ALARM_FIRING] == 0) {
+		if (quiet[0])
+			surface_outside(s, 1, 0, s->width - 2, ROLE_MUTED, str_of(quiet));
+		else
+			surface_printf(s, 1, 0, counts[0] ? (style)ROLE_WARNING : (style)ROLE_MUTED, "%zu rule%s watched, %s",
+			               a->alarms.states.row_count, a->alarms.states.row_count == 1 ? "" : "s",
+			               counts[0] ? counts : "nothing fires");
+		return;
+	}
+	if (s->width < 60)
+		snprintf(counts, sizeof counts, "%zu", a->stages[ALARM_FIRING]);
+	else if ((int)strlen(counts) > s->width / 3)
+		snprintf(counts, sizeof counts, "%zu firing", a->stages[ALARM_FIRING]);
+	draw_right(s, 0, 0, s->width - 1, ROLE_MUTED, counts);
+	room = surface_part(s, (struct rect){0, 0, s->width - (int)strlen(counts) - 3, 1});
+	for (size_t i = 0; i < a->stages[ALARM_FIRING] && x < room.width; i++)
+		x += strip_alarm(a, a->open[i], &room, x);
+}
+
+static void tile_evaluated(const struct alerts *a, const struct panel_frame *frame, struct surface *s)
+{
+	size_t count = a->alarms.alerts.row_count;
+	char counts[160], figures[120];
+
+	count_stages(a, counts, sizeof counts);
+	draw_head(s, frame, "alerts", counts);
+	if (count == 0)
+		surface_printf(s, 1, 1, ROLE_MUTED, "%zu rules watched, nothing fires", a->alarms.states.row_count);
+	for (size_t i = 0; i < count && (int)i + 1 < s->height; i++) {
+		const struct alert_record *r = a->open[i];
+		enum alarm_stage stage = alarm_stage_of(r);
+		style st = stage == ALARM_FIRING ? state_style(alarm_state(r)) : (style)ROLE_MUTED;
+		int y = (int)i + 1, width;
+
+		surface_put(s, 1, y, state_mark(alarm_state(r), s->ascii), st);
+		alarm_figures(a, r, s->ascii, figures, sizeof figures);
+		width = s->width - 5 - (int)strlen(figures);
+		if (stage != ALARM_FIRING)
+			width -= (int)strlen(alarm_stage_word(stage)) + 1;
+		surface_outside(s, 3, y, width, st, str_of(r->rule));
+		if (stage != ALARM_FIRING && width > 4)
+			surface_text(s, 4 + width, y, ROLE_MUTED, alarm_stage_word(stage));
+		draw_right(s, 0, y, s->width - 1, st, figures);
+	}
+}
+
+static const struct sheet_column alarm_columns[] = {
+	{"id", "ID", 5, false, 3, false},           {"rule", "RULE", 14, true, 0, false},
+	{"state", "STATE", 12, true, 0, false},     {"for", "for", 6, false, 1, false},
+	{"value", "value", 9, false, 0, false},     {"limit", "limit", 9, false, 0, false},
+	{"by", "BY", 8, true, 2, false},            {"summary", "SUMMARY", 20, true, 4, false},
+};
+
+static void stage_words(const struct alert_record *r, struct buf *out)
+{
+	buf_puts(out, alarm_stage_word(alarm_stage_of(r)));
+	if (r->data != ALERT_DATA_OK && r->state != ALERT_RESOLVED)
+		buf_puts(out, r->data == ALERT_DATA_STALE ? ", STALE" : ", NO DATA");
+}
+
+static void alarm_rows(const struct alerts *a, struct sheet *out)
+{
+	char text[FIGURE_TEXT_BYTES], age[TIME_TEXT_BYTES], id[24];
+
+	sheet_set_columns(out, alarm_columns, 8);
+	out->marked = true;
+	for (size_t i = 0; i < a->alarms.alerts.row_count; i++) {
+		const struct alert_record *r = a->open[i];
+		struct buf state = {0};
+		struct sheet_row *row;
+
+		snprintf(id, sizeof id, "%" PRId64, r->id);
+		row = sheet_add(out, (struct str){arena_copy(&out->arena, id, strlen(id)), strlen(id)});
+		row->state = alarm_stage_of(r) >= ALARM_RESOLVED ? ROW_OK
+		             : r->severity == SEVERITY_CRITICAL ? ROW_CRITICAL : ROW_WARNING;
+		stage_words(r, &state);
+		sheet_set_value(out, row, 0, value_ok((double)r->id), id);
+		sheet_set_text(out, row, 1, str_of(r->rule));
+		sheet_set_text(out, row, 2, buf_str(&state));
+		sheet_set_value(out, row, 3, value_ok((double)(a->alarms.wall_us - begin_of(r)) / 1e6), alarm_age(a, r, age));
+		sheet_set_value(out, row, 4, isnan(r->value) ? value_unknown() : value_ok(r->value),
+		                alarm_figure(a, r, r->value, false, text));
+		sheet_set_value(out, row, 5, isnan(r->bound) ? value_unknown() : value_ok(r->bound),
+		                alarm_figure(a, r, r->bound, false, text));
+		sheet_set_text(out, row, 6, str_of(r->acknowledged_by));
+		sheet_set_text(out, row, 7, str_of(r->note[0] ? r->note : r->summary));
+		buf_fini(&state);
+	}
+}
+
+/* The alert under the cursor, or NULL. */
+static const struct alert_record *under_cursor(const struct alerts *a, const struct panel_frame *frame)
+{
+	const struct alert_record *found = NULL;
+	struct table_state cursor = frame->ui->table;
+	struct sheet sheet = {0};
+	struct table table;
+	int64_t id;
+
+	alarm_rows(a, &sheet);
+	sheet_arrange(&sheet, frame->find, cursor.sort_column, cursor.sort_ascending);
+	table = sheet_table(&sheet);
+	table_settle(&table, &cursor, sheet.row_count);
+	if (cursor.cursor_row < sheet.row_count && str_to_int64(sheet.rows[cursor.cursor_row].key, &id)) {
+		for (size_t i = 0; i < a->alarms.alerts.row_count; i++) {
+			if (a->open[i]->id == id)
+				found = a->open[i];
+		}
+	}
+	sheet_fini(&sheet);
+	return found;
+}
+
+static void page_evaluated(const struct alerts *a, const struct panel_frame *frame, struct surface *s)
+{
+	const struct alert_record *r = under_cursor(a, frame);
+	const struct picture *p = NULL;
+	struct surface table, below;
+	char counts[160];
+	int rows = s->height - 1;
+
+	count_stages(a, counts, sizeof counts);
+	draw_head(s, frame, "alerts, as the collector has them", counts[0] ? counts : "nothing fires");
+	for (size_t i = 0; r && i < a->picture_count; i++) {
+		if (a->pictures[i].id == r->id)
+			p = &a->pictures[i];
+	}
+	if (r && s->height >= 14)
+		rows -= p ? PICTURE_ROWS : 3;
+	if (rows <= 0)
+		return;
+	table = surface_part(s, (struct rect){0, 1, s->width, rows});
+	if (a->alarms.alerts.row_count == 0)
+		surface_printf(&table, 1, 0, ROLE_MUTED, "%zu rules watched, nothing fires", a->alarms.states.row_count);
+	else
+		draw_rows(&alerts_panel, a, frame, &table);
+	if (!r || s->height < 14)
+		return;
+	below = surface_part(s, (struct rect){0, 1 + rows, s->width, s->height - 1 - rows});
+	surface_rule(&below, 0, ROLE_BORDER, "under the cursor", "");
+	surface_outside(&below, 1, 1, s->width - 2, ROLE_TEXT, str_of(r->summary));
+	if (!p) {
+		surface_outside(&below, 1, 2, s->width - 2, ROLE_MUTED, str_of(r->runbook));
+		return;
+	}
+	below = surface_part(&below, (struct rect){0, 2, s->width, below.height - 2});
+	draw_chart(&below, frame, &p->fleet, &(struct chart_line){p->rule->metric, ROLE_SERIES1, NULL}, 1, p->rule);
+}
+
+bool alerts_pick(const void *state, const struct panel_frame *frame, struct alert_pick *out)
+{
+	const struct alerts *a = state;
+	const struct alert_record *r = a->alarms.evaluated ? under_cursor(a, frame) : NULL;
+	const struct rule *rule;
+
+	if (!r)
+		return false;
+	rule = rule_named(a, r->rule);
+	*out = (struct alert_pick){.id = r->id, .open = alarm_stage_of(r) != ALARM_RESOLVED, .where = alarm_view(rule, r),
+	                           .metric = rule ? rule->metric : METRIC_COUNT, .since_us = r->since_us, .ended_us = r->ended_us,
+	                           .window_us = rule ? rule->window_us : US_PER_MIN, .acknowledged = r->acknowledged_us != 0};
+	snprintf(out->rule, sizeof out->rule, "%s", r->rule);
+	snprintf(out->summary, sizeof out->summary, "%s", r->summary);
+	snprintf(out->labels, sizeof out->labels, "%s", r->labels);
+	return true;
+}
+
+/* ── where nobody evaluates ────────────────────────────────────────────────────────────────── */
+
 void alerts_draw_strip(const void *state, const struct panel_frame *frame, const char *quiet,
                        struct surface *s)
 {
@@ -118,13 +493,17 @@ void alerts_draw_strip(const void *state, const struct panel_frame *frame, const
 	struct surface room;
 	int x = 1;
 
+	if (a->alarms.evaluated) {
+		strip_evaluated(a, quiet, s);
+		return;
+	}
 	if (a->over == 0) {
 		strip_quiet(a, frame, quiet, s);
 		return;
 	}
 	if (frame->stale)
 		x += surface_text(s, x, 0, ROLE_STALE, "last known: ");
-	snprintf(count, sizeof count, "%zu of %zu over", a->over, a->count);
+	snprintf(count, sizeof count, "%zu of %zu over%s", a->over, a->count, s->width >= 100 ? ", nobody evaluates" : "");
 	if (s->width < 60)
 		snprintf(count, sizeof count, "%zu", a->over);
 	draw_right(s, 0, 0, s->width - 1, ROLE_MUTED, count);
@@ -133,14 +512,13 @@ void alerts_draw_strip(const void *state, const struct panel_frame *frame, const
 		x += strip_alert(&a->readings[a->order[i]], &room, x, 0);
 }
 
-static void alerts_draw(const void *state, const struct panel_frame *frame, struct surface *s)
+static void alerts_draw_unwatched(const struct alerts *a, const struct panel_frame *frame, struct surface *s)
 {
-	const struct alerts *a = state;
 	char right[64];
 	int y = 1;
 
 	snprintf(right, sizeof right, "%zu of %zu rules over", a->over, a->count);
-	draw_head(s, frame, "over their limit now", a->count ? right : "");
+	draw_head(s, frame, s->width >= 60 ? "over their limit now, no collector evaluates" : "over their limit now", a->count ? right : "");
 	if (a->count == 0)
 		surface_text(s, 1, y, ROLE_MUTED, "no alert rules in the config");
 	else if (a->over == 0)
@@ -174,6 +552,10 @@ static void alerts_rows(const void *state, const struct panel_frame *frame, stru
 	char text[FIGURE_TEXT_BYTES], where[512], window[TIME_TEXT_BYTES];
 
 	(void)frame;
+	if (a->alarms.evaluated) {
+		alarm_rows(a, out);
+		return;
+	}
 	sheet_set_columns(out, alerts_columns, 7);
 	out->marked = true;
 	for (size_t i = 0; i < a->count; i++) {
@@ -199,11 +581,17 @@ static void alerts_rows(const void *state, const struct panel_frame *frame, stru
 
 static void alerts_page(const void *state, const struct panel_frame *frame, struct surface *s)
 {
-	if (frame->form == PANEL_TILE) {
-		alerts_draw(state, frame, s);
+	const struct alerts *a = state;
+
+	if (a->alarms.evaluated && frame->form == PANEL_PAGE) {
+		page_evaluated(a, frame, s);
 		return;
 	}
-	draw_head(s, frame, "alert rules, each over its own window", "");
+	if (frame->form == PANEL_TILE) {
+		(a->alarms.evaluated ? tile_evaluated : alerts_draw_unwatched)(a, frame, s);
+		return;
+	}
+	draw_head(s, frame, "no collector evaluates: the rules over their own windows now", "");
 	if (s->height > 2) {
 		struct surface table = surface_part(s, (struct rect){0, 1, s->width, s->height - 1});
 
@@ -213,9 +601,13 @@ static void alerts_page(const void *state, const struct panel_frame *frame, stru
 
 const struct panel alerts_panel = {
 	.name = "alerts",
-	.title = "limits",
-	.help = "The config's alert rules and what they read right now, each over its own window. What is "
-	        "over its limit stands in the strip under the header, critical before warning.",
+	.title = "alerts",
+	.help = "The alerts as the collector's evaluation has them: firing, pending, acknowledged, silenced, and "
+	        "what ended in the last quarter of an hour. Below, the figure of the one under the cursor over the "
+	        "window, with its limit as a line. Enter narrows the window to the alert's filters and time; a "
+	        "acknowledges, m silences. What fires and is nobody's stands in the strip under the header on "
+	        "every page. Where no collector evaluates, the config's threshold rules are read right now "
+	        "instead: what is over its limit.",
 	.page = '6',
 	.state_size = sizeof(struct alerts),
 	.load = alerts_load,

@@ -7,8 +7,20 @@
 extern const struct panel alerts_panel;
 
 /* Draws the strip on the surface's first line. `state` is alerts_panel's. `quiet` is said when
- * nothing is over its limit; "" = how many rules there are. */
+ * nothing fires or is over its limit; "" = how many rules there are. */
 void alerts_draw_strip(const void *state, const struct panel_frame *frame, const char *quiet,
                        struct surface *s);
+
+/* The alert under the cursor: a copy, so that a dialog stays bound to it. All text is from outside. */
+struct alert_pick {
+	int64_t id;
+	bool open, acknowledged;
+	char rule[120], summary[400], labels[400];
+	struct view where;     /* its rule's filters and the group it is about */
+	enum metric metric;    /* METRIC_COUNT: none of the panels' */
+	int64_t since_us, ended_us, window_us; /* ended 0: it goes on */
+};
+/* `state` is alerts_panel's. False when there is none, or nobody evaluates. */
+bool alerts_pick(const void *state, const struct panel_frame *frame, struct alert_pick *out);
 
 #endif

@@ -1,11 +1,13 @@
-/* One row a service, or whatever the page is grouped by. A row's state comes from the rules whose
- * only filter is exactly that service: the fleet's rules say nothing about one of its parts. */
+/* One row a service, or whatever the page is grouped by. A row's state comes from the alerts that the
+ * collector has for that service, or, where nobody evaluates, from the rules whose only filter is
+ * exactly that service: the fleet's rules say nothing about one of its parts. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "panels/alarms.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
 
@@ -14,6 +16,7 @@ struct apps {
 	struct rollout_result rollouts;
 	struct rule_set *rules; /* our own copy: readings point into it */
 	struct rule_reading readings[RULES_MAX]; /* rule NULL = not about one service */
+	struct alarms alarms;                    /* evaluated: these count instead */
 	double seconds;
 	enum dim by;
 };
@@ -45,7 +48,9 @@ static int apps_load(const struct panel_query *query, void *state, struct err *e
 		return -1;
 	a->seconds = query_seconds(query);
 	a->rules = rule_set_copy(query->rules);
-	for (size_t i = 0; a->by == DIM_SERVICE && i < a->rules->count; i++) {
+	if (alarms_load_for(&a->alarms, query, err) != 0)
+		return -1;
+	for (size_t i = 0; !a->alarms.evaluated && a->by == DIM_SERVICE && i < a->rules->count; i++) {
 		const struct rule *rule = &a->rules->rules[i];
 
 		if (is_service_rule(rule) &&
@@ -61,6 +66,7 @@ static void apps_fini(void *state)
 
 	figures_result_fini(&a->groups);
 	rollout_result_fini(&a->rollouts);
+	alarms_fini(&a->alarms);
 	free(a->rules);
 }
 
@@ -68,6 +74,13 @@ static int service_state(const struct apps *a, struct str service, const struct 
 {
 	int worst = frame->stale ? ROW_PLAIN : ROW_OK;
 
+	for (size_t i = 0; a->alarms.evaluated && i < a->alarms.alerts.row_count; i++) {
+		const struct alert_record *r = &a->alarms.alerts.rows[i];
+		int st = r->severity == SEVERITY_CRITICAL ? ROW_CRITICAL : ROW_WARNING;
+
+		if (r->state == ALERT_FIRING && st > worst && alarm_has_label(r, "service", service))
+			worst = st;
+	}
 	for (size_t i = 0; i < a->rules->count; i++) {
 		const struct rule_reading *r = &a->readings[i];
 		int st;

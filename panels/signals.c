@@ -2,10 +2,12 @@
  * limit and state. A limit is an alert rule of the config on the same metric and the same filters;
  * a rule reads its own window, so the state can be worse than the row's value over a longer one:
  * the limit column then shows what the rule saw. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "panels/alarms.h"
 #include "panels/draw.h"
 
 static const enum metric signal_metrics[] = {METRIC_COST_RATE,  METRIC_LATENCY_P95,
@@ -19,27 +21,63 @@ struct signals {
 	bool has_rule[SIGNAL_COUNT];
 	struct rule rules[SIGNAL_COUNT];
 	struct rule_reading readings[SIGNAL_COUNT];
+	const char *stages[SIGNAL_COUNT]; /* "ack" where the collector knows more than the letter; else "" */
+	bool no_data[SIGNAL_COUNT];       /* the collector cannot tell */
 };
+
+/* What the collector knows about the signal's rule; `over` is whether it fires. */
+static void take_alarm(struct signals *s, int i, const struct alarms *alarms)
+{
+	struct rule *rule = &s->rules[i];
+	const struct rule_state *known = alarms_rule_state(alarms, rule->name);
+	const struct alert_record *alert = alarms_of_rule(alarms, rule->name);
+
+	s->readings[i] = (struct rule_reading){.value = value_unknown()};
+	s->no_data[i] = !known || known->data != ALERT_DATA_OK;
+	if (known && !isnan(known->bound))
+		rule->limit = known->bound;
+	if (known && !isnan(known->value))
+		s->readings[i].value = value_ok(known->value);
+	if (!alert)
+		return;
+	s->readings[i].over = alert->state == ALERT_FIRING;
+	if (!isnan(alert->value))
+		s->readings[i].value = value_ok(alert->value);
+	s->stages[i] = alarm_stage_short(alarm_stage_of(alert));
+}
+
+/* Reads a signal's rule from the collector's states, or itself where nobody evaluates. */
+static int read_rule(struct signals *s, int i, const struct panel_query *query, const struct alarms *alarms, struct err *err)
+{
+	if (alarms->evaluated)
+		take_alarm(s, i, alarms);
+	else if (rule_read(query->reader, &s->rules[i], query->now_us, &s->readings[i], err) != 0)
+		return -1;
+	s->readings[i].rule = &s->rules[i];
+	return 0;
+}
 
 static int signals_load(const struct panel_query *query, void *state, struct err *err)
 {
 	struct signals *s = state;
 	const unsigned needs = NEED_LATENCY | NEED_TTFT;
+	struct alarms alarms;
+	int failed = 0;
 
-	if (fleet_load(&s->fleet, query, needs, needs, err) != 0)
+	if (fleet_load(&s->fleet, query, needs, needs, err) != 0 || alarms_load_for(&alarms, query, err) != 0)
 		return -1;
-	for (int i = 0; i < SIGNAL_COUNT; i++) {
+	for (int i = 0; i < SIGNAL_COUNT && !failed; i++) {
 		const struct rule *rule = rule_for(query->rules, signal_metrics[i], &query->view);
 
+		s->stages[i] = "";
 		if (!rule)
 			continue;
-		if (rule_read(query->reader, rule, query->now_us, &s->readings[i], err) != 0)
-			return -1;
 		s->rules[i] = *rule;
-		s->readings[i].rule = &s->rules[i];
 		s->has_rule[i] = true;
+		failed = read_rule(s, i, query, &alarms, err);
 	}
-	return 0;
+	alarms_fini(&alarms);
+	return failed;
 }
 
 static void signals_fini(void *state)
@@ -55,6 +93,8 @@ static enum state signal_state(const struct signals *s, int i, const struct pane
 		return STATE_STALE;
 	if (s->has_rule[i] && s->readings[i].over)
 		return s->rules[i].severity == SEVERITY_CRITICAL ? STATE_CRITICAL : STATE_WARNING;
+	if (s->no_data[i])
+		return STATE_UNKNOWN;
 	return value_known(fleet_value(&s->fleet, signal_metrics[i])) ? STATE_OK : STATE_UNKNOWN;
 }
 
@@ -117,10 +157,14 @@ static void draw_signal(const struct signals *s, int i, const struct panel_frame
 		surface_text(surface, l->limit, y,
 		             s->readings[i].over ? state_style(state) : (style)ROLE_MUTED, text);
 	}
-	if (surface->width < 22)
+	if (surface->width < 22) {
 		surface_put(surface, l->state, y, state_mark(state, surface->ascii), state_style(state));
-	else
+	} else if (s->stages[i][0] && !frame->stale) {
+		surface_put(surface, l->state, y, state_mark(state, surface->ascii), state_style(state));
+		surface_text(surface, l->state + 2, y, state_style(state), s->stages[i]);
+	} else {
 		draw_state(surface, l->state, y, state);
+	}
 }
 
 static void signals_head(const struct signals *s, const struct panel_frame *frame,

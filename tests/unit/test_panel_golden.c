@@ -20,6 +20,7 @@
 #include "console/render.h"
 #include "core/serving.h"
 #include "panels/panels.h"
+#include "store/alerts.h"
 #include "store/writer.h"
 #include "ui/theme.h"
 
@@ -478,6 +479,64 @@ static void test_every_size_is_drawn(void **state)
 	}
 }
 
+/* What a collector has stored about the alerts: one of each stage, and a rule that cannot be told. */
+static void store_alarms(void)
+{
+	struct store_options o = {.now_us = NOW_US};
+	struct store_writer *w = NULL;
+	struct err err = {""};
+	const struct alert_record common = {.kind = "threshold", .normal = NAN, .runbook = "", .acknowledged_by = "", .note = "",
+	                                    .checked_us = NOW_US - 5 * US_PER_S, .state = ALERT_FIRING};
+	struct alert_record a[5] = {common, common, common, common, common};
+	struct rule_state states[] = {{"slow", ALERT_DATA_OK, 3.9, 2.5, NOW_US, ""}, {"errors", ALERT_DATA_OK, .018, .02, NOW_US, ""},
+	                              {"flags", ALERT_DATA_NONE, NAN, 10, NOW_US, "no requests"}};
+	struct silence_record silence = {.id = 1, .rule = "errors", .labels = "", .from_us = NOW_US - US_PER_MIN,
+	                                 .until_us = NOW_US + US_PER_HOUR, .author = "mia", .comment = ""};
+
+	a[0].rule = "slow", a[0].labels = "{\"alertname\":\"slow\"}", a[0].severity = SEVERITY_CRITICAL;
+	a[0].value = 3.9, a[0].bound = 2.5, a[0].summary = "latency p95 is 3.9 s, limit 2.5 s";
+	a[0].since_us = NOW_US - 9 * US_PER_MIN, a[0].fired_us = NOW_US - 8 * US_PER_MIN;
+	a[1].rule = "checkout-slow", a[1].labels = "{\"alertname\":\"checkout-slow\",\"service\":\"checkout-assistant\"}";
+	a[1].value = 4.2, a[1].bound = 3, a[1].summary = "p95 of checkout-assistant", a[1].severity = SEVERITY_CRITICAL;
+	a[1].since_us = a[1].fired_us = NOW_US - 6 * US_PER_MIN, a[1].acknowledged_us = NOW_US - US_PER_MIN;
+	a[1].acknowledged_by = "mia", a[1].note = "rolling back\x1b[31m";
+	a[2].rule = "errors", a[2].labels = "{\"alertname\":\"errors\"}", a[2].value = .03, a[2].bound = .02;
+	a[2].since_us = a[2].fired_us = NOW_US - 4 * US_PER_MIN, a[2].summary = "errors";
+	a[3].rule = "team-a", a[3].kind = "budget", a[3].labels = "{\"basis\":\"actual\"}", a[3].value = 61, a[3].bound = 80;
+	a[3].state = ALERT_PENDING, a[3].since_us = NOW_US - 30 * US_PER_S, a[3].summary = "budget team-a";
+	a[4].rule = "quiet", a[4].kind = "absence", a[4].labels = "{}", a[4].value = a[4].bound = NAN, a[4].summary = "";
+	a[4].state = ALERT_RESOLVED, a[4].since_us = a[4].fired_us = NOW_US - 20 * US_PER_MIN, a[4].ended_us = NOW_US - 3 * US_PER_MIN;
+	clock_set_fake_us(NOW_US);
+	assert_int_equal(store_writer_open(&w, store_path, &o, &err), 0);
+	for (size_t i = 0; i < sizeof a / sizeof *a; i++) {
+		a[i].id = (int64_t)i + 1;
+		assert_int_equal(store_alert_put(w, &a[i], &err), 0);
+	}
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+		assert_int_equal(store_rule_state_put(w, &states[i], &err), 0);
+	assert_int_equal(store_silence_put(w, &silence, &err), 0);
+	assert_int_equal(store_writer_commit(w, &err), 0);
+	store_writer_close(&w);
+}
+
+/* Strip, tile, page, signals and apps agree with what the collector stored. */
+static void test_alarms(void **state)
+{
+	static const struct picture pictures[] = {
+		{"alarms-80x24", "alerts", NULL, 80, 24, false, true, 0, false, COLOURS_NONE},
+		{"alarms-132x43", "alerts", NULL, 132, 43, false, false, 0, false, COLOURS_NONE},
+		{"alarms-200x50", "alerts", NULL, 200, 50, false, false, 0, false, COLOURS_NONE},
+		{"alarms-80x24-mono", "alerts", NULL, 80, 24, true, false, 0, true, COLOURS_NONE},
+		{"alarms-overview-80x24", NULL, NULL, 80, 24, false, true, 0, false, COLOURS_NONE},
+		{"alarms-overview-200x50", NULL, NULL, 200, 50, false, false, 0, false, COLOURS_NONE},
+	};
+
+	(void)state;
+	store_alarms();
+	draw_all(pictures, sizeof pictures / sizeof *pictures);
+	test_every_size_is_drawn(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -485,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_every_size_is_drawn),
+		cmocka_unit_test(test_alarms), /* last: from then on somebody evaluates */
 	};
 
 	return cmocka_run_group_tests(tests, make_store, remove_store);
