@@ -61,7 +61,9 @@ class Bench:
         self.processes = []
         return self
 
-    def __exit__(self, *why):
+    def __exit__(self, kind, error, trace):
+        if isinstance(error, AssertionError) and (self.dir / "collector.log").exists():
+            error.args = ("%s\ncollector's log:\n%s" % (error, self.log("collector")[-2000:]),)
         for process in reversed(self.processes):
             self.stop(process)
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -70,7 +72,7 @@ class Bench:
         """This process's environment without what would steer the clients, and HOME in the folder."""
         env = {k: v for k, v in os.environ.items()
                if not re.match(r"OTEL_|OPENAI_|LANGFUSE_|LITELLM_|LLMDECK_|XDG_|.*_proxy$", k, re.I)}
-        return {**env, "HOME": str(self.dir), "NO_PROXY": "*", **more}
+        return {**env, "HOME": str(self.dir), "NO_PROXY": "*", "PYTHONDONTWRITEBYTECODE": "1", **more}
 
     def start(self, name, command, **env):
         """Starts a server in its own process group; its output goes to NAME.log in the folder."""
@@ -104,10 +106,14 @@ class Bench:
         self.processes.remove(process)
         assert code == 0, "%s: exit code %s: %s" % (command[-1], code, self.log("client")[-2000:])
 
+    def configure(self, sources):
+        """Writes the configuration: a token for OTLP and these sources (dicts)."""
+        (self.dir / "config.yaml").write_text(json.dumps({"token": "env:REAL_TOKEN", "sources": list(sources)}))
+
     def collect(self, sources=(), **secrets):
         """Starts the collector with a token, these sources (dicts) and what their env: names; .port takes OTLP."""
-        (self.dir / "config.yaml").write_text(json.dumps({"token": "env:REAL_TOKEN", "sources": list(sources)}))
-        self.collector = self.start("collector", self.command("collect", "--listen", "127.0.0.1:0"),
+        self.configure(sources)
+        self.collector = self.start("collector", self.command("collect", "--listen", "127.0.0.1:%d" % free_port()),
                                     REAL_TOKEN=TOKEN, **secrets)
         listening = re.compile(r"listening on 127\.0\.0\.1:(\d+)")
         self.port = int(wait("the collector listens", lambda: self.alive() and listening.search(self.log("collector")))[1])

@@ -8,7 +8,10 @@ follows from its model (right()), less what that client does not send (the UNSEN
 import json
 import os
 import shutil
+import signal
 import sys
+
+sys.dont_write_bytecode = True  # nothing of this belongs into the source tree
 
 from bench import Bench, CLIENTS, HERE, Skip, TOKEN, free_port, get, tap, wait
 from openai_server import ANSWERED_SUFFIX, METRICS, METRICS_MODEL, MODELS, Server
@@ -160,8 +163,7 @@ def litellm_check(server):
     with Bench() as bench:
         port = free_port()
         at = "http://127.0.0.1:%d" % port
-        bench.collect([dict(name="gateway", kind="prometheus", url=at + "/metrics", every="1s", timeout="900ms",
-                            token="env:GATEWAY_KEY")], GATEWAY_KEY=KEY)
+        bench.collect(GATEWAY_KEY=KEY)
         (bench.dir / "litellm.yaml").write_text(json.dumps(litellm_config(server)))
         proxy = bench.start(
             "litellm", [str(folder / "bin/litellm"), "--config", str(bench.dir / "litellm.yaml"), "--host", "127.0.0.1",
@@ -170,20 +172,23 @@ def litellm_check(server):
             OTEL_HEADERS="Authorization=Bearer " + TOKEN, OTEL_SERVICE_NAME="litellm", LITELLM_MASTER_KEY=KEY,
             LITELLM_LOCAL_MODEL_COST_MAP="True", PATH="%s:%s" % (folder / "bin", os.environ["PATH"]))
         wait("LiteLLM answers", lambda: proxy.poll() is None and get(at + "/health/liveliness"))
+        bench.configure([dict(name="gateway", kind="prometheus", url=at + "/metrics", every="1s", timeout="3s",
+                              token="env:GATEWAY_KEY")])
+        bench.collector.send_signal(signal.SIGHUP)
+        wait("the metrics page is read", lambda: [s for s in bench.ask("sources")["sources"]
+                                                  if s["name"] == "gateway" and s["state"] == "ok"], 20)
         call = dict(PYTHONPATH=str(HERE / "clients"), OPENAI_BASE_URL=at + "/v1", OPENAI_API_KEY=KEY)
-        program = [str(folder / "bin/python3"), "-c", "import calls; calls.run()"]
-        bench.run(program, **call)
-        rows = wait("the requests are stored", lambda: len(bench.requests("litellm")) >= len(ALL) and bench.requests("litellm"), 20)
+        bench.run([str(folder / "bin/python3"), "-c", "import calls; calls.run()"], **call)
+        wait("the requests are stored", lambda: len(bench.requests("litellm")) >= len(ALL), 20)
+        rows = bench.requests("litellm")
         unsent = {m: dict(model=m, request_model=None, **NO_DETAILS, cost_source="reported") for m in ANSWERED}
         # LiteLLM asks for the usage of streams by itself, and counts an embedding's answer as no tokens.
         unsent["text-embedding-3-small"]["output_tokens"] = 0
         compare(rows, ALL, LITELLM_ERRORS, {**unsent, "slow": dict(http_status=408),
                                             "filtered": dict(http_status=lambda got: got in (None, 400))})
-        wait("the metrics page is read", lambda: bench.source("gateway")["state"] == "ok", 20)
-        wait("its models are known", lambda: ("serving.requests_per_second", "gpt-4o-mini") in bench.gauges("gateway"), 20)
-        bench.run(program, **call)  # counters become rates once they have grown
         for name, model in (("requests_per_second", "gpt-4o-mini"), ("output_tokens_per_second", "o4-mini"),
-                            ("failures_per_second", "limited"), ("cost_usd_per_hour", "gpt-4.1")):
+                            ("failures_per_second", "limited"), ("cost_usd_per_hour", "gpt-4.1"),
+                            ("latency_seconds_p50", "gpt-4o-mini"), ("ttft_seconds_p50", "gpt-4o")):
             wait("%s of %s" % (name, model), lambda: bench.gauges("gateway", "max").get(("serving." + name, model), 0) > 0, 20)
 
 
