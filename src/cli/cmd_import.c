@@ -229,7 +229,7 @@ static int read_marks(struct run *run, const char *store, struct err *err)
 /* A collector that holds the store takes the batches over its socket; else we are the writer. */
 static int open_sink(struct run *run, const struct global *g, struct err *err)
 {
-	struct writer_options how = {.queue_batches = 2, .commit_rows = 100000, .store.now_us = 0};
+	struct writer_options how = {.queue_batches = 2, .commit_rows = 200000, .commit_us = 2 * US_PER_S, .store.now_us = 0};
 
 	if (store_writer_owner(g->store_path) != 0) {
 		run->job.sink = run->remote = control_client_sink(g->socket_path);

@@ -169,7 +169,7 @@ static int compare_tier(struct check *c, enum tier t, struct err *err)
 	size_t at = 0;
 
 	while ((row = intmap_next(&c->delta.rows[t], &at, &key))) {
-		if (!delta_is_stored(&c->r->names, key_series((int64_t)key)) || rollup_is_empty(&row->rollup))
+		if (!delta_is_stored(&c->r->names.series[key_series((int64_t)key)]) || rollup_is_empty(&row->rollup))
 			continue;
 		struct rollup want = row->rollup;
 		memset(want.figures.sketches, 0, sizeof want.figures.sketches);
@@ -220,7 +220,7 @@ static int recount_raw(struct check *c, struct err *err)
 			return 0;
 		if (count_raw(c, hour, err) || count_feedback(c, hour, err))
 			return -1;
-		delta_propagate(&c->delta, &c->r->names);
+		delta_propagate(&c->delta, c->r->names.series);
 		for (int t = 0; t <= TIER_1H; t++)
 			if (reader_has_tier(c->r, (enum tier)t, hour) && compare_tier(c, (enum tier)t, err))
 				return -1;

@@ -1,22 +1,12 @@
 /* The merging follows the shortest way: everything is the sum of the services, a coarse bucket the
  * sum of the finer ones, so that a leaf's cells are merged two or three times in all, not once
- * for each of the thirty rows they end up in. Rows are written in the order of their keys. */
+ * for each of the thirty rows they end up in. */
 #include "store/delta.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "store/sql.h"
-
-struct entry {
-	int64_t key;
-	struct delta_row *row;
-};
-struct entries {
-	struct entry *items;
-	size_t len, cap;
-};
 
 static struct delta_row *get_row(struct delta *d, enum tier t, int64_t key)
 {
@@ -86,7 +76,7 @@ void delta_take_sketches(struct delta *d, const struct delta_row *row, struct fi
 	dense_take(d->dense, into);
 }
 
-static void collect(const struct delta *d, enum tier t, struct entries *out)
+static void collect(const struct delta *d, enum tier t, struct delta_entries *out)
 {
 	struct delta_row *r;
 	uint64_t key;
@@ -95,17 +85,17 @@ static void collect(const struct delta *d, enum tier t, struct entries *out)
 	out->len = 0;
 	out->items = mem_grow(out->items, &out->cap, d->rows[t].count, sizeof *out->items);
 	while ((r = intmap_next(&d->rows[t], &at, &key)))
-		out->items[out->len++] = (struct entry){(int64_t)key, r};
+		out->items[out->len++] = (struct delta_entry){(int64_t)key, r};
 }
 
 static int by_key(const void *a, const void *b)
 {
-	int64_t x = ((const struct entry *)a)->key, y = ((const struct entry *)b)->key;
+	int64_t x = ((const struct delta_entry *)a)->key, y = ((const struct delta_entry *)b)->key;
 
 	return x < y ? -1 : x > y;
 }
 
-static void collect_sorted(const struct delta *d, enum tier t, struct entries *out)
+void delta_collect_sorted(const struct delta *d, enum tier t, struct delta_entries *out)
 {
 	collect(d, t, out);
 	if (out->len)
@@ -114,7 +104,7 @@ static void collect_sorted(const struct delta *d, enum tier t, struct entries *o
 
 /* Puts the points of each leaf side by side, leaf after leaf in the order of their keys, so that those of a
  * leaf in the coarser tiers are side by side too. */
-static void arrange_points(struct delta *d, struct entries *e)
+static void arrange_points(struct delta *d, struct delta_entries *e)
 {
 	struct delta_point *from = d->points;
 	uint32_t at = 0;
@@ -122,7 +112,7 @@ static void arrange_points(struct delta *d, struct entries *e)
 
 	d->scratch = mem_grow(d->scratch, &d->scratch_cap, d->point_count, sizeof *d->scratch);
 	for (int t = TIER_10S; t <= TIER_1M; t++) {
-		collect_sorted(d, (enum tier)t, e);
+		delta_collect_sorted(d, (enum tier)t, e);
 		for (size_t i = 0; i < e->len; i++) {
 			struct delta_row *row = e->items[i].row;
 			uint32_t first = at;
@@ -201,10 +191,10 @@ static void apply(struct delta *d, enum tier t, struct links *l)
 	l->len = 0;
 }
 
-static void link_marginals(struct links *l, enum tier t, const struct names *n, const struct entries *e)
+static void link_marginals(struct links *l, enum tier t, const struct series *series, const struct delta_entries *e)
 {
 	for (size_t i = 0; i < e->len; i++) {
-		const struct series *s = &n->series[key_series(e->items[i].key)];
+		const struct series *s = &series[key_series(e->items[i].key)];
 		int64_t bucket = key_bucket(e->items[i].key);
 
 		for (int dim = 0; dim < DIM_COUNT && s->kind == SERIES_IS_LEAF; dim++)
@@ -213,10 +203,10 @@ static void link_marginals(struct links *l, enum tier t, const struct names *n, 
 	}
 }
 
-static void link_all(struct links *l, const struct names *n, const struct entries *e)
+static void link_all(struct links *l, const struct series *series, const struct delta_entries *e)
 {
 	for (size_t i = 0; i < e->len; i++) {
-		const struct series *s = &n->series[key_series(e->items[i].key)];
+		const struct series *s = &series[key_series(e->items[i].key)];
 
 		if (s->kind == SERIES_IS_MARGINAL && s->dim == DIM_SERVICE)
 			add_link(l, rollup_key(SERIES_ALL, key_bucket(e->items[i].key)), e->items[i].row);
@@ -243,24 +233,24 @@ static void become_part(struct delta_row *of, struct delta_row *part)
 
 /* The 10 s tier passes on its leaves alone: 1 min has leaves of its own that are too old for 10 s,
  * and pre-merges them together. Leaves hardly ever share cells, so theirs stay where they are. */
-static void link_upward(struct delta *d, struct links *l, enum tier t, const struct names *n, const struct entries *e)
+static void link_upward(struct delta *d, struct links *l, enum tier t, const struct series *series, const struct delta_entries *e)
 {
 	int64_t ratio = tier_us[t + 1] / tier_us[t];
 
 	for (size_t i = 0; i < e->len; i++) {
-		uint32_t series = key_series(e->items[i].key);
-		int64_t into = rollup_key(series, key_bucket(e->items[i].key) / ratio);
+		uint32_t id = key_series(e->items[i].key);
+		int64_t into = rollup_key(id, key_bucket(e->items[i].key) / ratio);
 
-		if (n->series[series].kind == SERIES_IS_LEAF)
+		if (series[id].kind == SERIES_IS_LEAF)
 			become_part(get_row(d, (enum tier)(t + 1), into), e->items[i].row);
 		else if (t != TIER_10S)
 			add_link(l, into, e->items[i].row);
 	}
 }
 
-void delta_propagate(struct delta *d, const struct names *n)
+void delta_propagate(struct delta *d, const struct series *series)
 {
-	struct entries e = {0};
+	struct delta_entries e = {0};
 	struct links l = {0};
 
 	if (!d->dense)
@@ -268,16 +258,16 @@ void delta_propagate(struct delta *d, const struct names *n)
 	arrange_points(d, &e);
 	for (int t = 0; t < TIER_COUNT; t++) {
 		collect(d, (enum tier)t, &e);
-		link_marginals(&l, (enum tier)t, n, &e);
+		link_marginals(&l, (enum tier)t, series, &e);
 		apply(d, (enum tier)t, &l);
 		if (t <= TIER_1M) {
 			collect(d, (enum tier)t, &e);
-			link_all(&l, n, &e);
+			link_all(&l, series, &e);
 			apply(d, (enum tier)t, &l);
 		}
 		if (t + 1 < TIER_COUNT) {
-			collect_sorted(d, (enum tier)t, &e);
-			link_upward(d, &l, (enum tier)t, n, &e);
+			delta_collect_sorted(d, (enum tier)t, &e);
+			link_upward(d, &l, (enum tier)t, series, &e);
 			apply(d, (enum tier)(t + 1), &l);
 		}
 	}
@@ -285,10 +275,8 @@ void delta_propagate(struct delta *d, const struct names *n)
 	free(l.items);
 }
 
-bool delta_is_stored(const struct names *n, uint32_t series)
+bool delta_is_stored(const struct series *s)
 {
-	const struct series *s = &n->series[series];
-
 	return s->kind != SERIES_IS_MARGINAL || s->value[s->dim];
 }
 
@@ -319,131 +307,4 @@ void delta_fini(struct delta *d)
 	for (int t = 0; t < TIER_COUNT; t++)
 		intmap_fini(&d->rows[t]);
 	*d = (struct delta){0};
-}
-
-static int prepare_one(sqlite3 *db, sqlite3_stmt **st, const char *form, enum tier t, struct err *err)
-{
-	char sql[160];
-
-	sqlite3_snprintf(sizeof sql, sql, form, tier_table[t]);
-	return sql_prepare(db, st, sql, err);
-}
-
-int rollup_writer_open(struct rollup_writer *w, sqlite3 *db, struct err *err)
-{
-	*w = (struct rollup_writer){.db = db};
-	for (int i = 0; i < TIER_COUNT; i++) {
-		enum tier t = (enum tier)i;
-
-		if (prepare_one(db, &w->newest[t], "SELECT id FROM %s WHERE id>=?1 AND id<=?2 ORDER BY id DESC LIMIT 1", t, err) ||
-		    prepare_one(db, &w->get[t], "SELECT figures FROM %s WHERE id=?1", t, err) ||
-		    prepare_one(db, &w->insert[t], "INSERT INTO %s(id, figures) VALUES(?1, ?2)", t, err) ||
-		    prepare_one(db, &w->update[t], "UPDATE %s SET figures=?2 WHERE id=?1", t, err) ||
-		    prepare_one(db, &w->remove[t], "DELETE FROM %s WHERE id=?1", t, err))
-			return -1;
-	}
-	return 0;
-}
-
-void rollup_writer_close(struct rollup_writer *w)
-{
-	for (int t = 0; t < TIER_COUNT; t++) {
-		sqlite3_finalize(w->newest[t]);
-		sqlite3_finalize(w->get[t]);
-		sqlite3_finalize(w->insert[t]);
-		sqlite3_finalize(w->update[t]);
-		sqlite3_finalize(w->remove[t]);
-	}
-	buf_fini(&w->blob);
-	figures_fini(&w->figures);
-	*w = (struct rollup_writer){0};
-}
-
-/* The bucket after the newest stored one of a series: rows from there on need no look-up. */
-static int find_next_bucket(struct rollup_writer *w, enum tier t, uint32_t series, uint32_t *next, struct err *err)
-{
-	sqlite3_stmt *st = w->newest[t];
-
-	sqlite3_bind_int64(st, 1, rollup_key(series, 0));
-	sqlite3_bind_int64(st, 2, rollup_key(series, UINT32_MAX));
-	int got = sql_step(st, err);
-	*next = got > 0 ? (uint32_t)key_bucket(sqlite3_column_int64(st, 0)) + 1 : 1;
-	sqlite3_reset(st);
-	return got < 0 ? -1 : 0;
-}
-
-/* Merges the stored row into `r`, its sketches into the arrays. 1 when there is one. */
-static int merge_stored(struct rollup_writer *w, struct dense *dense, enum tier t, int64_t key, struct rollup *r,
-                        struct err *err)
-{
-	sqlite3_stmt *st = w->get[t];
-
-	sqlite3_bind_int64(st, 1, key);
-	int got = sql_step(st, err);
-	if (got > 0 && !dense_decode_merge_all(dense, r, key_bucket(key) * tier_us[t],
-	                                       sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0)))
-		got = err_set(err, "store: %s: row %lld is damaged: run llmdeck doctor --deep", tier_table[t], (long long)key);
-	sqlite3_reset(st);
-	return got;
-}
-
-static int put_row(struct rollup_writer *w, enum tier t, int64_t key, const struct rollup *r, bool stored, struct err *err)
-{
-	bool empty = rollup_is_empty(r);
-
-	/* Nothing is taken from a row that retention has removed. */
-	if (!stored && (empty || r->figures.requests < 0 || r->figures.feedback < 0))
-		return 0;
-	sqlite3_stmt *st = empty ? w->remove[t] : stored ? w->update[t] : w->insert[t];
-	sqlite3_bind_int64(st, 1, key);
-	if (!empty) {
-		buf_reset(&w->blob);
-		rollup_encode(r, key_bucket(key) * tier_us[t], &w->blob);
-		sqlite3_bind_blob64(st, 2, w->blob.data, w->blob.len, SQLITE_STATIC);
-	}
-	return sql_run(st, err);
-}
-
-static int write_row(struct rollup_writer *w, struct delta *d, enum tier t, struct names *n, struct entry *e,
-                     struct err *err)
-{
-	uint32_t series = key_series(e->key), bucket = (uint32_t)key_bucket(e->key);
-	struct series *s = &n->series[series];
-	struct rollup *r = &e->row->rollup;
-	int stored = 0;
-
-	if (!s->next_bucket[t] && find_next_bucket(w, t, series, &s->next_bucket[t], err))
-		return -1;
-	if (bucket < s->next_bucket[t])
-		stored = merge_stored(w, d->dense, t, e->key, r, err);
-	struct rollup whole = *r; /* the row itself may be a part of another */
-	if (stored || e->row->points || e->row->parts) {
-		figures_reset(&w->figures);
-		delta_take_sketches(d, e->row, &w->figures);
-		memcpy(whole.figures.sketches, w->figures.sketches, sizeof w->figures.sketches);
-	}
-	if (stored < 0 || put_row(w, t, e->key, &whole, stored, err))
-		return -1;
-	if (bucket >= s->next_bucket[t])
-		s->next_bucket[t] = bucket + 1;
-	return 0;
-}
-
-int rollup_writer_flush(struct rollup_writer *w, struct delta *d, struct names *n, struct err *err)
-{
-	struct entries e = {0};
-	int failed = 0;
-
-	if (!d->leaf_rows)
-		return 0;
-	delta_propagate(d, n);
-	for (int t = 0; t < TIER_COUNT && !failed; t++) {
-		collect_sorted(d, (enum tier)t, &e);
-		for (size_t i = 0; i < e.len && !failed; i++)
-			if (delta_is_stored(n, key_series(e.items[i].key)))
-				failed = write_row(w, d, (enum tier)t, n, &e.items[i], err);
-	}
-	free(e.items);
-	delta_clear(d);
-	return failed;
 }

@@ -4,9 +4,6 @@
 #ifndef LLMDECK_STORE_DELTA_H
 #define LLMDECK_STORE_DELTA_H
 
-#include <sqlite3.h>
-
-#include "base/err.h"
 #include "base/hash.h"
 #include "store/names.h"
 #include "store/rollup.h"
@@ -43,24 +40,24 @@ void delta_add(struct delta *d, uint32_t series, const struct packed *p, int sig
 struct figures *delta_counts(struct delta *d, uint32_t series, int64_t time_us, int64_t floor_10s_us);
 /* Moves all cells of a row into the sketches of `into`. */
 void delta_take_sketches(struct delta *d, const struct delta_row *row, struct figures *into);
-/* Fills the pre-merged series and the coarser tiers from the leaves. Once per filling. */
-void delta_propagate(struct delta *d, const struct names *n);
+/* Fills the pre-merged series and the coarser tiers from the leaves. Once per filling. `series`: by id. */
+void delta_propagate(struct delta *d, const struct series *series);
+
+struct delta_entry {
+	int64_t key; /* rollup_key() */
+	struct delta_row *row;
+};
+struct delta_entries {
+	struct delta_entry *items; /* freed by the caller */
+	size_t len, cap;
+};
+/* Replaces the entries by a tier's rows in the order of their keys. */
+void delta_collect_sorted(const struct delta *d, enum tier t, struct delta_entries *out);
+
 void delta_clear(struct delta *d); /* keeps memory */
 void delta_fini(struct delta *d);
 /* A row that is stored: marginals of an unset dimension are not, they are what is left of
  * everything without the others. */
-bool delta_is_stored(const struct names *n, uint32_t series);
-
-/* Writes a delta's rows into the tables. */
-struct rollup_writer {
-	sqlite3 *db;
-	sqlite3_stmt *newest[TIER_COUNT], *get[TIER_COUNT], *insert[TIER_COUNT], *update[TIER_COUNT], *remove[TIER_COUNT];
-	struct buf blob;
-	struct figures figures; /* scratch: sketches */
-};
-int rollup_writer_open(struct rollup_writer *w, sqlite3 *db, struct err *err);
-void rollup_writer_close(struct rollup_writer *w);
-/* Propagates, writes, clears. */
-int rollup_writer_flush(struct rollup_writer *w, struct delta *d, struct names *n, struct err *err);
+bool delta_is_stored(const struct series *s);
 
 #endif

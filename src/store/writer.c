@@ -21,7 +21,7 @@
 
 #define ROLLUP_10S_DEFAULT_US (6 * US_PER_HOUR)
 #define SERIES_LIMIT_DEFAULT 10000
-#define LEAF_ROWS_MAX 8000u /* accumulated before they are written out: bounds memory */
+#define LEAF_ROWS_MAX 4500u /* accumulated before they are written out: bounds memory */
 #define TOPS_MAX 128u
 #define BUSY_MS 5000
 
@@ -286,6 +286,7 @@ int writer_rollback(struct store_writer *w)
 		sqlite3_exec(w->texts, "ROLLBACK", NULL, NULL, NULL);
 	w->open = w->texts_open = false;
 	delta_clear(&w->delta);
+	rollup_writer_forget(&w->rollups);
 	top_writer_clear(&w->tops);
 	memset(w->traces, 0, RECENT_TRACES * sizeof *w->traces);
 	memset(w->times, 0, RECENT_TIMES * sizeof *w->times);
@@ -297,9 +298,12 @@ int writer_rollback(struct store_writer *w)
 
 int writer_flush(struct store_writer *w, bool now, struct err *err)
 {
-	if (now || w->delta.leaf_rows > LEAF_ROWS_MAX)
-		if (rollup_writer_flush(&w->rollups, &w->delta, &w->names, err))
-			return -1;
+	struct rollup_writer *r = &w->rollups;
+
+	if (now ? rollup_writer_flush(r, &w->delta, &w->names, err)
+	    : w->delta.leaf_rows > LEAF_ROWS_MAX ? rollup_writer_begin(r, &w->delta, &w->names, err)
+	                                         : rollup_writer_go_on(r, &w->names, err))
+		return -1;
 	if (now || w->tops.fresh.count > TOPS_MAX)
 		return top_writer_flush(&w->tops, err);
 	return 0;

@@ -4,6 +4,7 @@
 
 #include "store/delta.h"
 #include "store/names.h"
+#include "store/rollup_writer.h"
 #include "store/top.h"
 #include "store/writer.h"
 
