@@ -49,9 +49,9 @@ int store_alert_put(struct store_writer *w, const struct alert_record *a, struct
 	sqlite3_bind_int64(st, 1, a->id);
 	bind_text(st, 2, a->rule);
 	bind_text(st, 3, a->kind);
-	sqlite3_bind_int(st, 4, a->severity);
-	sqlite3_bind_int(st, 5, a->state);
-	sqlite3_bind_int(st, 6, a->data);
+	sqlite3_bind_int(st, 4, (int)a->severity);
+	sqlite3_bind_int(st, 5, (int)a->state);
+	sqlite3_bind_int(st, 6, (int)a->data);
 	bind_text(st, 7, a->labels);
 	for (int i = 0; i < 5; i++)
 		sqlite3_bind_int64(st, 8 + i, times[i]);
@@ -92,7 +92,7 @@ int store_rule_state_put(struct store_writer *w, const struct rule_state *s, str
 	          " VALUES(?1,?2,?3,?4,?5,?6)", err))
 		return -1;
 	bind_text(st, 1, s->rule);
-	sqlite3_bind_int(st, 2, s->data);
+	sqlite3_bind_int(st, 2, (int)s->data);
 	bind_number(st, 3, s->value);
 	bind_number(st, 4, s->bound);
 	sqlite3_bind_int64(st, 5, s->checked_us);
@@ -155,7 +155,7 @@ int store_budget_put(struct store_writer *w, const struct budget_record *b, stru
 	bind_text(st, 1, c->name);
 	sql_bind_str(st, 2, buf_str(&filters));
 	sqlite3_bind_int64(st, 3, c->amount_nusd);
-	sqlite3_bind_int(st, 4, c->period);
+	sqlite3_bind_int(st, 4, (int)c->period);
 	bind_text(st, 5, c->tz);
 	sql_bind_str(st, 6, buf_str(&warn));
 	sqlite3_bind_int(st, 7, (c->on_actual ? 1 : 0) | (c->on_forecast ? 2 : 0));
@@ -203,7 +203,7 @@ int store_outbox_put(struct store_writer *w, const struct outbox_record *o, stru
 	sqlite3_bind_int64(st, 5, o->made_us);
 	sqlite3_bind_int(st, 6, o->attempts);
 	sqlite3_bind_int64(st, 7, o->next_us);
-	sqlite3_bind_int(st, 8, o->state);
+	sqlite3_bind_int(st, 8, (int)o->state);
 	bind_text(st, 9, o->body);
 	bind_text(st, 10, o->words);
 	return finish(w, st, err);
