@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "panels/alerts.h"
 #include "panels/rollouts.h"
 
 const struct action console_actions[] = {
@@ -35,7 +36,9 @@ const struct action console_actions[] = {
 	{ACT_GROUP, "group-next", "b", "group by the next dimension", DANGER_NONE},
 	{ACT_COPY, "copy", "y", "copy the command that opens exactly here", DANGER_NONE},
 	{ACT_EXPORT, "export", "e", "write the panel's data to a file", DANGER_NONE},
-	{ACT_LIMITS, "limits", "!", "what is over its limit", DANGER_NONE},
+	{ACT_LIMITS, "limits", "!", "the alerts: what fires, or is over its limit", DANGER_NONE},
+	{ACT_ACKNOWLEDGE, "acknowledge", "a", "acknowledge the alert, with a note", DANGER_STORED},
+	{ACT_MUTE, "mute", "m", "mute the alert for a time", DANGER_STORED},
 	{ACT_ROLLBACK, "rollback", "R", "rollout: everything back to stable", DANGER_TRAFFIC},
 	{ACT_STEP_UP, "step", ">", "rollout: the next step", DANGER_TRAFFIC},
 	{ACT_STEP_BACK, "step-back", "<", "rollout: the step before", DANGER_TRAFFIC},
@@ -61,7 +64,7 @@ const struct action console_actions[] = {
 static const struct {
 	int action;
 	const char *word;
-	enum { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS, ON_ROLLOUTS } where;
+	enum { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS, ON_ROLLOUTS, ON_ALERTS } where;
 } offers[] = {
 	{ACT_HELP, "help", ANYWHERE},      {ACT_PALETTE, "cmd", ANYWHERE},
 	{ACT_FILTER, "filter", ANYWHERE},  {ACT_NEXT_PANEL, "panel", ON_TILES},
@@ -69,6 +72,8 @@ static const struct {
 	{ACT_ROLLBACK, "roll back", ON_ROLLOUTS}, {ACT_STEP_UP, "step", ON_ROLLOUTS},
 	{ACT_STEP_BACK, "back", ON_ROLLOUTS}, {ACT_HOLD_ROLLOUT, "hold", ON_ROLLOUTS},
 	{ACT_PROMOTE_ROLLOUT, "promote", ON_ROLLOUTS},
+	{ACT_OPEN, "narrow", ON_ALERTS},   {ACT_ACKNOWLEDGE, "acknowledge", ON_ALERTS},
+	{ACT_MUTE, "mute", ON_ALERTS},
 	{ACT_GROUP, "group", ON_GROUPS},   {ACT_SORT, "sort", ON_GROUPS},
 	{ACT_ZOOM_IN, "zoom", ANYWHERE},   {ACT_PAUSE, "pause", ANYWHERE},
 	{ACT_QUIT, "quit", ANYWHERE},      {ACT_PAGE0 + 6, "monitor", ANYWHERE},
@@ -125,7 +130,8 @@ const char *actions_key_line(const struct keymap *m, const struct deck *d, int w
 
 		if ((offers[i].where == ON_TILES && page) || (offers[i].where >= ON_PAGE && !page) ||
 		    (offers[i].where == ON_GROUPS && !panels[d->place.panel]->groups) ||
-		    (offers[i].where == ON_ROLLOUTS && panels[d->place.panel] != &rollouts_panel))
+		    (offers[i].where == ON_ROLLOUTS && panels[d->place.panel] != &rollouts_panel) ||
+		    (offers[i].where == ON_ALERTS && panels[d->place.panel] != &alerts_panel))
 			continue;
 		first_key(m, action_of(offers[i].action), &key);
 		if (key.len == 0)

@@ -10,16 +10,26 @@
 #include "console/loader.h"
 #include "console/rollout_calls.h"
 #include "console/tiles.h"
+#include "panels/alerts.h"
 #include "ui/chooser.h"
+#include "ui/dialog.h"
 #include "ui/help.h"
 #include "ui/keymap.h"
 #include "ui/screen.h"
 #include "ui/toast.h"
 
 /* What the keys go to. */
-enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP, MODE_INTENT };
+enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP, MODE_INTENT, MODE_ALERT };
 
 #define CHOICES_MAX 96
+
+/* Acknowledging or muting one alert. */
+struct alert_dialog {
+	struct alert_pick pick; /* of the moment it was opened */
+	bool mute;
+	char title[160];
+	struct dialog dialog;
+};
 
 struct app {
 	const struct console_options *o;
@@ -35,6 +45,7 @@ struct app {
 	struct rollout_calls *calls;
 	struct rollout_board *board;   /* as the collector said last; the deck borrows it */
 	struct intent *intent;         /* open in MODE_INTENT */
+	struct alert_dialog *alert;    /* open in MODE_ALERT */
 	int wake[2];
 	struct layout layout;
 	struct load_job job;           /* the last one given to the loader */
@@ -81,6 +92,13 @@ void app_rollout_stop_all(struct app *a, const char *where);
 void app_intent_key(struct app *a, struct key key);
 /* Takes what the collector has answered; true when something is to be drawn. */
 bool app_take_calls(struct app *a);
+
+/* alert_app.c: ACT_ACKNOWLEDGE and ACT_MUTE open the dialog for the alert under the cursor, or the most
+ * urgent one on other pages. */
+void app_alert(struct app *a, int action);
+void app_alert_key(struct app *a, struct key key);
+/* Enter on the alerts page: the alert's filters and time, on the page of its figure. False elsewhere. */
+bool app_alert_open(struct app *a);
 
 /* app_share.c */
 void app_copy_here(struct app *a);

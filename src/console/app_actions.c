@@ -113,6 +113,8 @@ static void open_focused(struct app *a)
 		a->deck.ui[a->deck.place.panel].opened = true;
 		return;
 	}
+	if (app_alert_open(a))
+		return;
 	if (a->deck.place.panel >= 0) {
 		narrow_to_row(a);
 		return;
@@ -309,6 +311,7 @@ void app_do(struct app *a, int action)
 	case ACT_EXPORT: app_export(a, NULL); break;
 	case ACT_ROLLBACK: case ACT_STEP_UP: case ACT_STEP_BACK: case ACT_HOLD_ROLLOUT: case ACT_PROMOTE_ROLLOUT:
 	case ACT_REAPPLY: app_rollout(a, action); break;
+	case ACT_ACKNOWLEDGE: case ACT_MUTE: app_alert(a, action); break;
 	case ACT_STOP_ALL: app_rollout_stop_all(a, ""); break;
 	case ACT_THEME: theme_next(a); break;
 	case ACT_REDRAW: screen_repaint(a->screen); break;
@@ -390,6 +393,8 @@ void app_key(struct app *a, struct key key)
 		key_in_filter(a, key);
 	} else if (a->mode == MODE_INTENT) {
 		app_intent_key(a, key);
+	} else if (a->mode == MODE_ALERT) {
+		app_alert_key(a, key);
 	} else if (a->mode == MODE_HELP) {
 		if (help_key(&a->help, key, screen_surface(a->screen)->height - 2) == HELP_CLOSED)
 			a->mode = MODE_DECK;

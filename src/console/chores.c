@@ -24,10 +24,12 @@
 
 #define QUEUE_MAX 8
 #define STATUS_EVERY 2 /* seconds */
+#define ORDER_TIMEOUT_US (10 * US_PER_S)
 
 struct chore {
-	enum { CHORE_WRITE, CHORE_TMUX, CHORE_THEME } kind;
-	char *path; /* CHORE_WRITE; the theme's name */
+	enum { CHORE_WRITE, CHORE_TMUX, CHORE_THEME, CHORE_ORDER } kind;
+	char *path; /* CHORE_WRITE, CHORE_ORDER; the theme's name */
+	char said[200]; /* CHORE_ORDER: when it is done */
 	struct buf bytes;
 	bool replace;
 };
@@ -131,6 +133,19 @@ static void do_tmux(struct chores *c, const struct chore *chore)
 		say(c, false, "copied to tmux and the clipboard: %.300s", chore->bytes.data);
 	else
 		say(c, true, "tmux did not take the copy: is this its session?");
+}
+
+static void do_order(struct chores *c, const struct chore *chore, struct control_client *client)
+{
+	struct err err = {""};
+
+	if (!client)
+		say(c, true, "no collector is asked here: nothing was changed");
+	else if (control_client_call(client, "POST", chore->path, buf_str(&chore->bytes), "application/json", ORDER_TIMEOUT_US, NULL,
+	                             &err) != CONTROL_OK)
+		say(c, true, "%.300s", err.text);
+	else
+		say(c, false, "%s", chore->said);
 }
 
 static void look_at_config(struct chores *c, bool first)
@@ -279,6 +294,8 @@ static void *run_chores(void *arg)
 				do_write(c, &chore);
 			else if (chore.kind == CHORE_TMUX)
 				do_tmux(c, &chore);
+			else if (chore.kind == CHORE_ORDER)
+				do_order(c, &chore, client);
 			else
 				do_theme(c, &chore);
 			free(chore.path);
@@ -363,6 +380,8 @@ static void enqueue(struct chores *c, struct chore chore)
 	pthread_cond_signal(&c->wake);
 	pthread_mutex_unlock(&c->mutex);
 	if (full) {
+		if (chore.kind == CHORE_ORDER)
+			say(c, true, "too much is waiting for the collector: nothing was changed, try again");
 		free(chore.path);
 		buf_fini(&chore.bytes);
 	}
@@ -382,6 +401,15 @@ void chores_copy_tmux(struct chores *c, const char *text)
 	struct chore chore = {.kind = CHORE_TMUX};
 
 	buf_puts(&chore.bytes, text);
+	enqueue(c, chore);
+}
+
+void chores_order(struct chores *c, const char *path, struct buf *json, const char *said)
+{
+	struct chore chore = {.kind = CHORE_ORDER, .path = mem_strdup(path), .bytes = *json};
+
+	snprintf(chore.said, sizeof chore.said, "%s", said);
+	*json = (struct buf){0};
 	enqueue(c, chore);
 }
 

@@ -24,6 +24,8 @@ void chores_stop(struct chores **c, int64_t wait_us);
 void chores_write_file(struct chores *c, const char *path, struct buf *bytes, bool replace);
 /* Hands the text to tmux, which puts it on the clipboard. */
 void chores_copy_tmux(struct chores *c, const char *text);
+/* Posts a JSON object (taken over) to the collector and says `said` when it is done, or why not. */
+void chores_order(struct chores *c, const char *path, struct buf *json, const char *said);
 /* Reads a theme by its name; it comes as news. */
 void chores_load_theme(struct chores *c, const char *name);
 /* Watch this theme's file from now on; NULL = none. */

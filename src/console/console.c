@@ -160,6 +160,11 @@ static void draw_overlay(struct app *a, struct surface *s)
 		screen_set_cursor(a->screen, cursor, row);
 		return;
 	}
+	if (a->mode == MODE_ALERT) {
+		dialog_draw(s, &a->alert->dialog, clock_mono_us(), &cursor, &row);
+		screen_set_cursor(a->screen, cursor, row);
+		return;
+	}
 	if (a->mode == MODE_PALETTE || a->mode == MODE_COLUMNS) {
 		cursor = chooser_draw(s, &a->chooser, a->mode == MODE_PALETTE ? ":" : "columns ");
 	} else if (a->mode == MODE_FILTER) {
@@ -306,6 +311,7 @@ static void app_free(struct app *a)
 	free(a->rules);
 	free(a->board);
 	free(a->intent);
+	free(a->alert);
 	tz_free(&a->tz);
 	for (int i = 0; i < 2; i++) {
 		if (a->wake[i] >= 0)

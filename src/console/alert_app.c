@@ -1,0 +1,155 @@
+/* Keys that mean an alert: Enter goes to where it happened, `a` and `m` open a dialog bound to the alert
+ * that was under the cursor. The order goes through the thread for chores, which says how it ended. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/timefmt.h"
+#include "console/app.h"
+#include "console/frame.h"
+#include "panels/panels.h"
+
+#define MUTE_AT_MOST_US (30 * US_PER_DAY)
+
+static bool pick(struct app *a, struct alert_pick *out)
+{
+	int index = panel_index(&alerts_panel);
+	const struct panel_snapshot *shown = a->deck.shown[index];
+	struct panel_frame frame;
+
+	if (shown) {
+		frame = frame_of(&a->deck, index, shown->form, false);
+		if (a->deck.place.panel != index)
+			frame.find = ""; /* the filter is about the rows that are seen */
+		if (alerts_pick(shown->state, &frame, out))
+			return true;
+	}
+	app_say(a, true, "there is no alert: one is known while a collector evaluates and something fires");
+	return false;
+}
+
+void app_alert(struct app *a, int action)
+{
+	struct alert_dialog *w;
+	struct alert_pick p;
+
+	if (!pick(a, &p))
+		return;
+	if (!p.open) {
+		app_say(a, true, "%.100s has ended: there is nothing to acknowledge or mute", p.rule);
+		return;
+	}
+	if (deck_level(&a->deck) < SESSION_RESPONDER) {
+		app_say(a, true, "this takes the role responder, and this session is a %s", session_level_name(deck_level(&a->deck)));
+		return;
+	}
+	if (!a->alert)
+		a->alert = mem_alloc(sizeof *a->alert);
+	w = a->alert;
+	memset(w, 0, sizeof *w);
+	w->pick = p;
+	w->mute = action == ACT_MUTE;
+	snprintf(w->title, sizeof w->title, "%s %.100s (alert %" PRId64 ")", w->mute ? "mute" : "acknowledge", p.rule, p.id);
+	w->dialog.title = w->title;
+	w->dialog.lines[w->dialog.line_count++] = w->pick.summary;
+	w->dialog.lines[w->dialog.line_count++] = w->pick.labels;
+	w->dialog.lines[w->dialog.line_count++] = "";
+	if (w->mute) {
+		w->dialog.lines[w->dialog.line_count++] = "Nobody is told of it in this time; Alertmanager gets the silence too.";
+		w->dialog.fields[0].label = "for";
+		field_set(&w->dialog.fields[0].field, "2h");
+		w->dialog.fields[1].label = "comment";
+		w->dialog.field_count = 2;
+	} else {
+		w->dialog.lines[w->dialog.line_count++] = "Alertmanager knows no acknowledgement and goes on as before. Webhooks";
+		w->dialog.lines[w->dialog.line_count++] = "that want acknowledgements are told, with the alert's dedup key.";
+		w->dialog.fields[0].label = "note";
+		w->dialog.field_count = 1;
+	}
+	w->dialog.confirm = w->mute ? "Mute" : "Acknowledge";
+	dialog_open(&w->dialog);
+	a->mode = MODE_ALERT;
+}
+
+static void add_text(struct buf *json, const char *name, const char *text)
+{
+	buf_printf(json, ",\"%s\":", name);
+	buf_append_json(json, str_of(text));
+}
+
+/* False when what was typed does not do: the dialog stays. */
+static bool send(struct app *a)
+{
+	const struct alert_dialog *w = a->alert;
+	const char *user = getenv("LLMDECK_USER");
+	char said[200], until[TIME_TEXT_BYTES];
+	struct buf json = {0};
+	int64_t length_us = 0;
+
+	if (w->mute && (!duration_parse(str_trim(str_of(w->dialog.fields[0].field.text)), &length_us) || length_us < US_PER_MIN ||
+	                length_us > MUTE_AT_MOST_US)) {
+		app_say(a, true, "for how long? 1m to 30d, such as 30m, 2h or 1d");
+		return false;
+	}
+	buf_printf(&json, "{\"do\":\"%s\",\"id\":%" PRId64, w->mute ? "silence" : "ack", w->pick.id);
+	if (w->mute)
+		add_text(&json, "until", time_format(clock_wall_us() + length_us, until));
+	add_text(&json, w->mute ? "comment" : "note", w->dialog.fields[w->mute].field.text);
+	if (user && *user && strlen(user) < 64)
+		add_text(&json, "claimed", user);
+	buf_append_c(&json, '}');
+	snprintf(said, sizeof said, "%s %.100s", w->mute ? "muted:" : "acknowledged:", w->pick.rule);
+	chores_order(a->chores, "/v1/alerts/respond", &json, said);
+	return true;
+}
+
+void app_alert_key(struct app *a, struct key key)
+{
+	enum dialog_result result = dialog_key(&a->alert->dialog, key, clock_mono_us());
+
+	if (result == DIALOG_CANCELLED || (result == DIALOG_CONFIRMED && send(a)))
+		a->mode = MODE_DECK;
+}
+
+/* The page that shows a metric best. */
+static const struct panel *panel_of(enum metric m)
+{
+	switch (m) {
+	case METRIC_COST_RATE: return &cost_panel;
+	case METRIC_ERROR_RATE: return &errors_panel;
+	case METRIC_FLAG_RATE: return &flags_panel;
+	case METRIC_LATENCY_P95: case METRIC_TTFT_P95: return &latency_panel;
+	default: return &requests_panel;
+	}
+}
+
+bool app_alert_open(struct app *a)
+{
+	struct alert_pick p;
+	struct panel_frame frame;
+	int index = panel_index(&alerts_panel);
+	const struct panel_snapshot *shown = a->deck.shown[index];
+	int64_t from_us, now_us = clock_wall_us();
+	const struct panel *to;
+
+	if (a->deck.place.panel != index || !shown)
+		return false;
+	frame = frame_of(&a->deck, index, shown->form, false);
+	if (!alerts_pick(shown->state, &frame, &p))
+		return false;
+	from_us = p.since_us - 2 * p.window_us;
+	a->deck.where = p.where;
+	a->deck.find[0] = '\0';
+	a->deck.time_cursor_us = 0;
+	if (p.ended_us)
+		deck_set_window(&a->deck, 0, from_us, p.ended_us + 2 * p.window_us < now_us ? p.ended_us + 2 * p.window_us : now_us);
+	else
+		deck_set_window(&a->deck, now_us - from_us, 0, 0);
+	to = panel_of(p.metric);
+	deck_go(&a->deck, to->page, panel_index(to));
+	app_say(a, false, "narrowed to %.100s: / and :t change it, Backspace goes back", p.rule);
+	return true;
+}
