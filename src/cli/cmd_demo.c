@@ -15,6 +15,7 @@
 #include "cli/output.h"
 #include "cli/throwaway.h"
 #include "console/console.h"
+#include "core/money.h"
 #include "daemon/spawn.h"
 #include "store/query.h"
 
@@ -33,6 +34,8 @@ static const struct command_option demo_options[] = {
 /* ── the fleet ─────────────────────────────────────────────────────────────────────────────── */
 
 #define DEMO_STEERED 3 /* rollouts that can be steered */
+#define DEMO_RULES 6
+#define DEMO_BUDGETS 2
 
 struct demo {
 	char *folder, *store_path, *socket_path, *log_path;
@@ -41,7 +44,9 @@ struct demo {
 	struct config_section source;
 	struct config_section actuators[DEMO_STEERED];
 	struct config_rollout rollouts[DEMO_STEERED];
-	struct config config; /* the child's: the defaults, one source and its rollouts */
+	struct config_alert rules[DEMO_RULES];
+	struct config_budget budgets[DEMO_BUDGETS];
+	struct config config; /* the child's: the defaults, one source, its rollouts, limits and budgets */
 	struct collector_child *child;
 };
 
@@ -97,6 +102,51 @@ static void fill_rollouts(struct demo *d)
 	d->config.rollout_count = DEMO_STEERED;
 }
 
+/* Limits that fit the invented fleet: a quiet fleet stays below all of them, the incident goes over
+ * some. */
+static void fill_rules(struct demo *d)
+{
+	static const struct config_alert limits[DEMO_RULES] = {
+		{.name = "demo-cost", .metric = METRIC_COST_RATE, .limit = 450},
+		{.name = "demo-slow", .metric = METRIC_LATENCY_P95, .limit = 6, .severity = SEVERITY_CRITICAL},
+		{.name = "demo-ttft", .metric = METRIC_TTFT_P95, .limit = 3},
+		{.name = "demo-errors", .metric = METRIC_ERROR_RATE, .limit = 0.02},
+		{.name = "demo-flags", .metric = METRIC_FLAG_RATE, .limit = 13},
+		{.name = "demo-checkout", .metric = METRIC_LATENCY_P95, .limit = 5.5,
+		 .severity = SEVERITY_CRITICAL},
+	};
+
+	memcpy(d->rules, limits, sizeof limits);
+	for (size_t i = 0; i < DEMO_RULES; i++)
+		d->rules[i].window_us = 2 * US_PER_MIN;
+	view_add_filter(&d->rules[DEMO_RULES - 1].where, STR_LIT("service=checkout-assistant"), NULL);
+	d->config.alerts = d->rules;
+	d->config.alert_count = DEMO_RULES;
+}
+
+/* One that is far from its end, and one that is over soon. */
+static void fill_budgets(struct demo *d)
+{
+	static const struct config_budget budgets[DEMO_BUDGETS] = {
+		{.name = "demo-fleet", .amount_nusd = 300000 * NUSD_PER_USD, .period = PERIOD_MONTH},
+		{.name = "demo-checkout-day", .amount_nusd = 200 * NUSD_PER_USD, .period = PERIOD_DAY},
+	};
+
+	memcpy(d->budgets, budgets, sizeof budgets);
+	for (size_t i = 0; i < DEMO_BUDGETS; i++) {
+		struct config_budget *b = &d->budgets[i];
+
+		b->tz = "UTC";
+		b->on_actual = true;
+		b->max_unpriced = 0.05;
+		b->warn_percent[b->warn_count++] = 80;
+		b->warn_percent[b->warn_count++] = 100;
+	}
+	view_add_filter(&d->budgets[1].where, STR_LIT("service=checkout-assistant"), NULL);
+	d->config.budgets = d->budgets;
+	d->config.budget_count = DEMO_BUDGETS;
+}
+
 static void fill_config(struct demo *d)
 {
 	config_init(&d->config);
@@ -109,6 +159,8 @@ static void fill_config(struct demo *d)
 	d->config.sources = &d->source;
 	d->config.source_count = 1;
 	fill_rollouts(d);
+	fill_rules(d);
+	fill_budgets(d);
 }
 
 static int start_fleet(struct demo *d, struct err *err)
@@ -159,31 +211,8 @@ static int wait_for_data(const char *store_path, struct err *err)
 	return summary.requests ? 0 : err_set(err, "demo: the fleet gives no data: %s", store_path);
 }
 
-/* Limits that fit the invented fleet, where the user's own config has none: a quiet fleet stays below
- * all of them, the incident goes over some. */
-#define DEMO_RULES 6
-static size_t demo_rules(struct config_alert rules[DEMO_RULES])
-{
-	static const struct config_alert limits[DEMO_RULES] = {
-		{.name = "demo-cost", .metric = METRIC_COST_RATE, .limit = 450},
-		{.name = "demo-slow", .metric = METRIC_LATENCY_P95, .limit = 6, .severity = SEVERITY_CRITICAL},
-		{.name = "demo-ttft", .metric = METRIC_TTFT_P95, .limit = 3},
-		{.name = "demo-errors", .metric = METRIC_ERROR_RATE, .limit = 0.02},
-		{.name = "demo-flags", .metric = METRIC_FLAG_RATE, .limit = 13},
-		{.name = "demo-checkout", .metric = METRIC_LATENCY_P95, .limit = 5.5,
-		 .severity = SEVERITY_CRITICAL},
-	};
-
-	memcpy(rules, limits, sizeof limits);
-	for (size_t i = 0; i < DEMO_RULES; i++)
-		rules[i].window_us = 2 * US_PER_MIN;
-	view_add_filter(&rules[DEMO_RULES - 1].where, STR_LIT("service=checkout-assistant"), NULL);
-	return DEMO_RULES;
-}
-
 static int show(const struct global *g, struct demo *d, struct err *err)
 {
-	struct config_alert rules[DEMO_RULES];
 	struct config shown = g->config; /* borrows: g keeps what it owns */
 	struct console_options o = {
 		.store_path = d->store_path, .socket_path = d->socket_path, .config_path = g->config_path,
@@ -192,10 +221,10 @@ static int show(const struct global *g, struct demo *d, struct err *err)
 
 	shown.rollouts = d->config.rollouts;
 	shown.rollout_count = d->config.rollout_count;
-	if (shown.alert_count == 0) {
-		shown.alert_count = demo_rules(rules);
-		shown.alerts = rules;
-	}
+	shown.alerts = d->config.alerts;
+	shown.alert_count = d->config.alert_count;
+	shown.budgets = d->config.budgets;
+	shown.budget_count = d->config.budget_count;
 
 	if (console_prints(&o) && wait_for_data(d->store_path, err))
 		return -1;
