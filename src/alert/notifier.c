@@ -497,7 +497,10 @@ static void start_first(struct notifier *n)
 		fail_first(n, false, 0, err.text);
 		return;
 	}
-	ask(n, unsilence ? "GET" : "POST", unsilence ? (struct str){0} : str_of(r->body));
+	if (unsilence)
+		ask(n, "GET", (struct str){0});
+	else
+		ask(n, "POST", str_of(r->body));
 }
 
 static void try_again(void *arg)

@@ -13,13 +13,16 @@ static bool read_object(struct json_reader *r, const struct read_field *fields, 
 
 static void initialise(const struct read_field *fields, void *into)
 {
+	static const char *const no_text = "";
+	static const double no_number = NAN;
+
 	for (const struct read_field *f = fields; f->name; f++) {
 		char *at = (char *)into + f->offset;
 
 		if (f->type == READ_TEXT)
-			memcpy(at, &(const char *){""}, sizeof(const char *));
+			memcpy(at, &no_text, sizeof no_text);
 		else if (f->type == READ_REAL)
-			memcpy(at, &(double){NAN}, sizeof(double));
+			memcpy(at, &no_number, sizeof no_number);
 		else if (f->type == READ_OBJECT)
 			initialise(f->fields, at);
 	}
