@@ -374,7 +374,7 @@ static void add_rows(const struct place *p, int count, char head[AUDIT_HEAD_BYTE
 static struct audit_check check(const struct place *p, const char *head)
 {
 	struct store_reader *reader;
-	struct audit_check out;
+	struct audit_check out = {0};
 	struct err err = {""};
 
 	if (store_reader_open(&reader, p->store, &err) || query_audit_check(reader, head, &out, &err))
