@@ -338,9 +338,8 @@ static enum act_result denied(const struct haproxy *h, const char *level, struct
 {
 	const char *at = h->address.path ? h->address.path : h->address.host;
 
-	return act_fail(why, ACT_DENIED, "haproxy: %s: permission denied: this socket has level %s, which may read but not "
-	                "change: write `stats socket %s level admin` in HAProxy's global section (or give llmdeck such a socket) "
-	                "and reload", at, level, at);
+	return act_fail(why, ACT_DENIED, "haproxy: %s: DENIED: this socket has level %s, which may not change weights: "
+	                "write `stats socket %s level admin` in HAProxy's global section and reload", at, level, at);
 }
 
 static enum act_result haproxy_plan(void *state, const struct act_ask *ask, struct act_plan *out, struct act_why *why)

@@ -584,6 +584,11 @@ static void watched_again(void *arg, const struct target_answer *answer)
 	l->running = false;
 	if (answer->result != ACT_FAILED)
 		slot_take_sight(l->slot, answer->result, &answer->why, &answer->sight);
+	/* A target that restarts, say, has its old weights again: what was true is not any more. */
+	if (answer->result == ACT_OK && (l->state == LEG_VERIFIED || l->state == LEG_LOST)) {
+		l->state = answer->sight.drift ? LEG_LOST : LEG_VERIFIED;
+		l->words = answer->sight.drift ? l->slot->sight.words : (struct err){""};
+	}
 	l->again_us = mono(l->action) + VERIFY_AGAIN_US;
 }
 

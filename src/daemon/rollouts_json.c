@@ -53,6 +53,7 @@ static const char *const state_names[] = {
 static const char *const leg_names[] = {
 	[LEG_WAITING] = "waiting", [LEG_PLANNED] = "planned", [LEG_NOTHING] = "nothing to do", [LEG_APPLYING] = "applying",
 	[LEG_VERIFYING] = "verifying", [LEG_VERIFIED] = "applied", [LEG_UNCONFIRMED] = "unconfirmed",
+	[LEG_LOST] = "failed",
 	[LEG_FAILED] = "failed", [LEG_SKIPPED] = "skipped",
 };
 

@@ -76,6 +76,7 @@ static void say_failures(struct part *p)
 {
 	static const char *const words[LEG_SKIPPED + 1] = {
 		[LEG_UNCONFIRMED] = "may be applied, was not read back", [LEG_FAILED] = "not applied",
+		[LEG_LOST] = "read back, and lost again",
 		[LEG_SKIPPED] = "left alone after the failure before it",
 	};
 

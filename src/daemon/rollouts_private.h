@@ -113,6 +113,7 @@ struct managed {
 enum leg_state {
 	LEG_WAITING, LEG_PLANNED, LEG_NOTHING, LEG_APPLYING, LEG_VERIFYING, LEG_VERIFIED,
 	LEG_UNCONFIRMED, /* may be applied: it was not read back */
+	LEG_LOST,        /* was read back, and showed something else before the action's end */
 	LEG_FAILED, LEG_SKIPPED
 };
 struct leg { /* a target's part in an action */
