@@ -66,6 +66,11 @@ $(BUILD)/tests/real/%: $(BUILD)/tests/real/%.o $(BUILD)/libllmdeck.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+# Those that drive the console on a terminal of their own.
+$(BUILD)/tests/real/test_rollout_%: $(BUILD)/tests/real/test_rollout_%.o $(BUILD)/tests/screen/screen.o $(BUILD)/libllmdeck.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lvterm -lcmocka
+
 $(BUILD)/tests/golden/%: $(BUILD)/tests/golden/%.o $(BUILD)/libllmdeck.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
