@@ -84,6 +84,11 @@ LLMDECK_CONFIG=$dir/config.yaml "$binary" --store "$dir/s.db" --socket "$dir/s.s
 collector_pid=$!
 until_true 10 test -S "$dir/s.sock"
 
+# The collector has tried while Alertmanager was away.
+notifier_noticed() {
+	curl -s --unix-socket "$dir/s.sock" http://llmdeck/v1/alerts/notifiers | grep -q '"state":"failing"'
+}
+
 keep_feeding 5000 40 has chat && has search
 say $? "Alertmanager receives both groups with our labels"
 until_true 20 grouped
@@ -97,7 +102,8 @@ kill "$am_pid"
 wait "$am_pid" 2>/dev/null
 rm -rf "$dir/am"
 deck alert unsilence "$id"
-sleep 3
+until_true 60 notifier_noticed
+say $? "a notifier that reaches nobody says so"
 start_am
 keep_feeding 5000 80 has search
 say $? "Alertmanager was down and forgot everything: it is told again"
