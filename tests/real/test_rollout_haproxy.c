@@ -554,7 +554,8 @@ static void dies_before_it_is_read_back(void **state)
 	start_haproxy(scene.haproxy, 0);
 	assert_int_equal(candidate_weight(), 10);
 	assert_ends(&s, 1, "0 of 1 target applied");
-	assert_audit("read back, and lost again");
+	/* Which words follow depends on whether it died before the read-back or behind it: never "applied". */
+	assert_audit("0 of 1 target applied");
 	assert_true(wait_for_look(NULL, true));
 }
 
