@@ -38,9 +38,12 @@ void ab_sketch_moments(const struct sketch *s, double *mean, double *variance)
 	}
 	*mean = n > 0 ? sum / n : NAN;
 	for (uint32_t i = 0; i < s->len; i++) {
-		double off = (double)sketch_index_value(s->cells[i].index) - *mean;
+		uint32_t index = s->cells[i].index;
+		double off = (double)sketch_index_value(index) - *mean;
+		double width = (double)(sketch_index_low(index + 1) - sketch_index_low(index));
 
-		squares += (double)s->cells[i].count * off * off;
+		/* A value is known to its cell only: the spread of integers inside, 0 where a cell is one value. */
+		squares += (double)s->cells[i].count * (off * off + (width * width - 1) / 12);
 	}
 	*variance = n > 1 ? squares / (n - 1) : NAN;
 }

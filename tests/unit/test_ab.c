@@ -327,11 +327,29 @@ static void test_low_share(void **state)
 	assert_false(ab_share_is_low(0, 0, 0.25));
 }
 
+/* Costs that are all the same are known to their cell only: the spread is small, but not nothing. */
+static void test_a_constant_has_the_spread_of_its_cell(void **state)
+{
+	struct sketch s = {0};
+	double mean, variance;
+
+	(void)state;
+	sketch_add(&s, 20000000, 180);
+	ab_sketch_moments(&s, &mean, &variance);
+	assert_true(variance > 0 && sqrt(variance) < mean / 100);
+	sketch_reset(&s);
+	sketch_add(&s, 5, 180);
+	ab_sketch_moments(&s, &mean, &variance);
+	assert_true(variance == 0);
+	sketch_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_two_proportions), cmocka_unit_test(test_welch),
-		cmocka_unit_test(test_moments_of_a_sketch), cmocka_unit_test(test_evidence_is_fair),
+		cmocka_unit_test(test_moments_of_a_sketch),
+		cmocka_unit_test(test_a_constant_has_the_spread_of_its_cell), cmocka_unit_test(test_evidence_is_fair),
 		cmocka_unit_test(test_alpha_adds_up), cmocka_unit_test(test_no_difference),
 		cmocka_unit_test(test_doubled_errors), cmocka_unit_test(test_doubled_errors_over_steps),
 		cmocka_unit_test(test_latency_and_cost), cmocka_unit_test(test_verdicts),
