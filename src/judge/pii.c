@@ -505,8 +505,8 @@ static size_t phone(const struct at *a, enum pii_kind *kind)
 		return 0;
 	if (memchr(a->text.ptr + a->pos, '/', end) && !plus && !bracket && !cued(a))
 		return 0;
-	if (!plus && !bracket && groups < 3 && !cued(a) && !(groups == 2 && (dashes || look(a, 0) == '0')))
-		return 0;
+	if (!plus && !bracket && groups < 3 && !cued(a) && !(groups == 2 && ((dashes && digits != 8) || look(a, 0) == '0')))
+		return 0; /* two fours with a dash are pages, years or pixels */
 	if (!plus && groups >= 3 && !dashes && !dots && !bracket && digits < 8 && !cued(a))
 		return 0;
 	end = extension(a, end);
