@@ -95,7 +95,7 @@ fi
 if command -v clang-tidy >/dev/null 2>&1; then
 	make --no-print-directory compdb BUILD="$build" >/dev/null
 	printf '%s\0' src/*/*.c ui/*.c panels/*.c | xargs -0 -P2 -n8 clang-tidy -p "$build" --quiet \
-		--checks='-*,clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions,-bugprone-reserved-identifier,-bugprone-assignment-in-if-condition,-bugprone-multi-level-implicit-pointer-conversion,-bugprone-implicit-widening-of-multiplication-result,-bugprone-branch-clone,-clang-analyzer-valist.Uninitialized,-clang-analyzer-optin.performance.Padding,-clang-analyzer-security.insecureAPI.*' \
+		--checks='-*,clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions,-bugprone-reserved-identifier,-bugprone-assignment-in-if-condition,-bugprone-multi-level-implicit-pointer-conversion,-bugprone-implicit-widening-of-multiplication-result,-bugprone-branch-clone,-bugprone-signed-char-misuse,-clang-analyzer-valist.Uninitialized,-clang-analyzer-optin.performance.Padding,-clang-analyzer-security.insecureAPI.*' \
 		2>/dev/null | grep -E 'warning:|error:' | sort -u >>"$faults"
 else
 	echo "lint: clang-tidy is not installed: skipped"

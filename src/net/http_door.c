@@ -5,6 +5,7 @@
  * is the server's to judge. While the server is full, who is ready waits for the next try. */
 #include "net/http_door.h"
 
+#include <assert.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -55,6 +56,7 @@ static void forget(struct http_door *d, struct visitor *v)
 	else
 		d->newest = v->prev;
 	d->waiting--;
+	assert(d->oldest != v && d->newest != v);
 	free(v);
 }
 

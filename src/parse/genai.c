@@ -594,7 +594,7 @@ static int http_status_in(struct str message)
 			message = (struct str){message.ptr + before[i].len, message.len - before[i].len};
 			break;
 		}
-	if (message.len >= 4 && message.ptr[3] == ' ' &&
+	if (message.ptr && message.len >= 4 && message.ptr[3] == ' ' &&
 	    str_to_int64((struct str){message.ptr, 3}, &code) && code >= 400 && code <= 599)
 		return (int)code;
 	return 0;

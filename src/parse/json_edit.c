@@ -2,6 +2,7 @@
  * and questions are few. */
 #include "parse/json_edit.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -298,6 +299,8 @@ void json_drop(struct str document, const char *pointer, struct buf *out)
 	const char *from = s.key.ptr, *to = s.value.text.ptr + s.value.text.len;
 	const char *end = document.ptr + document.len;
 	const char *comma = to;
+
+	assert(from); /* a member of an object has a key */
 
 	/* with the comma behind it, or else the one in front */
 	while (comma < end && strchr(" \t\r\n", *comma) && *comma)

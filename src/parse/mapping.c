@@ -5,6 +5,7 @@
  * repeat (service, model …) are copied into a batch once: each text column has a small memo. */
 #include "parse/mapping.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -301,6 +302,7 @@ struct column *mapping_member(struct row *row, uint32_t parent, struct str key)
 		}
 	}
 	struct str path = key;
+	assert(m->columns || !parent);
 	if (parent) {
 		struct str head = m->columns[parent - 1].path;
 		char *joined = arena_alloc(&m->scratch, head.len + 1 + key.len);
@@ -312,6 +314,7 @@ struct column *mapping_member(struct row *row, uint32_t parent, struct str key)
 	size_t number = mapping_column(m, path, key, parent);
 	if (number == COLUMNS_MAX)
 		return NULL;
+	assert(m->columns);
 	if (m->columns[number].parent != parent || !str_equal(m->columns[number].name, key)) {
 		/* "a.b" as one key and as a path: one column serves both, without the short cut. */
 		row->last = 0;

@@ -129,7 +129,7 @@ static bool read_id(struct decoder *d, uint8_t *out, size_t size)
 	struct str text = read_text(d, &d->record_arena);
 	uint8_t any = 0;
 
-	if (text.len != 2 * size)
+	if (!text.ptr || text.len != 2 * size)
 		return false;
 	for (size_t i = 0; i < size; i++) {
 		int high = hex_digit(text.ptr[2 * i]), low = hex_digit(text.ptr[2 * i + 1]);
