@@ -5,8 +5,9 @@
 #include "base/buf.h"
 #include "store/query.h"
 
-/* Appends a line for each step in the order of their start, indented by who called whom; `marked` is the
- * request that the reader came from. Then what evaluators said. Nothing when there is only that request. */
+/* Appends a line for each step, indented under who called it, siblings by their start; `marked` is the
+ * request that the reader came from, * the critical path. Then what evaluators said. Nothing when there
+ * is only that request. */
 void trace_append_text(const struct trace_result *t, int64_t marked, struct buf *out);
 
 #endif

@@ -12,8 +12,8 @@
 #include "store/sql.h"
 
 #define AROUND_US US_PER_HOUR
-#define REQUESTS_MAX 1000
-#define SPANS_MAX 4000
+#define REQUESTS_MAX 5000
+#define SPANS_MAX 5000
 #define EVALUATIONS_MAX 200
 #define SCAN_MAX 5000000
 
@@ -52,7 +52,7 @@ static int read_spans(struct store_reader *r, const uint8_t trace_id[16], int64_
 	int got;
 
 	if (sql_prepare(r->db, &st, "SELECT id, span_id, parent_id, kind, duration_us, status, name, service, error_type, source"
-	                " FROM spans WHERE id>=?1 AND id<?2 AND trace_id=?3 ORDER BY id LIMIT 4001", err))
+	                " FROM spans WHERE id>=?1 AND id<?2 AND trace_id=?3 ORDER BY id LIMIT 5001", err))
 		return -1;
 	sqlite3_bind_int64(st, 1, id_first_us(from_us));
 	sqlite3_bind_int64(st, 2, id_first_us(to_us));
