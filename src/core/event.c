@@ -61,7 +61,9 @@ struct feedback *batch_add_feedback(struct batch *b)
 	b->feedback = mem_grow(b->feedback, &b->feedback_cap, b->feedback_count + 1, sizeof(*f));
 	f = &b->feedback[b->feedback_count++];
 	memset(f, 0, sizeof(*f));
-	f->score = f->rating = NAN;
+	f->score = f->rating = f->sentiment = NAN;
+	for (int i = 0; i < 3; i++)
+		f->confidence[i] = NAN;
 	return f;
 }
 

@@ -59,6 +59,8 @@ struct request {
 	uint16_t http_status;  /* 0 unknown */
 	uint8_t attempt;       /* 0 unknown, 1 first */
 	bool errors_unseen;    /* its source sends nothing for failed calls: error rates are lower bounds */
+	struct str question, answer; /* texts that are to be kept (redacted, up to EVENT_TEXT_MAX_BYTES), in the text file */
+	struct str response_id;      /* the provider's, by which feedback finds its request */
 	bool has_trace, has_span, has_parent;
 	uint8_t trace_id[16], span_id[8]; /* W3C; a longer or other id is hashed into them */
 	uint8_t parent_id[8];             /* the span that made the call */
@@ -78,7 +80,11 @@ struct feedback {
 	double score;        /* source's own score; NaN when absent */
 	double rating;       /* stars 1-5; NaN when absent */
 	uint8_t mood;        /* enum mood: by rating or score, or a judge */
-	struct str judge;    /* "rating", "score", "local/1", …; empty when UNKNOWN */
+	struct str judge;    /* name and version: "rating", "score", "local/2", …; empty when UNKNOWN */
+	double sentiment;    /* the judge's score of the text, -1..1; NaN: it did not read it */
+	double confidence[3]; /* the judge's, in positive, neutral, negative; NaN as above */
+	struct str findings; /* what our patterns found before it was redacted: "pii:email=2/-1 jailbreak=1/5" */
+	struct str response_id; /* of the answer it is about, when the trace is not known */
 	bool has_trace;
 	uint8_t trace_id[16];
 	struct str source;

@@ -14,7 +14,7 @@
 #include "base/hash.h"
 #include "base/utf8.h"
 
-#define CODE_VERSION 1
+#define CODE_VERSION 2
 #define TIME_LIMIT_US (INT64_C(7258118400) * 1000000) /* 2200-01-01 */
 #define BIG_COUNT (INT64_C(1) << 53)
 
@@ -275,6 +275,9 @@ static void code_request(struct coder *c, struct request *r)
 	code_trace(c, &r->has_trace, r->trace_id, sizeof(r->trace_id), "trace_id");
 	code_trace(c, &r->has_span, r->span_id, sizeof(r->span_id), "span_id");
 	code_trace(c, &r->has_parent, r->parent_id, sizeof(r->parent_id), "parent_id");
+	CODE_TEXT(c, r, question);
+	CODE_TEXT(c, r, answer);
+	CODE_TEXT(c, r, response_id);
 	code_flags(c, r);
 }
 
@@ -290,6 +293,11 @@ static void code_feedback(struct coder *c, struct feedback *f)
 	code_double(c, &f->rating, 1, 5, true, "rating");
 	code_u8(c, &f->mood, MOOD_NEGATIVE, "mood");
 	CODE_TEXT(c, f, judge);
+	code_double(c, &f->sentiment, -1, 1, true, "sentiment");
+	for (int i = 0; i < 3; i++)
+		code_double(c, &f->confidence[i], 0, 1, true, "confidence");
+	CODE_TEXT(c, f, findings);
+	CODE_TEXT(c, f, response_id);
 	code_trace(c, &f->has_trace, f->trace_id, sizeof(f->trace_id), "trace_id");
 	CODE_TEXT(c, f, source);
 }

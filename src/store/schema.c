@@ -38,14 +38,43 @@ static const char *const version_1[] = {
 	"  judge INTEGER, language INTEGER, user TEXT, source INTEGER, trace_id BLOB, request_id INTEGER,"
 	"  import_ref INTEGER NOT NULL DEFAULT 0, request_latency_us INTEGER, request_cost_nusd INTEGER,"
 	"  request_input_tokens INTEGER, request_output_tokens INTEGER, request_status INTEGER,"
-	"  assignee TEXT, settled_us INTEGER)",
+	"  assignee TEXT, settled_us INTEGER,"
+	/* What the judge whose mood stands said; what patterns found ("pii:email=2/-1"); 0 open, 1 settled,
+	 * 2 dismissed; how many labels and notes; the remark that corrects the answer, 0 none. */
+	"  sentiment REAL, confidence REAL, findings TEXT, has_text INTEGER NOT NULL DEFAULT 0,"
+	"  state INTEGER NOT NULL DEFAULT 0, settled_by TEXT, labels INTEGER NOT NULL DEFAULT 0,"
+	"  notes INTEGER NOT NULL DEFAULT 0, dataset INTEGER NOT NULL DEFAULT 0, response_id TEXT,"
+	/* Rises with every change of any item: who has read up to one number reads on from there. */
+	"  touched INTEGER NOT NULL DEFAULT 0)",
 	"CREATE INDEX feedback_counted ON feedback(counted_us)",
+	"CREATE INDEX feedback_touched ON feedback(touched)",
+	"CREATE INDEX feedback_waiting ON feedback(id) WHERE request_id IS NULL AND (trace_id IS NOT NULL OR response_id IS NOT NULL)",
+	/* What each judge said of an item; confidences in positive, neutral, negative. */
+	"CREATE TABLE feedback_verdicts(feedback_id INTEGER NOT NULL, judge INTEGER NOT NULL, time_us INTEGER NOT NULL,"
+	"  mood INTEGER NOT NULL, score REAL, positive REAL, neutral REAL, negative REAL, words TEXT,"
+	"  PRIMARY KEY(feedback_id, judge)) WITHOUT ROWID",
+	/* Who has an item open. A lock is its session's and ends with its process. */
+	"CREATE TABLE feedback_locks(feedback_id INTEGER PRIMARY KEY, session TEXT NOT NULL, holder TEXT NOT NULL,"
+	"  pid INTEGER NOT NULL, process_start INTEGER NOT NULL, until_us INTEGER NOT NULL)",
+	/* An order, and what it changed; undone: 0 it stands, else rising, -1 it cannot come back. */
+	"CREATE TABLE feedback_changes(id INTEGER PRIMARY KEY AUTOINCREMENT, time_us INTEGER NOT NULL, verb TEXT NOT NULL,"
+	"  author TEXT NOT NULL, session TEXT NOT NULL, undone INTEGER NOT NULL DEFAULT 0)",
+	"CREATE INDEX feedback_changes_session ON feedback_changes(session, undone)",
+	"CREATE TABLE feedback_change_items(change_id INTEGER NOT NULL, feedback_id INTEGER NOT NULL, field TEXT NOT NULL,"
+	"  before TEXT, after TEXT, PRIMARY KEY(change_id, feedback_id, field)) WITHOUT ROWID",
+	"CREATE INDEX feedback_change_items_item ON feedback_change_items(feedback_id)",
+	/* Notes (kind 0) and corrected answers (1); their words are in the text file. */
+	"CREATE TABLE feedback_remarks(id INTEGER PRIMARY KEY, feedback_id INTEGER NOT NULL, kind INTEGER NOT NULL,"
+	"  author TEXT NOT NULL, hidden INTEGER NOT NULL DEFAULT 0)",
+	"CREATE INDEX feedback_remarks_item ON feedback_remarks(feedback_id)",
 	"CREATE TABLE labels(feedback_id INTEGER NOT NULL, name TEXT NOT NULL, value TEXT, author TEXT,"
 	"  time_us INTEGER NOT NULL, PRIMARY KEY(feedback_id, name)) WITHOUT ROWID",
 	"CREATE TABLE evaluations(id INTEGER PRIMARY KEY, key INTEGER NOT NULL UNIQUE, time_us INTEGER NOT NULL,"
 	"  request_id INTEGER, series INTEGER NOT NULL, name INTEGER NOT NULL, label INTEGER, score REAL, response_id TEXT,"
 	"  trace_id BLOB, source INTEGER)",
 	"CREATE INDEX evaluations_time ON evaluations(time_us)",
+	/* Hash of the provider's response id by request, for feedback that knows no trace. */
+	"CREATE TABLE responses(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL)",
 	"CREATE TABLE spans(id INTEGER PRIMARY KEY, trace_id BLOB NOT NULL, span_id BLOB NOT NULL, parent_id BLOB,"
 	"  kind INTEGER NOT NULL, name INTEGER, service INTEGER, duration_us INTEGER NOT NULL, status INTEGER NOT NULL,"
 	"  error_type INTEGER, source INTEGER)",
@@ -117,7 +146,8 @@ static const char *const version_1[] = {
 	"  FROM (SELECT q.id, q.body, request_field(q.id, q.body, 'end_us') end_us, s.service, s.environment, s.deployment,"
 	"  s.model FROM requests q JOIN v_series s ON s.id=q.series) r, json_each(request_field(r.id, r.body, 'flags')) j",
 	"CREATE VIEW v_feedback AS SELECT f.id, f.id>>10 time_us, f.counted_us, s.service, s.environment, s.deployment,"
-	"  s.provider, s.model, s.team, s.region, f.mood, f.score, f.rating, f.user, f.request_id, f.source_id,"
+	"  s.provider, s.model, s.team, s.region, f.mood, f.score, f.rating, f.user, f.request_id, f.source_id, f.sentiment,"
+	"  f.confidence, f.state, f.settled_us, f.settled_by, f.assignee, f.labels, f.notes, f.dataset<>0 in_dataset,"
 	"  (SELECT text FROM strings WHERE id=f.judge) judge, (SELECT text FROM strings WHERE id=f.language) language"
 	"  FROM feedback f JOIN v_series s ON s.id=f.series",
 	"CREATE VIEW v_rollups AS SELECT (r.id & 4294967295) * 3600000000 time_us, 3600000000 step_us, s.service, s.environment,"
@@ -155,8 +185,16 @@ static const char *const version_2[] = {
 	"  checked_us INTEGER NOT NULL, words TEXT) WITHOUT ROWID",
 	/* A budget made or changed by a person; until_us 0: for good. */
 	"CREATE TABLE budgets(name TEXT PRIMARY KEY, filters TEXT NOT NULL, amount_nusd INTEGER NOT NULL, period INTEGER NOT NULL,"
-	"  tz TEXT NOT NULL, warn TEXT NOT NULL, basis INTEGER NOT NULL, hard TEXT, removed INTEGER NOT NULL, author TEXT,"
-	"  until_us INTEGER NOT NULL, changed_us INTEGER NOT NULL) WITHOUT ROWID",
+	"  tz TEXT NOT NULL, warn TEXT NOT NULL, basis INTEGER NOT NULL, hard TEXT, max_unpriced REAL NOT NULL, removed INTEGER NOT NULL,"
+	"  author TEXT, until_us INTEGER NOT NULL, changed_us INTEGER NOT NULL) WITHOUT ROWID",
+	/* The budgets in force and where each stood when it was last assessed; written anew every minute. */
+	"CREATE TABLE budget_states(name TEXT PRIMARY KEY, filters TEXT NOT NULL, amount_nusd INTEGER NOT NULL, period INTEGER NOT NULL,"
+	"  tz TEXT NOT NULL, warn TEXT NOT NULL, basis INTEGER NOT NULL, hard TEXT, armed INTEGER NOT NULL, max_unpriced REAL NOT NULL,"
+	"  author TEXT, until_us INTEGER NOT NULL, changed_us INTEGER NOT NULL, config_amount_nusd INTEGER NOT NULL,"
+	"  assessed_us INTEGER NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, spent_nusd INTEGER NOT NULL,"
+	"  spent_bound INTEGER NOT NULL, requests INTEGER NOT NULL, unpriced INTEGER NOT NULL, forecast_nusd REAL, low_nusd REAL,"
+	"  high_nusd REAL, burn_nusd_per_hour REAL NOT NULL, exhausted_us INTEGER NOT NULL, data_age_us INTEGER NOT NULL,"
+	"  stale INTEGER NOT NULL, deed_words TEXT NOT NULL) WITHOUT ROWID",
 	/* What webhooks and commands have still to be told; state 0 waiting, 1 told, 2 given up. */
 	"CREATE TABLE outbox(id INTEGER PRIMARY KEY AUTOINCREMENT, notifier TEXT NOT NULL, alert_id INTEGER NOT NULL,"
 	"  what TEXT NOT NULL, made_us INTEGER NOT NULL, attempts INTEGER NOT NULL, next_us INTEGER NOT NULL,"
@@ -234,9 +272,12 @@ int schema_migrate(sqlite3 *db, const char *path, bool demo, struct err *err)
 
 int schema_migrate_text(sqlite3 *db, struct err *err)
 {
-	char text[256];
+	char text[512];
 
+	/* Comments by feedback id; notes and corrected answers by remark id; a request's question and answer. */
 	snprintf(text, sizeof text, "CREATE TABLE IF NOT EXISTS texts(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
+	         "CREATE TABLE IF NOT EXISTS remarks(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
+	         "CREATE TABLE IF NOT EXISTS exchanges(id INTEGER PRIMARY KEY, question TEXT NOT NULL, answer TEXT NOT NULL);"
 	         "PRAGMA application_id=%d; PRAGMA user_version=1", TEXT_APPLICATION_ID);
 	return sql_exec(db, text, err);
 }

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/feedback.h"
 #include "store/lock.h"
 #include "store/schema.h"
 #include "store/sql.h"
@@ -28,6 +29,7 @@
 const char *const meta_name[META_COUNT] = {
 	"commit_us", "requests", "feedback", "billing", "first_us", "last_us", "floor_10s_us", "floor_1m_us",
 	"floor_10m_us", "floor_1h_us", "floor_1d_us", "raw_floor_us", "retain_id", "retain_series",
+	"feedback_touched",
 };
 
 static const char *const statements[ST_COUNT] = {
@@ -40,10 +42,6 @@ static const char *const statements[ST_COUNT] = {
 	[ST_RECENT_REQUESTS] = "SELECT id, body FROM requests ORDER BY id DESC LIMIT 8192",
 	[ST_MOVE_FEEDBACK] = "UPDATE feedback SET request_id=?3 WHERE counted_us=?1 AND request_id=?2",
 	[ST_MOVE_FLAGS] = "UPDATE flags SET request_id=?2 WHERE request_id=?1",
-	[ST_ADD_FEEDBACK] = "INSERT INTO feedback(id, key, series, counted_us, source_id, mood, score, rating, judge, language,"
-		" user, source, trace_id, request_id, import_ref, request_latency_us, request_cost_nusd, request_input_tokens,"
-		" request_output_tokens, request_status) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
-	[ST_FIND_FEEDBACK] = "SELECT max(key=?1), max(id=?2) FROM feedback WHERE key=?1 OR id=?2",
 	[ST_ADD_FLAG] = "INSERT OR IGNORE INTO flags(time_us, trace_id, category, severity, action, source, request_id, key)"
 		" VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
 	[ST_JOIN_FLAG] = "UPDATE flags SET request_id=?2 WHERE id=?1",
@@ -142,12 +140,10 @@ static void open_texts(struct store_writer *w)
 	    sqlite3_busy_timeout(w->texts, BUSY_MS) != SQLITE_OK ||
 	    sql_exec(w->texts, "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL", &err) ||
 	    set_up_connection(w->texts, &w->options, true, &err) || schema_migrate_text(w->texts, &err) ||
-	    sql_prepare(w->texts, &w->add_text, "INSERT OR REPLACE INTO texts(id, text) VALUES(?1, ?2)", &err) ||
-	    sql_prepare(w->texts, &w->remove_text, "DELETE FROM texts WHERE id=?1", &err)) {
+	    sql_prepare(w->texts, &w->add_text, "INSERT OR REPLACE INTO texts(id, text) VALUES(?1, ?2)", &err)) {
 		log_warning("store: %s: texts are not kept: %s", path, err.text);
 		sqlite3_finalize(w->add_text);
-		sqlite3_finalize(w->remove_text);
-		w->add_text = w->remove_text = NULL;
+		w->add_text = NULL;
 		sqlite3_close(w->texts);
 		w->texts = NULL;
 	}
@@ -208,11 +204,15 @@ int store_writer_open(struct store_writer **out, const char *path, const struct 
 	w->lock = lock_take(path, err);
 	if (w->lock < 0 || open_main(w, err) || prepare_all(w, err) || load_meta(w, err) ||
 	    names_open(&w->names, w->db, limit, err) || rollup_writer_open(&w->rollups, w->db, err) ||
-	    top_writer_open(&w->tops, w->db, err) || writer_load_waiting(w, err)) {
+	    top_writer_open(&w->tops, w->db, err) || feedback_open(w, err) || writer_load_waiting(w, err)) {
 		store_writer_close(&w);
 		return -1;
 	}
 	open_texts(w);
+	if (feedback_open_texts(w, err)) {
+		store_writer_close(&w);
+		return -1;
+	}
 	w->traces = mem_zalloc(RECENT_TRACES * sizeof *w->traces);
 	w->times = mem_zalloc(RECENT_TIMES * sizeof *w->times);
 	w->calls_by_span = mem_zalloc(RECENT_CALLS * sizeof *w->calls_by_span);
@@ -242,7 +242,7 @@ void store_writer_close(struct store_writer **writer)
 	delta_fini(&w->delta);
 	intmap_fini(&w->waiting);
 	sqlite3_finalize(w->add_text);
-	sqlite3_finalize(w->remove_text);
+	feedback_close(w);
 	if (w->texts)
 		sqlite3_wal_checkpoint_v2(w->texts, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	if (w->db)
@@ -291,6 +291,7 @@ int writer_rollback(struct store_writer *w)
 	memset(w->traces, 0, RECENT_TRACES * sizeof *w->traces);
 	memset(w->times, 0, RECENT_TIMES * sizeof *w->times);
 	memset(w->memo, 0, sizeof w->memo);
+	feedback_forget_recent(w);
 	if (names_reload(&w->names, &err) || load_meta(w, &err) || writer_load_waiting(w, &err) || writer_load_calls(w, &err))
 		log_error("store: after a failed transaction: %s", err.text);
 	return -1;

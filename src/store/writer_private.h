@@ -24,6 +24,7 @@ enum meta {
 	META_RAW_FLOOR,   /* collected raw rows that ended before have been removed */
 	META_RETAIN_ID,   /* where removing raw rows goes on */
 	META_RETAIN_SERIES, /* where removing rollups goes on */
+	META_TOUCHED,     /* newest number in feedback.touched */
 	META_COUNT
 };
 extern const char *const meta_name[META_COUNT];
@@ -50,7 +51,7 @@ struct recent_time {
 enum statement {
 	ST_ADD_REQUEST, ST_GET_REQUEST, ST_SET_REQUEST, ST_REMOVE_REQUEST, ST_SCAN_REQUESTS,
 	ST_SCAN_UPWARDS, ST_RECENT_REQUESTS, ST_MOVE_FEEDBACK, ST_MOVE_FLAGS,
-	ST_ADD_FEEDBACK, ST_FIND_FEEDBACK, ST_ADD_FLAG, ST_JOIN_FLAG, ST_WAITING_FLAGS,
+	ST_ADD_FLAG, ST_JOIN_FLAG, ST_WAITING_FLAGS,
 	ST_ADD_SPAN, ST_FIND_SPAN, ST_ADD_EVALUATION, ST_ADD_BILLING, ST_ADD_GAUGE_SERIES, ST_FIND_GAUGE_SERIES,
 	ST_ADD_GAUGE, ST_ADD_GAUGE_END = ST_ADD_GAUGE + TIER_COUNT - 1,
 	ST_LAST_ROLLOUT, ST_ADD_ROLLOUT, ST_SEE_ROLLOUT, ST_ADD_ARM, ST_GET_ARMS,
@@ -79,7 +80,7 @@ struct store_writer {
 	struct top_writer tops;
 	int64_t meta[META_COUNT], meta_stored[META_COUNT];
 	sqlite3_stmt *st[ST_COUNT];
-	sqlite3_stmt *add_text, *remove_text;
+	sqlite3_stmt *add_text;
 	struct buf body;
 	struct packed packed, other, before; /* scratch */
 	uint32_t memo[MEMO_COUNT];
@@ -88,7 +89,8 @@ struct store_writer {
 	struct recent_trace *traces;
 	struct recent_call *calls_by_span, *calls_by_parent; /* a call under its own span; under its parent's */
 	struct recent_time *times;
-	struct intmap waiting; /* hash of the trace of a flag that waits for its request -> itself */
+	struct intmap waiting; /* hash of the trace of a flag or a feedback item that waits for its request -> itself */
+	struct feedback_writer *feedback; /* feedback.c's own */
 	uint32_t import_ref;   /* of the batch being appended */
 	int64_t import_first_us, import_last_us;
 };

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include "store/feedback.h"
 #include "store/sql.h"
 #include "store/writer_private.h"
 
@@ -222,7 +223,9 @@ static int add_request(struct store_writer *w, const struct request *r, struct s
 	int got = writer_nest_inner(w, series, p, &outer_id, err);
 	if (got) {
 		counts->duplicates += got > 0 ? 1 : 0;
-		return got < 0 ? -1 : take_over(w, outer_id, counts, err);
+		if (got < 0 || take_over(w, outer_id, counts, err))
+			return -1;
+		return feedback_note_request(w, outer_id, r, counts, err);
 	}
 	id = first_id(w, p, &slot);
 	got = place(w, &id, series, p, err);
@@ -243,6 +246,8 @@ static int add_request(struct store_writer *w, const struct request *r, struct s
 		return -1;
 	writer_count_request(w, series, p, 1);
 	writer_remember_call(w, id, p);
+	if (feedback_note_request(w, id, r, counts, err))
+		return -1;
 	if (!p->has_trace)
 		return 0;
 	uint64_t h = trace_hash(p->trace_id);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/feedback.h"
 #include "store/sql.h"
 #include "store/writer_private.h"
 
@@ -69,7 +70,8 @@ static int remove_steps(struct store_writer *w, bool *more, struct err *err)
 
 	if (floor_us <= 0)
 		return 0;
-	if (delete_range(w->db, "spans", 0, id_first_us(floor_us), ROWS_A_CALL, &gone, err))
+	if (delete_range(w->db, "spans", 0, id_first_us(floor_us), ROWS_A_CALL, &gone, err) ||
+	    delete_range(w->db, "responses", 0, id_first_us(floor_us), ROWS_A_CALL, &gone, err))
 		return -1;
 	sqlite3_snprintf(sizeof sql, sql, "DELETE FROM evaluations WHERE id IN (SELECT id FROM evaluations WHERE time_us<%lld"
 	                 " LIMIT %d)", floor_us, ROWS_A_CALL);
@@ -196,8 +198,11 @@ static int remove_texts(struct store_writer *w, const struct retention *keep, in
 
 	if (!w->texts || !keep->text_us || now_us < keep->text_us)
 		return 0;
-	if (delete_range(w->texts, "texts", 0, id_first_us(now_us - keep->text_us), ROWS_A_CALL, &gone, err))
-		return -1;
+	static const char *const tables[] = {"texts", "remarks", "exchanges"};
+
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+		if (delete_range(w->texts, tables[i], 0, id_first_us(now_us - keep->text_us), ROWS_A_CALL, &gone, err))
+			return -1;
 	*more |= gone >= ROWS_A_CALL;
 	return gone ? sql_exec(w->texts, "PRAGMA incremental_vacuum", err) : 0;
 }
@@ -251,7 +256,7 @@ static int forget_request(struct store_writer *w, int64_t id, struct err *err)
 	writer_count_request(w, series, &w->other, -1);
 	w->meta[META_REQUESTS]--;
 	sqlite3_bind_int64(w->st[ST_REMOVE_REQUEST], 1, id);
-	if (sql_run(w->st[ST_REMOVE_REQUEST], err))
+	if (sql_run(w->st[ST_REMOVE_REQUEST], err) || feedback_forget_request(w, id, err))
 		return -1;
 	if (!w->other.flag_count)
 		return 0;
@@ -293,25 +298,13 @@ static int forget_requests(struct store_writer *w, const struct forgotten *f, in
 	return failed;
 }
 
-static int forget_text(struct store_writer *w, int64_t id, struct err *err)
-{
-	if (!w->texts)
-		return 0;
-	if (!w->texts_open && sql_exec(w->texts, "BEGIN IMMEDIATE", err))
-		return -1;
-	w->texts_open = true;
-	sqlite3_bind_int64(w->remove_text, 1, id);
-	return sql_run(w->remove_text, err);
-}
-
 static int forget_feedback(struct store_writer *w, const struct forgotten *f, int64_t *rows, struct err *err)
 {
-	sqlite3_stmt *find = NULL, *labels = NULL, *item = NULL;
+	sqlite3_stmt *find = NULL, *item = NULL;
 	int got = -1;
 
 	if (!sql_prepare(w->db, &find, f->import_ref ? "SELECT id, series, counted_us, mood FROM feedback WHERE import_ref=?1"
 	                                             : "SELECT id, series, counted_us, mood FROM feedback WHERE user=?1", err) &&
-	    !sql_prepare(w->db, &labels, "DELETE FROM labels WHERE feedback_id=?1", err) &&
 	    !sql_prepare(w->db, &item, "DELETE FROM feedback WHERE id=?1", err)) {
 		if (f->import_ref)
 			sqlite3_bind_int64(find, 1, f->import_ref);
@@ -322,9 +315,8 @@ static int forget_feedback(struct store_writer *w, const struct forgotten *f, in
 
 			writer_count_feedback(w, (uint32_t)sqlite3_column_int64(find, 1), sqlite3_column_int64(find, 2),
 			                      sqlite3_column_int(find, 3), -1);
-			sqlite3_bind_int64(labels, 1, id);
 			sqlite3_bind_int64(item, 1, id);
-			if (sql_run(labels, err) || sql_run(item, err) || forget_text(w, id, err)) {
+			if (sql_run(item, err) || feedback_forget_item(w, id, err)) {
 				got = -1;
 				break;
 			}
@@ -333,7 +325,6 @@ static int forget_feedback(struct store_writer *w, const struct forgotten *f, in
 		}
 	}
 	sqlite3_finalize(find);
-	sqlite3_finalize(labels);
 	sqlite3_finalize(item);
 	return got;
 }
