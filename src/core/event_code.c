@@ -14,7 +14,7 @@
 #include "base/hash.h"
 #include "base/utf8.h"
 
-#define CODE_VERSION 2
+#define CODE_VERSION 1
 #define TIME_LIMIT_US (INT64_C(7258118400) * 1000000) /* 2200-01-01 */
 #define BIG_COUNT (INT64_C(1) << 53)
 
