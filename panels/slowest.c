@@ -88,6 +88,21 @@ static void slowest_rows(const void *state, const struct panel_frame *frame, str
 		slowest_row(&l->requests.rows[i], out);
 }
 
+static bool slowest_row_trace(const void *state, struct str key, struct trace_pick *out)
+{
+	const struct slowest *l = state;
+	char id[24];
+
+	for (size_t i = 0; i < l->requests.row_count; i++) {
+		const struct request_row *row = &l->requests.rows[i];
+
+		snprintf(id, sizeof id, "%llx", (unsigned long long)row->id);
+		if (str_equal_c(key, id))
+			return trace_pick_of(row, out);
+	}
+	return false;
+}
+
 static void slowest_draw(const void *state, const struct panel_frame *frame, struct surface *s)
 {
 	const struct slowest *l = state;
@@ -115,4 +130,5 @@ const struct panel slowest_panel = {
 	.fini = slowest_fini,
 	.draw = slowest_draw,
 	.rows = slowest_rows,
+	.row_trace = slowest_row_trace,
 };

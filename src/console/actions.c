@@ -39,6 +39,7 @@ const struct action console_actions[] = {
 	{ACT_LIMITS, "limits", "!", "the alerts: what fires, or is over its limit", DANGER_NONE},
 	{ACT_ACKNOWLEDGE, "acknowledge", "a", "acknowledge the alert, with a note", DANGER_STORED},
 	{ACT_MUTE, "mute", "m", "mute the alert for a time", DANGER_STORED},
+	{ACT_TRACE, "open-trace", "t", "the trace of the request under the cursor", DANGER_NONE},
 	{ACT_ROLLBACK, "rollback", "R", "rollout: everything back to stable", DANGER_TRAFFIC},
 	{ACT_STEP_UP, "step", ">", "rollout: the next step", DANGER_TRAFFIC},
 	{ACT_STEP_BACK, "step-back", "<", "rollout: the step before", DANGER_TRAFFIC},

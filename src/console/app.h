@@ -100,6 +100,16 @@ void app_alert_key(struct app *a, struct key key);
 /* Enter on the alerts page: the alert's filters and time, on the page of its figure. False elsewhere. */
 bool app_alert_open(struct app *a);
 
+/* trace_app.c */
+/* `t`: the trace of the row under the cursor, on its own page. */
+void app_trace(struct app *a);
+/* ":trace ID [TIME]". */
+void app_trace_command(struct app *a, const char *text);
+/* Enter on a trace folds what is below the line; false elsewhere. */
+bool app_trace_fold(struct app *a);
+/* The focused panel's row under the cursor as a trace; false when there is none. */
+bool app_trace_pick(const struct app *a, int panel, struct trace_pick *out);
+
 /* app_share.c */
 void app_copy_here(struct app *a);
 void app_export(struct app *a, const char *path);

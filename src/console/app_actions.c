@@ -9,6 +9,7 @@
 #include "console/render.h"
 #include "panels/alerts.h"
 #include "panels/rollouts.h"
+#include "panels/waterfall.h"
 
 /* The tile that has the focus, or NULL. */
 static const struct tile *focused_tile(const struct app *a)
@@ -113,7 +114,7 @@ static void open_focused(struct app *a)
 		a->deck.ui[a->deck.place.panel].opened = true;
 		return;
 	}
-	if (app_alert_open(a))
+	if (app_alert_open(a) || app_trace_fold(a))
 		return;
 	if (a->deck.place.panel >= 0) {
 		narrow_to_row(a);
@@ -131,7 +132,9 @@ static void sort_next(struct app *a)
 	struct panel_frame frame;
 	struct sheet sheet = {0};
 
-	if (tile && focused_rows(a, &sheet, &frame)) {
+	if (tile && panels[tile->panel] == &trace_panel) {
+		app_say(a, false, "a trace keeps the order of its calls");
+	} else if (tile && focused_rows(a, &sheet, &frame)) {
 		struct table_state *state = &a->deck.ui[tile->panel].table;
 
 		state->sort_column++;
@@ -312,6 +315,7 @@ void app_do(struct app *a, int action)
 	case ACT_ROLLBACK: case ACT_STEP_UP: case ACT_STEP_BACK: case ACT_HOLD_ROLLOUT: case ACT_PROMOTE_ROLLOUT:
 	case ACT_REAPPLY: app_rollout(a, action); break;
 	case ACT_ACKNOWLEDGE: case ACT_MUTE: app_alert(a, action); break;
+	case ACT_TRACE: app_trace(a); break;
 	case ACT_STOP_ALL: app_rollout_stop_all(a, ""); break;
 	case ACT_THEME: theme_next(a); break;
 	case ACT_REDRAW: screen_repaint(a->screen); break;

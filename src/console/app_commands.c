@@ -13,6 +13,7 @@ static const struct choice worded[] = {
 	{"group", "group by service, deployment, model, team, region, provider, environment", NULL},
 	{"filter", "service=chat model!=x, or text; empty clears", NULL},
 	{"live", "follow the clock again", NULL},
+	{"trace", "open a trace by its id: 32 hexadecimal digits, then a time when it is old", NULL},
 	{"weight", "shares of the rollout's arms: 25, or v43=30 v44=10", NULL},
 	{"theme", "colours by name", NULL},
 	{"export", "write the panel to FILE.csv, .json or .txt", NULL},
@@ -207,6 +208,8 @@ static bool run_worded(struct app *a, struct str word, const char *rest)
 		app_set_filter(a, "", true);
 	else if (str_equal_c(word, "weight"))
 		app_rollout_set(a, rest);
+	else if (str_equal_c(word, "trace") && rest[0])
+		app_trace_command(a, rest);
 	else if (str_equal_c(word, "stop-all"))
 		app_rollout_stop_all(a, rest);
 	else if (str_equal_c(word, "live"))

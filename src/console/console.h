@@ -48,4 +48,7 @@ bool console_prints(const struct console_options *o);
 int console_parse_window(struct str text, int64_t now_us, const struct tz *tz, int64_t *length_us,
                          int64_t *from_us, int64_t *to_us, struct err *err);
 
+/* A time alone: "13:20", "2026-11-23T13:20:00Z"; a bare clock time is the newest that is not after `now_us`. */
+int console_parse_moment(struct str text, int64_t now_us, const struct tz *tz, int64_t *out_us, struct err *err);
+
 #endif

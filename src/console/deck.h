@@ -12,7 +12,7 @@
 #include "panels/panel.h"
 #include "panels/rollout_live.h"
 
-#define DECK_PANELS_MAX 24
+#define DECK_PANELS_MAX 32
 #define DECK_PLACES_MAX 32
 #define DECK_FIND_BYTES 128
 
@@ -67,6 +67,7 @@ struct deck {
 	struct view where;                  /* filters only */
 	char find[DECK_FIND_BYTES];         /* live row filter */
 	struct panel_ui ui[DECK_PANELS_MAX];
+	struct panel_ask ask;
 	/* shown */
 	struct panel_snapshot *shown[DECK_PANELS_MAX]; /* by index in panels[]; NULL = not loaded yet */
 	struct deck_status status;
@@ -77,6 +78,7 @@ struct deck {
 	bool raised;                        /* :rw was given */
 	struct collector_status collector;
 	const struct rollout_board *board;  /* NULL: not asked */
+	const struct triage_desk *desk;     /* the feedback page's; NULL: nobody works */
 	char banner[160];                   /* one line that stays; "" = none */
 	const struct tz *tz;
 	bool has_servers;                   /* model servers tell: their tile has a place */

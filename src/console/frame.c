@@ -31,7 +31,9 @@ struct panel_frame frame_of(const struct deck *d, int panel, enum panel_form for
 		.find = d->find,
 		.tz = d->tz,
 		.board = d->board,
+		.desk = d->desk,
 		.ui = &d->ui[panel],
+		.ask = &d->ask,
 		.collector = &d->collector,
 	};
 }

@@ -18,6 +18,7 @@
 
 #define REOPEN_US US_PER_S
 #define TRIM_EVERY_US (5 * US_PER_S)
+#define MORE_US (5 * US_PER_MS)  /* a panel that has not read all is called again after this */
 #define SHOW_US (20 * US_PER_MS) /* what is there is shown when the rest takes longer than this */
 
 struct loader {
@@ -38,22 +39,33 @@ struct loader {
 	struct rule_set *rules;
 	int64_t version, data_from_us, trimmed_mono_us;
 	struct {
-		uint64_t generation;
+		uint64_t generation, asked;
 		int64_t version, to_us, mono_us, took_us;
 		char error[512]; /* why its last load failed; "" = it did not */
 	} done[DECK_PANELS_MAX];
+	struct load_memory memory[DECK_PANELS_MAX];
+	bool more; /* some panel of the job has not read all */
 };
 
 struct panel_snapshot *load_panel(struct store_reader *reader, const struct load_item *item,
                                   const struct view *view, int64_t now_us, int64_t data_from_us,
-                                  bool compare, const struct rule_set *rules, struct err *err)
+                                  bool compare, const struct rule_set *rules,
+                                  const struct panel_ask *ask, struct load_memory *memory, struct err *err)
 {
 	const struct panel *panel = panels[item->panel];
 	struct panel_query query = {.reader = reader, .view = *view, .by = item->by,
 	                            .form = item->form, .now_us = now_us, .compare = compare,
-	                            .data_from_us = data_from_us, .rules = rules};
+	                            .data_from_us = data_from_us, .rules = rules, .ask = ask};
 	struct panel_snapshot *s = mem_zalloc(sizeof *s);
 	int64_t started = clock_mono_us();
+
+	if (memory) {
+		if (!memory->kept && panel->kept_size)
+			memory->kept = mem_zalloc(panel->kept_size);
+		memory->more = false;
+		query.kept = memory->kept;
+		query.more = &memory->more;
+	}
 
 	s->panel = panel;
 	s->form = item->form;
@@ -68,6 +80,14 @@ struct panel_snapshot *load_panel(struct store_reader *reader, const struct load
 	s->loaded_mono_us = clock_mono_us();
 	s->took_us = s->loaded_mono_us - started;
 	return s;
+}
+
+void load_memory_fini(struct load_memory *m, const struct panel *panel)
+{
+	if (m->kept)
+		panel->kept_fini(m->kept);
+	free(m->kept);
+	*m = (struct load_memory){0};
 }
 
 void load_job_for(const struct deck *d, const struct load_item *items, size_t count, int64_t wall_us,
@@ -85,6 +105,7 @@ void load_job_for(const struct deck *d, const struct load_item *items, size_t co
 	out->frozen = d->paused;
 	out->columns_hint = d->columns_hint;
 	out->refresh_us = US_PER_S;
+	out->ask = d->ask;
 }
 
 static void wake_ui(struct loader *l)
@@ -147,7 +168,8 @@ static bool is_due(const struct loader *l, const struct load_job *job, size_t i,
 	int panel = job->items[i].panel;
 	int64_t pause = view->step_us / 15, since = mono_us - l->done[panel].mono_us;
 
-	if (l->done[panel].generation != job->generation)
+	if (l->done[panel].generation != job->generation ||
+	    l->done[panel].asked != panel_ask_serial(&job->ask, panels[panel]->asks) || l->memory[panel].more)
 		return true;
 	if (job->frozen && strcmp(panels[panel]->name, "alerts") != 0)
 		return false;
@@ -167,8 +189,10 @@ static void load_item(struct loader *l, const struct load_job *job, size_t i,
 	const struct load_item *item = &job->items[i];
 	struct panel_snapshot *s;
 
-	s = load_panel(l->reader, item, view, now_us, l->data_from_us, job->compare, l->rules, err);
+	s = load_panel(l->reader, item, view, now_us, l->data_from_us, job->compare, l->rules, &job->ask,
+	               &l->memory[item->panel], err);
 	l->done[item->panel].generation = job->generation;
+	l->done[item->panel].asked = panel_ask_serial(&job->ask, panels[item->panel]->asks);
 	l->done[item->panel].version = l->version;
 	l->done[item->panel].to_us = view->to_us;
 	l->done[item->panel].mono_us = clock_mono_us();
@@ -198,6 +222,8 @@ static void close_store(struct loader *l)
 	l->interruptible = NULL;
 	pthread_mutex_unlock(&l->mutex);
 	store_reader_close(&l->reader);
+	for (int i = 0; panels[i]; i++)
+		load_memory_fini(&l->memory[i], panels[i]);
 }
 
 /* True when this round is pointless: the program leaves, or a newer job waits. */
@@ -240,6 +266,7 @@ static void run_job(struct loader *l, const struct load_job *job)
 	struct view view;
 	int64_t now_us, woken;
 
+	l->more = false;
 	if (open_store(l, &err) != 0) {
 		publish_status(l, NULL, err.text);
 		wake_ui(l);
@@ -265,6 +292,7 @@ static void run_job(struct loader *l, const struct load_job *job)
 			continue;
 		err.text[0] = '\0';
 		load_item(l, job, i, &view, now_us, &err);
+		l->more = l->more || l->memory[job->items[i].panel].more;
 	}
 	publish_status(l, &summary, first_error(l, job));
 	wake_ui(l);
@@ -279,7 +307,7 @@ static bool next_job(struct loader *l, struct load_job *job)
 	bool stop;
 
 	pthread_mutex_lock(&l->mutex);
-	due += l->job.refresh_us > 0 ? l->job.refresh_us : REOPEN_US;
+	due += l->more ? MORE_US : l->job.refresh_us > 0 ? l->job.refresh_us : REOPEN_US;
 	until.tv_sec = (time_t)(due / US_PER_S);
 	until.tv_nsec = (long)(due % US_PER_S * 1000);
 	while (!l->stop && !l->job_changed) {

@@ -28,6 +28,7 @@ struct load_job {
 	bool frozen;             /* paused: only what has no state for this generation, and alerts */
 	int columns_hint;
 	int64_t refresh_us;      /* how often at most */
+	struct panel_ask ask;
 };
 
 struct loader;
@@ -48,10 +49,18 @@ struct panel_snapshot *loader_take(struct loader *l, int panel);
 /* Copies the status; true when it changed since the last call. */
 bool loader_status(struct loader *l, struct deck_status *out);
 
-/* The same load in the caller's thread, for one screen in a pipe. NULL with a sentence. */
+/* What a panel's loads leave for the next one. */
+struct load_memory {
+	void *kept; /* the panel's; made at the first load, freed with load_memory_fini() */
+	bool more;  /* the last load has not read all */
+};
+void load_memory_fini(struct load_memory *m, const struct panel *panel);
+/* The same load in the caller's thread, for one screen in a pipe. `memory` NULL: this is the only load.
+ * NULL with a sentence. */
 struct panel_snapshot *load_panel(struct store_reader *reader, const struct load_item *item,
                                   const struct view *view, int64_t now_us, int64_t data_from_us,
-                                  bool compare, const struct rule_set *rules, struct err *err);
+                                  bool compare, const struct rule_set *rules,
+                                  const struct panel_ask *ask, struct load_memory *memory, struct err *err);
 /* The job that loads what the deck shows. */
 void load_job_for(const struct deck *d, const struct load_item *items, size_t count, int64_t wall_us,
                   struct load_job *out);

@@ -146,7 +146,7 @@ static int say_round(const struct console_options *o, struct deck *d, struct sto
 	view = deck_view(d, wall);
 	panel_snapshot_free(&d->shown[signals]);
 	d->shown[signals] = load_panel(reader, &item, &view, deck_known_us(d, wall),
-	                               d->status.summary.first_us, false, rules, err);
+	                               d->status.summary.first_us, false, rules, &d->ask, NULL, err);
 	if (!d->shown[signals])
 		return -1;
 	frame = frame_of(d, signals, PANEL_TILE, frame_is_stale(d, wall, clock_mono_us()));

@@ -87,7 +87,7 @@ static void load_into(struct deck *d, struct store_reader *reader, const struct 
 
 	panel_snapshot_free(&d->shown[item->panel]);
 	d->shown[item->panel] = load_panel(reader, item, &view, deck_known_us(d, wall_us),
-	                                   d->status.summary.first_us, d->compare, rules, &err);
+	                                   d->status.summary.first_us, d->compare, rules, &d->ask, NULL, &err);
 	if (!d->shown[item->panel])
 		snprintf(d->status.error, sizeof d->status.error, "%s", err.text);
 }

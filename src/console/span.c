@@ -22,6 +22,13 @@ static bool parse_moment(struct str text, const struct tz *tz, int64_t near_us, 
 	return time_parse(text, tz, TIME_UNIT_AUTO, out_us);
 }
 
+int console_parse_moment(struct str text, int64_t now_us, const struct tz *tz, int64_t *out_us, struct err *err)
+{
+	if (parse_moment(str_trim(text), tz, now_us, out_us))
+		return 0;
+	return err_set(err, "%.*s: times are 13:00, 2026-11-23 or 2026-11-23T13:00:00Z", STR_ARG(text));
+}
+
 int console_parse_window(struct str text, int64_t now_us, const struct tz *tz, int64_t *length_us,
                          int64_t *from_us, int64_t *to_us, struct err *err)
 {

@@ -1,0 +1,60 @@
+/* What the panels of a page are pointed at beside window and filters: a trace, a cell of a heat map. Plain
+ * data: the screen changes it, the loader gets a copy. */
+#ifndef LLMDECK_PANELS_ASK_H
+#define LLMDECK_PANELS_ASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/bad.h"
+#include "core/dims.h"
+#include "panels/triage_ask.h"
+
+/* What an incident page looks at. */
+enum incident_view { INCIDENT_LATENCY, INCIDENT_ERRORS, INCIDENT_COST, INCIDENT_FLAGS, INCIDENT_VIEWS };
+
+/* The parts of an ask: a panel is loaded anew when one that it follows has changed. */
+enum ask_part { ASK_TRACE = 1, ASK_CELL = 2, ASK_VIEW = 4, ASK_TRIAGE = 8, ASK_PARTS = 4 /* how many */ };
+
+struct panel_ask {
+	uint32_t serials[ASK_PARTS]; /* raised with every change of the part; see panel_ask_changed() */
+	/* ASK_TRACE */
+	bool has_trace;
+	uint8_t trace_id[16];
+	int64_t trace_around_us;     /* 0: from the window's end backwards */
+	int64_t trace_request;       /* the request that led to it; 0 none */
+	/* ASK_CELL: the requests that are looked at, and told apart from the rest */
+	struct bad cell;
+	bool cell_chosen;            /* by the cursor; else it is what the page thinks bad */
+	/* ASK_VIEW */
+	enum incident_view view;
+	int64_t incident_id;         /* one that is open; 0: none */
+	int64_t since_us;            /* the bad part of the window begins; 0: not known */
+	int64_t before_us;           /* compare with the window so much earlier; 0: none */
+	/* ASK_TRIAGE */
+	struct triage_ask triage;
+};
+
+static inline void panel_ask_changed(struct panel_ask *ask, unsigned parts)
+{
+	for (unsigned i = 0; i < ASK_PARTS; i++)
+		ask->serials[i] += parts >> i & 1;
+}
+/* Changes whenever one of the parts has. */
+static inline uint64_t panel_ask_serial(const struct panel_ask *ask, unsigned parts)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < ASK_PARTS; i++)
+		sum += parts >> i & 1 ? ask->serials[i] : 0;
+	return sum;
+}
+
+/* The trace behind a row. */
+struct trace_pick {
+	uint8_t trace_id[16];
+	int64_t around_us;
+	int64_t request; /* 0: no request of it was meant */
+};
+
+#endif
