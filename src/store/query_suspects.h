@@ -1,0 +1,47 @@
+/* What the bad requests of a window have in common, and which they are. As store/query.h: no SQL, short
+ * read transactions. */
+#ifndef LLMDECK_STORE_QUERY_SUSPECTS_H
+#define LLMDECK_STORE_QUERY_SUSPECTS_H
+
+#include "core/bad.h"
+#include "core/suspects.h"
+#include "store/query.h"
+
+struct suspects_query {
+	struct view view;     /* window and filters: bad and good requests alike come from here */
+	struct bad bad;       /* which of them are bad, a part of the window's time included */
+	size_t limit;         /* 1-SUSPECTS_RANKED_MAX */
+	bool weak;            /* also values that do not stand out, behind the others, named == false */
+	int64_t scan_limit;   /* rows at most, spread evenly over the window; 0 = every one */
+	size_t request_limit; /* bad requests to give too, 0-1,000 */
+	enum request_sort sort;
+};
+struct suspect_row {
+	const char *attribute; /* "model", "tool", "input_tokens" …: a dimension's or attribute's name where it is one */
+	const char *value;     /* "gpt-4o"; of token counts "4k-8k" or ">=8k" */
+	int64_t bad, total;
+	double lift, lift_low, evidence; /* core/suspects.h */
+	bool named;
+	int explained_by;      /* index of the row it merely goes along with; -1 */
+};
+struct suspects_result {
+	int64_t bad, total;    /* requests that were looked at */
+	int64_t window_requests; /* in the window, by the rollups; more than total: a sample was taken */
+	bool sampled;
+	size_t tried;          /* values that were compared */
+	struct suspect_row *rows;
+	size_t row_count, named_count;
+	struct request_row *requests; /* bad ones, first by `sort` */
+	size_t request_count;
+	struct arena arena;
+};
+/* What a request fails by (its error type) is no suspect of its failing, nor is the length of an answer of
+ * its being slow or dear, nor being cut by a filter of its flags. A value that is not told is none. */
+int query_suspects(struct store_reader *r, const struct suspects_query *q, struct suspects_result *out, struct err *err);
+void suspects_result_fini(struct suspects_result *res);
+
+/* The bad requests alone: limit 1-1,000; scan_limit as above, but the newest rows. */
+int query_bad_requests(struct store_reader *r, const struct view *v, const struct bad *bad, enum request_sort sort, size_t limit,
+                       int64_t scan_limit, struct request_result *out, struct err *err);
+
+#endif
