@@ -103,10 +103,16 @@ static const char *const version_1[] = {
 	"CREATE TABLE alerts(id INTEGER PRIMARY KEY, rule TEXT NOT NULL, kind TEXT, severity INTEGER, state TEXT NOT NULL,"
 	"  since_us INTEGER NOT NULL, ended_us INTEGER, value REAL, bound REAL, labels TEXT, acknowledged_by TEXT,"
 	"  silenced_until_us INTEGER)",
-	"CREATE TABLE incidents(id INTEGER PRIMARY KEY, opened_us INTEGER NOT NULL, closed_us INTEGER, title TEXT, owner TEXT,"
-	"  state TEXT NOT NULL, from_us INTEGER, to_us INTEGER, filters TEXT)",
-	"CREATE TABLE incident_notes(incident_id INTEGER NOT NULL, time_us INTEGER NOT NULL, author TEXT, text TEXT,"
-	"  PRIMARY KEY(incident_id, time_us)) WITHOUT ROWID",
+	/* to_us 0: still going on; closed_us, reported_us 0: not yet. Its window's raw rows stay until both are. */
+	"CREATE TABLE incidents(id INTEGER PRIMARY KEY AUTOINCREMENT, opened_us INTEGER NOT NULL, closed_us INTEGER NOT NULL,"
+	"  reported_us INTEGER NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, alert_id INTEGER NOT NULL,"
+	"  state INTEGER NOT NULL, title TEXT NOT NULL, owner TEXT NOT NULL, author TEXT NOT NULL, bad TEXT NOT NULL, filters TEXT NOT NULL)",
+	/* kind 0 a note, 1 a change of state, owner or window, 2 a feedback item that was added. */
+	"CREATE TABLE incident_notes(id INTEGER PRIMARY KEY AUTOINCREMENT, incident_id INTEGER NOT NULL, time_us INTEGER NOT NULL,"
+	"  kind INTEGER NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL)",
+	"CREATE INDEX incident_notes_of ON incident_notes(incident_id, time_us)",
+	"CREATE TABLE incident_feedback(incident_id INTEGER NOT NULL, feedback_id INTEGER NOT NULL, time_us INTEGER NOT NULL,"
+	"  author TEXT NOT NULL, PRIMARY KEY(incident_id, feedback_id)) WITHOUT ROWID",
 	"CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, time_us INTEGER NOT NULL, uid INTEGER, login_uid INTEGER,"
 	"  ssh_client TEXT, claimed_name TEXT, action TEXT NOT NULL, target TEXT, before TEXT, after TEXT, outcome TEXT,"
 	"  chain BLOB)",
