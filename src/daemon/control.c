@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "daemon/alerts.h"
+#include "daemon/control_incidents.h"
 #include "daemon/control_rollouts.h"
 #include "daemon/metrics.h"
 #include "daemon/roles.h"
@@ -34,6 +35,7 @@ static void handle_rollout_begin(struct control *c, struct http_exchange *x);
 static void handle_rollout_beat(struct control *c, struct http_exchange *x);
 static void handle_rollout_cancel(struct control *c, struct http_exchange *x);
 static void handle_alerts(struct control *c, struct http_exchange *x);
+static void handle_incidents(struct control *c, struct http_exchange *x);
 
 static const struct verb verbs[] = {
 	{"GET", "/v1/status", "look", 0, ACCESS_VIEWER, handle_status},
@@ -41,7 +43,8 @@ static const struct verb verbs[] = {
 	{"POST", "/v1/batch", "store events", CONTROL_BATCH_MAX_BYTES, ACCESS_OPERATOR, handle_batch},
 	{"POST", "/v1/stop", "stop the collector", 4096, ACCESS_OPERATOR, handle_stop},
 	{"GET", "/v1/rollouts", "look at rollouts", 0, ACCESS_VIEWER, handle_rollouts},
-	{"POST", "/v1/rollouts/plan", "plan a rollout's change", ROLLOUT_BODY_MAX_BYTES, ACCESS_OPERATOR,
+	/* A plan changes nothing: whoever may look may see what would happen. */
+	{"POST", "/v1/rollouts/plan", "plan a rollout's change", ROLLOUT_BODY_MAX_BYTES, ACCESS_VIEWER,
 	 handle_rollout_plan},
 	{"POST", "/v1/rollouts/begin", "change a rollout", ROLLOUT_BODY_MAX_BYTES, ACCESS_OPERATOR, handle_rollout_begin},
 	{"POST", "/v1/rollouts/beat", "change a rollout", ROLLOUT_BODY_MAX_BYTES, ACCESS_OPERATOR, handle_rollout_beat},
@@ -50,6 +53,7 @@ static const struct verb verbs[] = {
 	{"GET", "/v1/alerts/notifiers", "look at notifiers", 0, ACCESS_VIEWER, handle_alerts},
 	{"POST", "/v1/alerts/respond", "respond to alerts", 16384, ACCESS_RESPONDER, handle_alerts},
 	{"POST", "/v1/alerts/change", "change what is watched", 16384, ACCESS_OPERATOR, handle_alerts},
+	{"POST", "/v1/incidents/change", "work on incidents", INCIDENT_BODY_MAX_BYTES, ACCESS_RESPONDER, handle_incidents},
 };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -253,6 +257,14 @@ static void handle_alerts(struct control *c, struct http_exchange *x)
 
 	if (c->alerts)
 		alerts_handle(c->alerts, x, access >= ACCESS_OPERATOR);
+	else
+		http_answer_error(x, 503, "the collector is starting or stopping: try again in a moment");
+}
+
+static void handle_incidents(struct control *c, struct http_exchange *x)
+{
+	if (c->options.writer)
+		control_incidents_change(c->options.writer, x);
 	else
 		http_answer_error(x, 503, "the collector is starting or stopping: try again in a moment");
 }

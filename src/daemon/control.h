@@ -7,7 +7,8 @@
  *                               takes nothing (a full disk)
  *   POST /v1/stop    operator   stores what is queued and ends
  *   /v1/rollouts…               see control_rollouts.h
- *   /v1/alerts/…                see alerts.h: respond (responder), change (operator), notifiers (viewer) */
+ *   /v1/alerts/…                see alerts.h: respond (responder), change (operator), notifiers (viewer)
+ *   /v1/incidents/change        see control_incidents.h */
 #ifndef LLMDECK_DAEMON_CONTROL_H
 #define LLMDECK_DAEMON_CONTROL_H
 
@@ -22,11 +23,13 @@
 
 struct alerts;
 struct control;
+struct writer;
 
 struct control_options {
 	const char *socket_path;
 	const struct config *config; /* roles; see control_set_config() */
 	struct sink *sink;           /* where batches go; its done may come on any thread */
+	struct writer *writer;       /* who carries out what changes the store; NULL: nobody */
 	/* Appends the status object's members, without braces. */
 	void (*status)(void *arg, struct buf *out);
 	void (*metrics)(void *arg, struct buf *out); /* appends the metrics page */
