@@ -355,6 +355,7 @@ static int open_parts(struct collector *c, struct err *err)
 	    loop_new(&c->loop, err) || writer_start(&c->writer, o->store_path, &writer_options, err))
 		return -1;
 	control_options.sink = writer_sink(c->writer);
+	control_options.writer = c->writer;
 	c->host = source_host_new(c->loop, control_options.sink, o->store_path);
 	source_host_set_metrics(c->host, append_metrics, c);
 	if (control_start(&c->control, c->loop, &control_options, err) || start_rollouts(c, o->config, err) ||
