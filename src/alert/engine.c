@@ -427,7 +427,7 @@ int engine_tick(struct engine *e, struct store_reader *r, int64_t now_us, int64_
 	if (!failed)
 		failed = round.failed;
 	if (!failed)
-		failed = engine_tick_budgets(e, r, now_us, err);
+		failed = engine_assess_budgets(e, r, now_us, err);
 	if (failed)
 		e->watched_us = mono_us;
 	step_unseen(e, failed ? SEEN_STALE : SEEN_NO_DATA, now_us);

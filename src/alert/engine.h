@@ -5,6 +5,7 @@
 #define LLMDECK_ALERT_ENGINE_H
 
 #include "core/alert.h"
+#include "core/budget.h"
 #include "store/query.h"
 #include "store/writer.h"
 
@@ -19,6 +20,13 @@ struct outlet {
 	void (*render)(const void *arg, const struct alert_record *a, const char *what, struct buf *out);
 	const void *arg;
 };
+
+/* A hard budget's action, to be carried out once what it came with is stored. */
+struct engine_act {
+	const char *budget, *verb, *rollout, *shares, *reason; /* verb: "rollback" or "set" */
+	const char *key; /* the same for as long as the period and the amount are: it is done once */
+};
+
 
 /* What is to be stored in one transaction. Strings live in the arena. */
 struct engine_writes {
@@ -37,6 +45,11 @@ struct engine_writes {
 	size_t sum_count, sum_cap;
 	struct outbox_record *messages;
 	size_t message_count, message_cap;
+	struct budget_standing *standings; /* all of them, or standings_set is false */
+	size_t standing_count, standing_cap;
+	bool standings_set;
+	struct engine_act *acts; /* not stored: for whoever acts, after the rest is stored */
+	size_t act_count, act_cap;
 	struct audit_entry *audits;
 	size_t audit_count, audit_cap;
 };
@@ -82,7 +95,17 @@ const struct silence_record *engine_silence_find(const struct engine *e, int64_t
 /* NaN takes the override back; until_us 0: for good. */
 int engine_override(struct engine *e, const char *rule, double bound, int64_t until_us, const struct asker *by, int64_t now_us,
                     struct err *err);
-/* `b`'s strings are copied. */
+/* The budget in force of that name, NULL when there is none; good until the next call. */
+const struct config_budget *engine_find_budget(const struct engine *e, const char *name);
+/* Assesses every budget now and steps its thresholds: after a change, so that nobody waits for the next
+ * round. */
+int engine_assess_budgets(struct engine *e, struct store_reader *r, int64_t now_us, struct err *err);
+/* What came of an act: DEED_LATER asks again soon; DEED_REFUSED in a minute. */
+void engine_budget_acted(struct engine *e, const char *budget, const char *key, enum deed_result result, const char *words,
+                         int64_t now_us);
+/* Whether the config has what a hard budget's action names. */
+int engine_check_deed(const struct config *config, const struct config_budget *b, struct err *err);
+/* `b`'s strings are copied. A hard action is armed only as the config arms the same one. */
 int engine_set_budget(struct engine *e, const struct config_budget *b, int64_t until_us, const struct asker *by, int64_t now_us,
                       struct err *err);
 int engine_remove_budget(struct engine *e, const char *name, const struct asker *by, int64_t now_us, struct err *err);

@@ -45,6 +45,11 @@ struct budget_slot {
 	struct budget_sum sum;       /* said owned; from_us: whose period `said` is about */
 	bool dirty;
 	struct budget_status status;
+	const char *author;          /* "" = the config's own */
+	int64_t changed_us, until_us, config_amount_nusd;
+	bool acting;                 /* the hard action was asked for, and nobody has said what came of it */
+	int64_t act_due_us;          /* not again before */
+	char deed_words[240];        /* what came of it; "" */
 };
 
 struct engine {
@@ -63,6 +68,7 @@ struct engine {
 	size_t override_count, override_cap;
 	struct budget_slot *budgets;
 	size_t budget_count, budget_cap;
+	bool budgets_changed; /* to be stored as a whole */
 	struct budget_record *people; /* budgets that people made, changed or removed; strings in the arena */
 	size_t people_count, people_cap;
 	struct arena arena;
@@ -82,7 +88,6 @@ struct instance *engine_step(struct engine *e, const char *rule, const char *kin
 void engine_add_audit(struct engine *e, struct engine_writes *w, const struct asker *by, const char *action, const char *target,
                       const char *before, const char *after, int64_t now_us);
 /* Budgets (engine_budgets.c). */
-int engine_tick_budgets(struct engine *e, struct store_reader *r, int64_t now_us, struct err *err);
 void engine_merge_budgets(struct engine *e);
 /* Copies into the engine's arena and takes it in force. */
 void engine_take_budget(struct engine *e, const struct budget_record *b);

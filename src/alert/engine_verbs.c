@@ -183,7 +183,7 @@ static void write_budget(struct engine *e, const struct budget_record *b)
 	w->budgets[w->budget_count++] = mine;
 }
 
-static const struct config_budget *budget_in_force(const struct engine *e, const char *name)
+const struct config_budget *engine_find_budget(const struct engine *e, const char *name)
 {
 	for (size_t i = 0; i < e->budget_count; i++)
 		if (!strcmp(e->budgets[i].budget.name, name))
@@ -194,7 +194,7 @@ static const struct config_budget *budget_in_force(const struct engine *e, const
 int engine_set_budget(struct engine *e, const struct config_budget *b, int64_t until_us, const struct asker *by, int64_t now_us,
                       struct err *err)
 {
-	const struct config_budget *old = budget_in_force(e, b->name);
+	const struct config_budget *old = engine_find_budget(e, b->name);
 	struct budget_record record = {.budget = *b, .author = by->name, .until_us = until_us, .changed_us = now_us};
 	char before[MONEY_TEXT_BYTES] = "", after[MONEY_TEXT_BYTES];
 	struct tz *tz = NULL;
@@ -204,7 +204,7 @@ int engine_set_budget(struct engine *e, const struct config_budget *b, int64_t u
 	for (size_t i = 0; i < e->config->alert_count; i++)
 		if (!strcmp(e->config->alerts[i].name, b->name))
 			return err_set(err, "budget %s: an alert rule has that name: choose another", b->name);
-	if (tz_load(&tz, b->tz, err))
+	if (engine_check_deed(e->config, b, err) || tz_load(&tz, b->tz, err))
 		return -1;
 	tz_free(&tz);
 	if (old)
@@ -217,7 +217,7 @@ int engine_set_budget(struct engine *e, const struct config_budget *b, int64_t u
 
 int engine_remove_budget(struct engine *e, const char *name, const struct asker *by, int64_t now_us, struct err *err)
 {
-	const struct config_budget *old = budget_in_force(e, name);
+	const struct config_budget *old = engine_find_budget(e, name);
 	char before[MONEY_TEXT_BYTES];
 
 	if (!old)

@@ -21,6 +21,8 @@ void engine_writes_fini(struct engine_writes *w)
 	free(w->overrides);
 	free(w->budgets);
 	free(w->sums);
+	free(w->standings);
+	free(w->acts);
 	free(w->messages);
 	free(w->audits);
 	arena_fini(&w->arena);
@@ -30,7 +32,7 @@ void engine_writes_fini(struct engine_writes *w)
 bool engine_writes_empty(const struct engine_writes *w)
 {
 	return !w->alert_count && !w->state_count && !w->silence_count && !w->override_count && !w->budget_count &&
-	       !w->sum_count && !w->message_count && !w->audit_count;
+	       !w->sum_count && !w->standings_set && !w->act_count && !w->message_count && !w->audit_count;
 }
 
 int engine_writes_store(struct store_writer *store, void *writes, struct err *err)
@@ -50,6 +52,8 @@ int engine_writes_store(struct store_writer *store, void *writes, struct err *er
 		failed = store_budget_put(store, &w->budgets[i], err);
 	for (size_t i = 0; i < w->sum_count && !failed; i++)
 		failed = store_budget_sum_put(store, &w->sums[i], err);
+	if (w->standings_set && !failed)
+		failed = store_budget_states_put(store, w->standings, w->standing_count, err);
 	for (size_t i = 0; i < w->message_count && !failed; i++)
 		failed = store_outbox_put(store, &w->messages[i], err);
 	for (size_t i = 0; i < w->audit_count && !failed; i++)
@@ -256,7 +260,11 @@ static void keep_for_later(struct engine *e, struct engine_writes *w)
 		e->slots[i].dirty = true;
 	for (size_t i = 0; i < e->budget_count; i++)
 		e->budgets[i].dirty = true;
-	w->state_count = w->sum_count = 0;
+	for (size_t i = 0; i < w->act_count; i++)
+		engine_budget_acted(e, w->acts[i].budget, w->acts[i].key, DEED_LATER, "", 0);
+	w->state_count = w->sum_count = w->standing_count = w->act_count = 0;
+	w->standings_set = false;
+	e->budgets_changed = true;
 	e->waiting = *w;
 	*w = (struct engine_writes){0};
 }

@@ -18,32 +18,25 @@
 
 static const struct command_option budget_options[] = {
 	{"--format", "F", "list: table (default) or json"},
-	{"--amount", "USD", "set: how much a period may cost"},
+	{"--amount", "USD", "set: how much a period may cost; needed for a new budget"},
 	{"--period", "PERIOD", "set: day, week, month (default), quarter or year"},
 	{"--tz", "ZONE", "set: whose days; default UTC"},
-	{"--where", "FIELD=VALUE", "set: what counts; != excludes; repeatable"},
+	{"--where", "FIELD=VALUE", "set: what counts; != excludes; repeatable; or one user=NAME"},
 	{"--warn", "PERCENTS", "set: thresholds; default 50,80,100"},
 	{"--on", "BASES", "set: actual (default), forecast, or actual,forecast"},
-	{"--hard", "ACTION", "set: what would be done at 100 %"},
+	{"--hard", "ACTION", "set: at 100 %: `rollback ROLLOUT`, `weight ROLLOUT SHARES`, none"},
+	{"--max-unpriced", "SHARE", "set: nothing acts while more requests have no price; default 5%"},
 	{"--until", "TIME", "set: when the configured budget is back: 2h, a time, or reset; default: it stays"},
 	{NULL, NULL, NULL},
 };
 static const char *const budget_verbs[] = {"list", "set", "remove", NULL};
 
-/* A budget in force and who changed it. */
-struct shown {
-	struct config_budget budget;
-	const char *author; /* "" = the config's own */
-	int64_t until_us, config_amount_nusd; /* 0: not in the config */
-	struct budget_status status;
-};
-
-static int64_t config_amount(const struct config *c, const char *name)
+static const struct config_budget *config_of(const struct config *c, const char *name)
 {
 	for (size_t i = 0; i < c->budget_count; i++)
 		if (strcmp(c->budgets[i].name, name) == 0)
-			return c->budgets[i].amount_nusd;
-	return 0;
+			return &c->budgets[i];
+	return NULL;
 }
 
 static bool is_changed(const struct budget_result *people, const char *name)
@@ -55,23 +48,38 @@ static bool is_changed(const struct budget_result *people, const char *name)
 }
 
 /* Array of budgets in force; owned. */
-static struct shown *in_force(const struct config *c, const struct budget_result *people, size_t *count)
+static struct budget_standing *in_force(const struct config *c, const struct budget_result *people, size_t *count)
 {
-	struct shown *out = mem_array(NULL, c->budget_count + people->row_count + 1, sizeof *out);
+	struct budget_standing *out = mem_array(NULL, c->budget_count + people->row_count + 1, sizeof *out);
 
 	*count = 0;
 	for (size_t i = 0; i < c->budget_count; i++)
 		if (!is_changed(people, c->budgets[i].name))
-			out[(*count)++] = (struct shown){.budget = c->budgets[i], .author = "", .config_amount_nusd = c->budgets[i].amount_nusd};
-	for (size_t i = 0; i < people->row_count; i++)
-		if (!people->rows[i].removed)
-			out[(*count)++] = (struct shown){
-				.budget = people->rows[i].budget, .author = people->rows[i].author, .until_us = people->rows[i].until_us,
-				.config_amount_nusd = config_amount(c, people->rows[i].budget.name)};
+			out[(*count)++] = (struct budget_standing){.budget = c->budgets[i], .author = "", .deed_words = "",
+			                                           .config_amount_nusd = c->budgets[i].amount_nusd};
+	for (size_t i = 0; i < people->row_count; i++) {
+		const struct budget_record *p = &people->rows[i];
+		const struct config_budget *own = config_of(c, p->budget.name);
+
+		if (!p->removed)
+			out[(*count)++] = (struct budget_standing){.budget = p->budget, .author = p->author, .until_us = p->until_us, .deed_words = "",
+			                                           .changed_us = p->changed_us, .config_amount_nusd = own ? own->amount_nusd : 0};
+	}
 	return out;
 }
 
-static int assess(struct store_reader *r, struct shown *s, int64_t now_us, struct err *err)
+/* What the collector knows of a hard budget's action. */
+static void take_deeds(struct budget_standing *all, size_t count, const struct standing_result *told)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < told->row_count; k++)
+			if (strcmp(all[i].budget.name, told->rows[k].budget.name) == 0) {
+				all[i].deed_words = told->rows[k].deed_words;
+				all[i].budget.armed = told->rows[k].budget.armed;
+			}
+}
+
+static int assess(struct store_reader *r, struct budget_standing *s, int64_t now_us, struct err *err)
 {
 	struct tz *tz = NULL;
 
@@ -79,6 +87,7 @@ static int assess(struct store_reader *r, struct shown *s, int64_t now_us, struc
 		return -1;
 	int failed = budget_assess(r, &s->budget, tz, now_us, &s->status, err);
 
+	s->assessed_us = now_us;
 	tz_free(&tz);
 	return failed;
 }
@@ -90,14 +99,16 @@ static void add_money(struct buf *out, const char *name, int64_t nusd)
 	buf_printf(out, ",\"%s\":\"%s\"", name, money_format_usd(nusd, text));
 }
 
-static void add_json(const struct shown *s, struct buf *out)
+static void add_json(const struct budget_standing *s, struct buf *out)
 {
 	const struct budget_status *st = &s->status;
-	char where[1024];
+	char where[1024], warn[64] = "";
 
+	for (size_t i = 0, len = 0; i < s->budget.warn_count; i++)
+		len += (size_t)snprintf(warn + len, sizeof warn - len, "%s%d", i ? "," : "", s->budget.warn_percent[i]);
 	buf_puts(out, "{\"name\":");
 	buf_append_json(out, str_of(s->budget.name));
-	alert_add_text(out, "where", view_format_filters(&s->budget.where, where, sizeof where));
+	alert_add_text(out, "where", budget_format_where(&s->budget, where, sizeof where));
 	alert_add_text(out, "period", budget_period_name(s->budget.period));
 	alert_add_text(out, "tz", s->budget.tz);
 	add_money(out, "amount_usd", s->budget.amount_nusd);
@@ -118,7 +129,19 @@ static void add_json(const struct shown *s, struct buf *out)
 	alert_add_number(out, "sustainable_usd_per_hour", st->sustainable_nusd_per_hour / (double)NUSD_PER_USD);
 	alert_add_time(out, "exhausted_at", st->exhausted_us);
 	buf_printf(out, ",\"unpriced_requests\":%" PRId64, st->unpriced);
+	buf_printf(out, ",\"spent_quality\":\"%s\",\"warn\":[%s],\"on\":[%s%s%s]", st->spent_bound || st->unpriced ? "lower_bound" : "ok", warn,
+	           s->budget.on_actual ? "\"actual\"" : "", s->budget.on_actual && s->budget.on_forecast ? "," : "",
+	           s->budget.on_forecast ? "\"forecast\"" : "");
+	alert_add_text(out, "hard", s->budget.hard ? s->budget.hard : "");
+	buf_printf(out, ",\"armed\":%s", s->budget.armed ? "true" : "false");
+	alert_add_text(out, "hard_outcome", s->deed_words);
+	alert_add_number(out, "max_unpriced", s->budget.max_unpriced);
+	if (s->config_amount_nusd)
+		add_money(out, "config_amount_usd", s->config_amount_nusd);
+	else
+		buf_puts(out, ",\"config_amount_usd\":null");
 	alert_add_text(out, "changed_by", s->author);
+	alert_add_time(out, "changed_at", s->changed_us);
 	alert_add_time(out, "changed_until", s->until_us);
 	buf_append_c(out, '}');
 }
@@ -133,19 +156,15 @@ static void add_short(struct text_table *t, bool known, double nusd, const char 
 		text_table_addf(t, "%s", cli_utf8() ? "–" : "-");
 }
 
-static void add_row(struct text_table *t, const struct shown *s, int64_t now_us)
+static void add_row(struct text_table *t, const struct budget_standing *s, int64_t now_us)
 {
 	const struct budget_status *st = &s->status;
-	char text[TIME_TEXT_BYTES], config[MONEY_TEXT_BYTES], amount[MONEY_TEXT_BYTES];
+	char text[TIME_TEXT_BYTES], amount[BUDGET_AMOUNT_BYTES];
 
 	text_table_add(t, str_of(s->budget.name));
 	text_table_add(t, str_of(budget_period_name(s->budget.period)));
-	money_format_short(s->budget.amount_nusd, 9, amount);
-	if (*s->author && s->config_amount_nusd)
-		text_table_addf(t, "%s (config %s, %s)", amount, money_format_short(s->config_amount_nusd, 9, config), s->author);
-	else
-		text_table_addf(t, "%s", amount);
-	add_short(t, true, (double)st->spent_nusd, st->unpriced ? (cli_utf8() ? "≥" : ">=") : "");
+	text_table_add(t, str_of(budget_format_amount(s, NULL, amount)));
+	add_short(t, true, (double)st->spent_nusd, st->unpriced || st->spent_bound ? (cli_utf8() ? "≥" : ">=") : "");
 	text_table_addf(t, "%.1f%%", st->percent);
 	add_short(t, st->forecast_known, st->forecast_nusd, "~");
 	text_table_addf(t, "%s", budget_state_name(st->state));
@@ -156,7 +175,7 @@ static void add_row(struct text_table *t, const struct shown *s, int64_t now_us)
 		text_table_addf(t, "%s", duration_format(st->data_age_us / US_PER_S * US_PER_S, text));
 }
 
-static void write_all(const struct shown *all, size_t count, int format, int64_t now_us, struct buf *out)
+static void write_all(const struct budget_standing *all, size_t count, int format, int64_t now_us, struct buf *out)
 {
 	static const struct text_column columns[] = {
 		{"BUDGET", 1, 0}, {"PERIOD", 1, 2}, {"AMOUNT", 0, 0}, {"SPENT", 0, 0}, {"USED", 0, 0}, {"FORECAST", 0, 0}, {"STATE", 1, 0},
@@ -188,6 +207,7 @@ static int list(const struct global *g, int format)
 	struct store_reader *r = NULL;
 	struct store_summary summary;
 	struct budget_result people;
+	struct standing_result told = {0};
 	struct err err = {""};
 	struct buf out = {0};
 	int64_t now_us = clock_wall_us();
@@ -196,12 +216,14 @@ static int list(const struct global *g, int format)
 
 	if (window_open_store(&r, g->store_path, &summary, &err))
 		return cli_fail(EXIT_UNAVAILABLE, &err);
-	if (query_budgets(r, now_us, &people, &err)) {
+	if (query_budget_states(r, &told, &err) || query_budgets(r, now_us, &people, &err)) {
+		standing_result_fini(&told);
 		store_reader_close(&r);
 		return cli_fail(EXIT_UNAVAILABLE, &err);
 	}
-	struct shown *all = in_force(&g->config, &people, &count);
+	struct budget_standing *all = in_force(&g->config, &people, &count);
 
+	take_deeds(all, count, &told);
 	for (size_t i = 0; i < count && !failed; i++)
 		failed = assess(r, &all[i], now_us, &err);
 	if (!failed)
@@ -210,6 +232,7 @@ static int list(const struct global *g, int format)
 
 	free(all);
 	budget_result_fini(&people);
+	standing_result_fini(&told);
 	store_reader_close(&r);
 	buf_fini(&out);
 	return code;
@@ -230,14 +253,16 @@ static int set(const struct global *g, const struct args *a, const char *name)
 	static const char *const plain[] = {"amount", "period", "tz", "warn", "on", "hard"};
 	struct buf json = {0}, where = {0};
 	struct err err = {""};
-	int64_t until_us, amount;
+	int64_t until_us, amount, share = 0;
 	bool reset;
-	const char *text = args_value(a, "--amount");
+	const char *text = args_value(a, "--amount"), *unpriced = args_value(a, "--max-unpriced");
+	struct str percent = str_of(unpriced ? unpriced : "0");
 
-	if (!text)
-		return cli_failf(EXIT_USAGE, "budget set: say how much: --amount 400");
-	if (!money_parse_nusd(str_of(text[0] == '$' ? text + 1 : text), &amount) || amount <= 0)
+	if (text && (!money_parse_nusd(str_of(text[0] == '$' ? text + 1 : text), &amount) || amount <= 0))
 		return cli_failf(EXIT_USAGE, "--amount %s: write US dollars above 0, such as 400 or 99.50", text);
+	percent.len -= str_ends_with(percent, STR_LIT("%"));
+	if (!str_to_scaled_int64(percent, 2, &share) || share < 0 || share > 10000)
+		return cli_failf(EXIT_USAGE, "--max-unpriced %s: write a share from 0%% to 100%%", unpriced);
 	if (alert_read_until(a, "--until", clock_wall_us(), &until_us, &reset, &err))
 		return cli_fail(EXIT_USAGE, &err);
 	buf_puts(&json, "{\"do\":\"set_budget\"");
@@ -255,6 +280,8 @@ static int set(const struct global *g, const struct args *a, const char *name)
 	if (where.len)
 		alert_add_text(&json, "where", where.data);
 	buf_fini(&where);
+	if (unpriced)
+		alert_add_number(&json, "max_unpriced", (double)share / 10000);
 	if (reset)
 		alert_add_text(&json, "until", "reset");
 	else if (until_us)
@@ -298,10 +325,11 @@ static int run(const struct global *g, int argc, char **argv)
 
 const struct command budget_command = {
 	.name = "budget",
-	.usage = "list | set NAME --amount USD [--period P] [--where F=V] … | remove NAME",
+	.usage = "list | set NAME [--amount USD] [--period P] [--where F=V] … | remove NAME",
 	.summary = "what may be spent, what is spent and what will be",
 	.help = "Changes go through the collector (see --socket) and are written to the audit. A budget set here wins over one of\n"
-	        "the same name in the config until it ends (--until) or is removed.",
+	        "the same name in the config until it ends (--until) or is removed; what is not given stays as it was.\n"
+	        "A hard action only says that it would have acted until the config arms it (armed: true).",
 	.options = budget_options,
 	.subcommands = budget_verbs,
 	.run = run,

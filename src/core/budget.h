@@ -13,9 +13,32 @@ void budget_period_at(enum budget_period period, const struct tz *tz, int64_t no
 const char *budget_period_name(enum budget_period p);
 bool budget_period_from_name(const char *name, enum budget_period *out);
 
-enum budget_basis { BASIS_ACTUAL, BASIS_FORECAST };
+enum budget_basis {
+	BASIS_ACTUAL, BASIS_FORECAST,
+	/* Not thresholds: what came of a hard budget's action. Percent 0. */
+	MARK_WOULD,   /* it would have acted, but is not armed */
+	MARK_HELD,    /* held back: stale data, or too much is unpriced */
+	MARK_DECIDED, /* it acts; said before anything is touched */
+	MARK_ACTED,   /* the action has begun */
+};
 /* "actual", "forecast". */
 const char *budget_basis_name(enum budget_basis b);
+
+/* Adds what a budget counts: "service=chat", "model!=gpt-4o", or one value of an attribute, "user=mia",
+ * which then stands alone: the bounded summaries know attributes by themselves only. */
+int budget_add_filter(struct config_budget *b, struct str text, struct err *err);
+/* "service=chat model!=x", "user=mia"; "" = everything. Returns out. */
+char *budget_format_where(const struct config_budget *b, char *out, size_t cap);
+
+/* What a hard budget does. */
+struct budget_deed {
+	bool weight; /* else roll back */
+	struct str rollout, shares; /* shares: of rollout_shares_parse(); borrowed from the text */
+};
+/* What came of asking for it. */
+enum deed_result { DEED_REFUSED, DEED_BEGUN, DEED_LATER };
+/* Reads "rollback checkout" or "weight checkout 10"; -1 with what is allowed. */
+int budget_parse_deed(const char *text, struct budget_deed *out, struct err *err);
 
 /* Thresholds that were said in a period, as one text: a changed amount makes new thresholds. */
 bool budget_was_said(const char *said, enum budget_basis basis, int percent, int64_t amount_nusd);
@@ -30,6 +53,7 @@ const char *budget_state_name(enum budget_state s);
 struct budget_status {
 	int64_t from_us, to_us;
 	int64_t spent_nusd, requests, unpriced;
+	bool spent_bound;                   /* it is at least spent_nusd: a summary has let go of some */
 	double unpriced_share;              /* 0-1 */
 	bool forecast_known;
 	double forecast_nusd, low_nusd, high_nusd; /* at the end of the period; low to high is a rough band */
@@ -44,5 +68,22 @@ struct budget_status {
 };
 /* Derives percent, overshoot, sustainable burn and state from what is filled in. */
 void budget_judge(struct budget_status *s, const struct config_budget *b, int64_t now_us);
+
+/* A budget in force and where it stood when the collector last assessed it: what pages show. Strings
+ * are the giver's. */
+struct budget_standing {
+	struct config_budget budget;
+	const char *author;         /* who changed it against the config, or made it; "" = the config's own */
+	int64_t changed_us, until_us; /* until_us 0: for good */
+	int64_t config_amount_nusd; /* 0: the config has none of that name */
+	struct budget_status status;
+	int64_t assessed_us;        /* wall */
+	const char *deed_words;     /* what came of the hard action; "" */
+};
+
+#define BUDGET_AMOUNT_BYTES 200
+/* "$500 (config $400, mia 13:25, until reset)", "$500 (mia 13:25, until 18:00)" for what a person made or
+ * changed, else "$500". Times in `tz` (NULL: UTC). The author is from outside. Returns out. */
+char *budget_format_amount(const struct budget_standing *b, const struct tz *tz, char out[BUDGET_AMOUNT_BYTES]);
 
 #endif

@@ -52,13 +52,17 @@ struct config_rollout {
 struct config_budget {
 	const char *name;
 	struct view where; /* filters only */
+	bool by_attr;      /* of one value of an attribute (a user, a key …), and of nothing else: `where` is empty */
+	enum attr attr;
+	char attr_value[VIEW_VALUE_BYTES];
 	int64_t amount_nusd;
 	enum budget_period { PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_QUARTER, PERIOD_YEAR } period;
 	const char *tz;
 	int warn_percent[8];
 	size_t warn_count;
 	bool on_actual, on_forecast;
-	const char *hard; /* action name or NULL */
+	const char *hard; /* "rollback ROLLOUT", "weight ROLLOUT SHARES" or NULL */
+	bool armed;       /* it does that; else it says that it would have */
 	double max_unpriced; /* share of unpriced requests above which nothing acts; 0-1 */
 };
 enum severity { SEVERITY_WARNING, SEVERITY_CRITICAL };

@@ -53,7 +53,7 @@ static int take_filters(struct alert_order *o, struct str text, struct err *err)
 	while (text.len) {
 		struct str line = str_cut(&text, '\n');
 
-		if (line.len && view_add_filter(&o->budget.where, line, err))
+		if (line.len && budget_add_filter(&o->budget, line, err))
 			return -1;
 	}
 	return 0;
@@ -77,8 +77,16 @@ static int take_text(struct alert_order *o, const char *key, struct str s, struc
 		{"tz", &o->budget.tz}, {"hard", &o->budget.hard},
 	};
 
+	static const struct {
+		const char *key;
+		unsigned given;
+	} marks[] = {{"amount", GIVEN_AMOUNT}, {"period", GIVEN_PERIOD}, {"tz", GIVEN_TZ}, {"where", GIVEN_WHERE}, {"warn", GIVEN_WARN},
+	             {"on", GIVEN_ON}, {"hard", GIVEN_HARD}};
+
 	if (s.len > 2000 || memchr(s.len ? s.ptr : "", '\0', s.len))
 		return err_set(err, "%s is too long or holds a NUL byte", key);
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+		o->given |= strcmp(key, marks[i].key) == 0 ? marks[i].given : 0;
 	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
 		if (!strcmp(key, plain[i].key)) {
 			*plain[i].where = text;
@@ -130,6 +138,10 @@ static int read_members(struct alert_order *o, struct json_reader *r, struct err
 		} else if (t == JSON_NUMBER && !strcmp(name, "limit")) {
 			if (!str_to_double(r->text, &o->limit))
 				return err_set(err, "limit takes a number");
+		} else if (t == JSON_NUMBER && !strcmp(name, "max_unpriced")) {
+			o->given |= GIVEN_UNPRICED;
+			if (!str_to_double(r->text, &o->budget.max_unpriced) || !(o->budget.max_unpriced >= 0 && o->budget.max_unpriced <= 1))
+				return err_set(err, "max_unpriced takes a share from 0 to 1");
 		} else if (t != JSON_NULL) {
 			return err_set(err, "the member `%.40s` is unknown or has a value that does not fit", name);
 		}
@@ -173,4 +185,43 @@ int alert_order_read(struct alert_order *o, struct str json, struct err *err)
 void alert_order_fini(struct alert_order *o)
 {
 	arena_fini(&o->arena);
+}
+
+static void take_scope(struct config_budget *into, const struct config_budget *from)
+{
+	into->where = from->where;
+	into->by_attr = from->by_attr;
+	into->attr = from->attr;
+	memcpy(into->attr_value, from->attr_value, sizeof into->attr_value);
+}
+
+static void take_thresholds(struct config_budget *into, const struct config_budget *from)
+{
+	memcpy(into->warn_percent, from->warn_percent, sizeof into->warn_percent);
+	into->warn_count = from->warn_count;
+}
+
+void alert_order_complete(struct alert_order *o, const struct config_budget *in_force)
+{
+	struct config_budget *b = &o->budget, mine = o->budget;
+
+	if (in_force) {
+		*b = *in_force;
+		b->name = mine.name;
+		b->amount_nusd = o->given & GIVEN_AMOUNT ? mine.amount_nusd : b->amount_nusd;
+		b->period = o->given & GIVEN_PERIOD ? mine.period : b->period;
+		b->tz = o->given & GIVEN_TZ ? mine.tz : b->tz;
+		b->hard = o->given & GIVEN_HARD ? mine.hard : b->hard;
+		b->max_unpriced = o->given & GIVEN_UNPRICED ? mine.max_unpriced : b->max_unpriced;
+		b->on_actual = o->given & GIVEN_ON ? mine.on_actual : b->on_actual;
+		b->on_forecast = o->given & GIVEN_ON ? mine.on_forecast : b->on_forecast;
+		if (o->given & GIVEN_WHERE)
+			take_scope(b, &mine);
+		if (o->given & GIVEN_WARN)
+			take_thresholds(b, &mine);
+	}
+	if (b->hard && (!*b->hard || !strcmp(b->hard, "none")))
+		b->hard = NULL;
+	if (!*b->tz)
+		b->tz = "UTC";
 }

@@ -38,11 +38,22 @@ struct order_item {
 	struct caller caller;
 };
 
+/* A hard budget's action on its way to whoever acts, and back. Strings owned. */
+struct deed {
+	struct deed *next;
+	struct alerts *alerts;
+	char *budget, *verb, *rollout, *shares, *key, *reason;
+	enum deed_result result;
+	struct err words;
+};
+
 struct alerts {
 	struct loop *loop;
 	struct writer *writer;
 	char *store_path;
 	struct notifiers *notifiers; /* loop's thread; NULL when stopped */
+	alerts_actor *act;           /* loop's thread */
+	void *act_arg;
 	pthread_t thread;
 	bool started;
 	pthread_mutex_t lock; /* guards from here … */
@@ -50,6 +61,7 @@ struct alerts {
 	struct order_item *orders;
 	struct outbox_record *ends; /* deliveries to be stored; strings owned */
 	size_t end_count, end_cap;
+	struct deed *deeds;   /* that came back */
 	const struct config *new_config;
 	const struct outlet *outlets;
 	size_t outlet_count;
@@ -66,6 +78,9 @@ struct alerts {
 
 int alerts_check(const struct config *config, struct err *err)
 {
+	for (size_t i = 0; i < config->budget_count; i++)
+		if (engine_check_deed(config, &config->budgets[i], err))
+			return err_wrap(err, "%s", config->path ? config->path : "the config");
 	return notifiers_check(config, err);
 }
 
@@ -153,6 +168,57 @@ static void delivery_ended(void *arg, const struct outbox_record *message)
 	pthread_mutex_unlock(&a->lock);
 }
 
+/* ── hard budgets ──────────────────────────────────────────────────────────────────────────── */
+
+static void free_deed(struct deed *d)
+{
+	free(d->budget);
+	free(d->verb);
+	free(d->rollout);
+	free(d->shares);
+	free(d->key);
+	free(d->reason);
+	free(d);
+}
+
+/* Loop's thread. */
+static void do_deed(void *arg)
+{
+	struct deed *d = arg;
+	struct alerts *a = d->alerts;
+
+	d->result = a->act ? a->act(a->act_arg, d->verb, d->rollout, d->shares, d->key, d->reason, &d->words) : DEED_LATER;
+	if (d->result == DEED_REFUSED)
+		log_error("%s: could not act: %s", d->reason, d->words.text);
+	else if (d->result == DEED_BEGUN)
+		log_warning("%s: %s %s has begun", d->reason, d->verb, d->rollout);
+	pthread_mutex_lock(&a->lock);
+	d->next = a->deeds;
+	a->deeds = d;
+	pthread_cond_signal(&a->work);
+	pthread_mutex_unlock(&a->lock);
+}
+
+static void post_deed(struct alerts *a, const struct engine_act *act)
+{
+	struct deed *d = mem_zalloc(sizeof *d);
+
+	d->alerts = a;
+	d->budget = mem_strdup(act->budget);
+	d->verb = mem_strdup(act->verb);
+	d->rollout = mem_strdup(act->rollout);
+	d->shares = mem_strdup(act->shares);
+	d->key = mem_strdup(act->key);
+	d->reason = mem_strdup(act->reason);
+	loop_post(a->loop, do_deed, d);
+}
+
+void alerts_set_actor(struct alerts *a, alerts_actor *act, void *arg)
+{
+	a->act = act;
+	a->act_arg = arg;
+}
+
 /* ── storing ───────────────────────────────────────────────────────────────────────────────── */
 
 struct ends_job {
@@ -198,8 +264,28 @@ static int commit(struct alerts *a, int64_t now_us, struct err *err)
 
 	for (size_t i = 0; !failed && i < w.message_count; i++)
 		post_message(a, &w.messages[i]);
+	for (size_t i = 0; !failed && i < w.act_count; i++)
+		post_deed(a, &w.acts[i]);
 	engine_written(a->engine, &w, !failed);
 	return failed;
+}
+
+static void take_deeds(struct alerts *a)
+{
+	struct err err = {""};
+
+	pthread_mutex_lock(&a->lock);
+	struct deed *deeds = a->deeds;
+
+	a->deeds = NULL;
+	pthread_mutex_unlock(&a->lock);
+	for (struct deed *d = deeds, *next; d; d = next) {
+		next = d->next;
+		engine_budget_acted(a->engine, d->budget, d->key, d->result, d->words.text, clock_wall_us());
+		free_deed(d);
+	}
+	if (deeds && commit(a, clock_wall_us(), &err))
+		log_limited(&a->limit, US_PER_MIN, LOG_LEVEL_ERROR, "alerts: what a hard budget did is not stored yet: %s", err.text);
 }
 
 static int retain_job(struct store_writer *store, void *arg, struct err *err)
@@ -249,6 +335,7 @@ static int set_budget(struct alerts *a, struct alert_order *o, const struct aske
 	struct tz *tz = NULL;
 	int64_t from_us;
 
+	alert_order_complete(o, engine_find_budget(a->engine, o->budget.name));
 	if (o->until_reset) {
 		if (tz_load(&tz, o->budget.tz, err))
 			return -1;
@@ -256,6 +343,16 @@ static int set_budget(struct alerts *a, struct alert_order *o, const struct aske
 		tz_free(&tz);
 	}
 	return engine_set_budget(a->engine, &o->budget, o->until_us, by, now_us, err);
+}
+
+/* So that who changed a budget sees at once where it stands. What cannot be assessed now is in the
+ * next round. */
+static void assess_at_once(struct alerts *a)
+{
+	struct err err = {""};
+
+	if (a->reader && engine_assess_budgets(a->engine, a->reader, clock_wall_us(), &err))
+		log_limited(&a->limit, US_PER_MIN, LOG_LEVEL_WARNING, "alerts: budgets are assessed later: %s", err.text);
 }
 
 static int carry_out(struct alerts *a, struct order_item *item, int64_t *silence_id, struct err *err)
@@ -303,6 +400,13 @@ static void answer(struct http_exchange *x, int64_t silence_id)
 	buf_fini(&json);
 }
 
+static int store_order(struct alerts *a, enum alert_verb verb, struct err *err)
+{
+	if (verb == ALERT_VERB_SET_BUDGET || verb == ALERT_VERB_REMOVE_BUDGET)
+		assess_at_once(a);
+	return commit(a, clock_wall_us(), err);
+}
+
 static void do_orders(struct alerts *a, bool refuse)
 {
 	pthread_mutex_lock(&a->lock);
@@ -319,7 +423,7 @@ static void do_orders(struct alerts *a, bool refuse)
 			http_answer_error(item->exchange, 503, "the collector is stopping: ask the next one");
 		else if (carry_out(a, item, &silence_id, &err))
 			http_answer_error(item->exchange, 409, err.text);
-		else if (commit(a, clock_wall_us(), &err))
+		else if (store_order(a, item->order.verb, &err))
 			http_answer_error(item->exchange, 507, err.text);
 		else
 			answer(item->exchange, silence_id);
@@ -440,7 +544,7 @@ static bool wait_for_work(struct alerts *a, int64_t *due_us)
 	bool due = false;
 
 	pthread_mutex_lock(&a->lock);
-	while (!a->stopping && !a->orders && !a->end_count && !a->new_config && !due)
+	while (!a->stopping && !a->orders && !a->end_count && !a->deeds && !a->new_config && !due)
 		due = pthread_cond_timedwait(&a->work, &a->lock, &until) == ETIMEDOUT;
 	pthread_mutex_unlock(&a->lock);
 	if (due || clock_mono_us() >= *due_us) {
@@ -469,6 +573,7 @@ static void *alerts_main(void *arg)
 		bool due = wait_for_work(a, &due_us);
 
 		keep_ends(a);
+		take_deeds(a);
 		swap_config(a);
 		do_orders(a, is_stopping(a));
 		if (due && !is_stopping(a))
@@ -558,6 +663,10 @@ void alerts_free(struct alerts **out)
 	alerts_stop(a);
 	do_orders(a, true);
 	engine_free(&a->engine);
+	for (struct deed *d = a->deeds, *next; d; d = next) {
+		next = d->next;
+		free_deed(d);
+	}
 	for (size_t i = 0; i < a->end_count; i++)
 		free_message(&a->ends[i]);
 	free(a->ends);

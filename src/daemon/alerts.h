@@ -4,6 +4,7 @@
 #define LLMDECK_DAEMON_ALERTS_H
 
 #include "base/err.h"
+#include "core/budget.h"
 #include "core/config.h"
 #include "daemon/writer.h"
 #include "net/http_server.h"
@@ -17,6 +18,11 @@ int alerts_check(const struct config *config, struct err *err);
 /* `config` must outlive it, or until alerts_set_config(). Loop's thread, as all below. */
 int alerts_start(struct alerts **out, struct loop *loop, struct writer *writer, const char *store_path,
                  const struct config *config, struct err *err);
+/* Who carries out what a hard budget asks for, on the loop's thread. `key` is the same however often
+ * the same act is asked for. NULL: nobody, and it is asked for again later. */
+typedef enum deed_result alerts_actor(void *arg, const char *verb, const char *rollout, const char *shares, const char *key,
+                                      const char *reason, struct err *err);
+void alerts_set_actor(struct alerts *a, alerts_actor *act, void *arg);
 /* Waits for the round that is under way; states and what waits to be told go on. */
 void alerts_set_config(struct alerts *a, const struct config *config);
 /* Ends the thread and cancels deliveries (they are stored as waiting). Before the writer stops. */

@@ -205,6 +205,27 @@ static int start_rollouts(struct collector *c, const struct config *config, stru
 	return 0;
 }
 
+/* What a hard budget asks for, by the way of an operator's order. */
+static enum deed_result act_for_budget(void *arg, const char *verb, const char *rollout, const char *shares, const char *key,
+                                       const char *reason, struct err *err)
+{
+	struct collector *c = arg;
+	struct caller self;
+	struct buf progress = {0};
+
+	if (!c->rollouts)
+		return DEED_LATER;
+	caller_self("budget", &self);
+	const struct rollout_order order = {
+		.rollout = str_of(rollout), .verb = str_of(verb), .shares = str_of(shares), .key = str_of(key), .reason = str_of(reason),
+		.caller = &self, .automatic = true,
+	};
+	enum order_result result = rollouts_begin(c->rollouts, &order, &progress, err);
+
+	buf_fini(&progress);
+	return result == ORDER_OK ? DEED_BEGUN : result == ORDER_BUSY ? DEED_LATER : DEED_REFUSED;
+}
+
 /* Everything that a configuration asks of others, before it is taken. */
 static int check_config(const struct collector_options *o, const struct config *config, struct err *err)
 {
@@ -361,6 +382,7 @@ static int open_parts(struct collector *c, struct err *err)
 	if (control_start(&c->control, c->loop, &control_options, err) || start_rollouts(c, o->config, err) ||
 	    alerts_start(&c->alerts, c->loop, c->writer, o->store_path, o->config, err))
 		return -1;
+	alerts_set_actor(c->alerts, act_for_budget, c);
 	control_set_alerts(c->control, c->alerts);
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/timefmt.h"
+#include "core/budget.h"
 #include "core/money.h"
 #include "parse/config_read.h"
 
@@ -75,10 +76,52 @@ static int read_on(struct config_reader *r, const struct node *map, struct confi
 	return 0;
 }
 
+/* As config_where(), and one value of an attribute: a user, a key … */
+static int read_scope(struct config_reader *r, const struct node *map, struct config_budget *out)
+{
+	const struct node *where = node_get(map, "where");
+	enum attr attr;
+	struct err why;
+
+	for (const struct node *n = where && where->kind == NODE_MAP ? where->child : NULL; n; n = n->next) {
+		struct buf text = {0};
+
+		if (!attr_from_name(str_of(n->key), &attr))
+			continue;
+		if (where->child->next)
+			return config_fail(r, n, "a budget of one %s takes no other filter", n->key);
+		if (config_want(r, n, NODE_SCALAR, n->key) < 0)
+			return -1;
+		buf_printf(&text, "%s=%s", n->key, n->text);
+		int failed = budget_add_filter(out, buf_str(&text), &why);
+
+		buf_fini(&text);
+		return failed ? config_fail(r, n, "%s", why.text) : 0;
+	}
+	return config_where(r, map, &out->where);
+}
+
+static int read_hard(struct config_reader *r, const struct node *map, struct config_budget *out)
+{
+	static const char *const words[] = {"false", "true", NULL};
+	struct budget_deed deed;
+	struct err why;
+	int armed = 0;
+
+	if (config_text(r, map, "hard", false, &out->hard) < 0 || config_choice(r, map, "armed", words, &armed) < 0)
+		return -1;
+	if (out->hard && budget_parse_deed(out->hard, &deed, &why))
+		return config_fail(r, node_get(map, "hard"), "%s", why.text);
+	if (armed && !out->hard)
+		return config_fail(r, node_get(map, "armed"), "there is nothing to arm: say what it does with `hard`");
+	out->armed = armed;
+	return 0;
+}
+
 static int read_budget(struct config_reader *r, const struct node *n, struct config_budget *out)
 {
 	static const char *const keys[] = {"name", "where", "amount", "period", "tz", "warn", "on", "hard",
-	                                   "max_unpriced", NULL};
+	                                   "armed", "max_unpriced", NULL};
 	static const char *const periods[] = {"day", "week", "month", "quarter", "year", NULL};
 	int period = -1;
 	struct tz *tz = NULL;
@@ -87,9 +130,9 @@ static int read_budget(struct config_reader *r, const struct node *n, struct con
 	out->tz = "UTC";
 	out->max_unpriced = 0.05;
 	if (config_check_keys(r, n, keys) < 0 || config_text(r, n, "name", true, &out->name) < 0 ||
-	    config_where(r, n, &out->where) < 0 || read_amount(r, n, &out->amount_nusd) < 0 ||
+	    read_scope(r, n, out) < 0 || read_amount(r, n, &out->amount_nusd) < 0 ||
 	    config_choice(r, n, "period", periods, &period) < 0 || config_text(r, n, "tz", false, &out->tz) < 0 ||
-	    read_warn(r, n, out) < 0 || read_on(r, n, out) < 0 || config_text(r, n, "hard", false, &out->hard) < 0 ||
+	    read_warn(r, n, out) < 0 || read_on(r, n, out) < 0 || read_hard(r, n, out) < 0 ||
 	    config_share(r, n, "max_unpriced", &out->max_unpriced) < 0)
 		return -1;
 	if (period < 0)

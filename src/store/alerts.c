@@ -122,54 +122,107 @@ int store_override_put(struct store_writer *w, const struct rule_override *o, st
 }
 
 /* "service=chat" lines: a value may hold blanks. */
-void budget_filters_format(const struct view *where, struct buf *out)
+void budget_filters_format(const struct config_budget *b, struct buf *out)
 {
-	for (size_t i = 0; i < where->filter_count; i++)
-		buf_printf(out, "%s%s%s%s", i ? "\n" : "", dim_name(where->filters[i].dim), where->filters[i].inverted ? "!=" : "=",
-		           where->filters[i].value);
+	if (b->by_attr)
+		buf_printf(out, "%s=%s", attr_name(b->attr), b->attr_value);
+	for (size_t i = 0; i < b->where.filter_count; i++)
+		buf_printf(out, "%s%s%s%s", i ? "\n" : "", dim_name(b->where.filters[i].dim), b->where.filters[i].inverted ? "!=" : "=",
+		           b->where.filters[i].value);
 }
 
-int budget_filters_parse(struct str text, struct view *out, struct err *err)
+int budget_filters_parse(struct str text, struct config_budget *out, struct err *err)
 {
 	while (text.len) {
 		struct str line = str_cut(&text, '\n');
 
-		if (line.len && view_add_filter(out, line, err))
+		if (line.len && budget_add_filter(out, line, err))
 			return -1;
 	}
 	return 0;
 }
 
-int store_budget_put(struct store_writer *w, const struct budget_record *b, struct err *err)
+/* Parameters 1 to 9 of both tables: what the budget is. The texts are bound as they are: `filters` and
+ * `warn` must live until the statement has run. */
+static void bind_budget(sqlite3_stmt *st, const struct config_budget *c, struct buf *filters, struct buf *warn)
 {
-	const struct config_budget *c = &b->budget;
-	struct buf filters = {0}, warn = {0};
-	sqlite3_stmt *st;
-
-	if (start(w, &st, "INSERT OR REPLACE INTO budgets(name, filters, amount_nusd, period, tz, warn, basis, hard, removed, author,"
-	          " until_us, changed_us) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)", err))
-		return -1;
-	budget_filters_format(&c->where, &filters);
+	budget_filters_format(c, filters);
 	for (size_t i = 0; i < c->warn_count; i++)
-		buf_printf(&warn, "%s%d", i ? "," : "", c->warn_percent[i]);
+		buf_printf(warn, "%s%d", i ? "," : "", c->warn_percent[i]);
 	bind_text(st, 1, c->name);
-	sql_bind_str(st, 2, buf_str(&filters));
+	sql_bind_str(st, 2, buf_str(filters));
 	sqlite3_bind_int64(st, 3, c->amount_nusd);
 	sqlite3_bind_int(st, 4, (int)c->period);
 	bind_text(st, 5, c->tz);
-	sql_bind_str(st, 6, buf_str(&warn));
+	sql_bind_str(st, 6, buf_str(warn));
 	sqlite3_bind_int(st, 7, (c->on_actual ? 1 : 0) | (c->on_forecast ? 2 : 0));
 	if (c->hard)
 		bind_text(st, 8, c->hard);
-	sqlite3_bind_int(st, 9, b->removed);
-	bind_text(st, 10, b->author);
-	sqlite3_bind_int64(st, 11, b->until_us);
-	sqlite3_bind_int64(st, 12, b->changed_us);
-	int result = finish(w, st, err);
+	sqlite3_bind_double(st, 9, c->max_unpriced);
+}
 
-	buf_fini(&filters);
-	buf_fini(&warn);
-	return result;
+static int finish_budget(struct store_writer *w, sqlite3_stmt *st, struct buf *filters, struct buf *warn, struct err *err)
+{
+	int failed = finish(w, st, err);
+
+	buf_fini(filters);
+	buf_fini(warn);
+	return failed;
+}
+
+int store_budget_put(struct store_writer *w, const struct budget_record *b, struct err *err)
+{
+	struct buf filters = {0}, warn = {0};
+	sqlite3_stmt *st;
+
+	if (start(w, &st, "INSERT OR REPLACE INTO budgets(name, filters, amount_nusd, period, tz, warn, basis, hard, max_unpriced,"
+	          " removed, author, until_us, changed_us) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)", err))
+		return -1;
+	bind_budget(st, &b->budget, &filters, &warn);
+	sqlite3_bind_int(st, 10, b->removed);
+	bind_text(st, 11, b->author);
+	sqlite3_bind_int64(st, 12, b->until_us);
+	sqlite3_bind_int64(st, 13, b->changed_us);
+	return finish_budget(w, st, &filters, &warn, err);
+}
+
+static int put_state(struct store_writer *w, const struct budget_standing *b, struct err *err)
+{
+	const struct budget_status *s = &b->status;
+	const int64_t numbers[] = {b->until_us, b->changed_us, b->config_amount_nusd, b->assessed_us, s->from_us, s->to_us, s->spent_nusd,
+	                           s->spent_bound, s->requests, s->unpriced};
+	struct buf filters = {0}, warn = {0};
+	sqlite3_stmt *st;
+
+	if (start(w, &st, "INSERT OR REPLACE INTO budget_states(name, filters, amount_nusd, period, tz, warn, basis, hard, max_unpriced,"
+	          " armed, author, until_us, changed_us, config_amount_nusd, assessed_us, from_us, to_us, spent_nusd, spent_bound, requests,"
+	          " unpriced, forecast_nusd, low_nusd, high_nusd, burn_nusd_per_hour, exhausted_us, data_age_us, stale, deed_words)"
+	          " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29)", err))
+		return -1;
+	bind_budget(st, &b->budget, &filters, &warn);
+	sqlite3_bind_int(st, 10, b->budget.armed);
+	bind_text(st, 11, b->author);
+	for (int i = 0; i < 10; i++)
+		sqlite3_bind_int64(st, 12 + i, numbers[i]);
+	bind_number(st, 22, s->forecast_known ? s->forecast_nusd : NAN);
+	bind_number(st, 23, s->forecast_known ? s->low_nusd : NAN);
+	bind_number(st, 24, s->forecast_known ? s->high_nusd : NAN);
+	sqlite3_bind_double(st, 25, s->burn_nusd_per_hour);
+	sqlite3_bind_int64(st, 26, s->exhausted_us);
+	sqlite3_bind_int64(st, 27, s->data_age_us);
+	sqlite3_bind_int(st, 28, s->stale);
+	bind_text(st, 29, b->deed_words);
+	return finish_budget(w, st, &filters, &warn, err);
+}
+
+int store_budget_states_put(struct store_writer *w, const struct budget_standing *all, size_t count, struct err *err)
+{
+	sqlite3_stmt *st;
+	int failed = start(w, &st, "DELETE FROM budget_states", err) || finish(w, st, err) ? -1 : 0;
+
+	for (size_t i = 0; i < count && !failed; i++)
+		failed = put_state(w, &all[i], err);
+	return failed;
 }
 
 int store_budget_sum_put(struct store_writer *w, const struct budget_sum *s, struct err *err)

@@ -214,26 +214,33 @@ static void take_warn(struct config_budget *b, struct str text)
 	}
 }
 
+/* Columns 0 to 8 of both tables. False: written by a newer program with filters we do not know. */
+static bool take_config(sqlite3_stmt *st, struct arena *arena, struct config_budget *out)
+{
+	int period = sqlite3_column_int(st, 3), basis = sqlite3_column_int(st, 6);
+
+	*out = (struct config_budget){
+		.name = sql_text(st, 0, arena), .amount_nusd = sqlite3_column_int64(st, 2),
+		.period = period >= PERIOD_DAY && period <= PERIOD_YEAR ? (enum budget_period)period : PERIOD_MONTH,
+		.tz = sql_text(st, 4, arena), .on_actual = basis & 1, .on_forecast = basis & 2, .max_unpriced = sqlite3_column_double(st, 8),
+	};
+	take_warn(out, sql_str(st, 5));
+	if (sqlite3_column_type(st, 7) != SQLITE_NULL)
+		out->hard = sql_text(st, 7, arena);
+	return out->amount_nusd > 0 && !budget_filters_parse(sql_str(st, 1), out, NULL);
+}
+
 static void take_budget(sqlite3_stmt *st, void *arg)
 {
 	struct budget_result *out = arg;
 	size_t cap = out->row_count;
-	int period = sqlite3_column_int(st, 3), basis = sqlite3_column_int(st, 6);
 	struct budget_record row = {
-		.budget = {
-			.name = sql_text(st, 0, &out->arena), .amount_nusd = sqlite3_column_int64(st, 2),
-			.period = period >= PERIOD_DAY && period <= PERIOD_YEAR ? (enum budget_period)period : PERIOD_MONTH,
-			.tz = sql_text(st, 4, &out->arena), .on_actual = basis & 1, .on_forecast = basis & 2, .max_unpriced = 0.05,
-		},
-		.removed = sqlite3_column_int(st, 8) != 0, .author = sql_text(st, 9, &out->arena),
-		.until_us = sqlite3_column_int64(st, 10), .changed_us = sqlite3_column_int64(st, 11),
+		.removed = sqlite3_column_int(st, 9) != 0, .author = sql_text(st, 10, &out->arena),
+		.until_us = sqlite3_column_int64(st, 11), .changed_us = sqlite3_column_int64(st, 12),
 	};
 
-	if (budget_filters_parse(sql_str(st, 1), &row.budget.where, NULL))
-		return; /* written by a newer program with filters we do not know: leave it alone */
-	take_warn(&row.budget, sql_str(st, 5));
-	if (sqlite3_column_type(st, 7) != SQLITE_NULL)
-		row.budget.hard = sql_text(st, 7, &out->arena);
+	if (!take_config(st, &out->arena, &row.budget))
+		return;
 	out->rows = mem_grow(out->rows, &cap, out->row_count + 1, sizeof *out->rows);
 	out->rows[out->row_count++] = row;
 }
@@ -241,7 +248,8 @@ static void take_budget(sqlite3_stmt *st, void *arg)
 int query_budgets(struct store_reader *r, int64_t now_us, struct budget_result *out, struct err *err)
 {
 	memset(out, 0, sizeof *out);
-	if (!each(r, "SELECT name, filters, amount_nusd, period, tz, warn, basis, hard, removed, author, until_us, changed_us FROM budgets"
+	if (!each(r, "SELECT name, filters, amount_nusd, period, tz, warn, basis, hard, max_unpriced, removed, author, until_us,"
+	          " changed_us FROM budgets"
 	          " WHERE until_us=0 OR until_us>?1 ORDER BY name", now_us, 0, take_budget, out, err))
 		return 0;
 	budget_result_fini(out);
@@ -249,6 +257,52 @@ int query_budgets(struct store_reader *r, int64_t now_us, struct budget_result *
 }
 
 void budget_result_fini(struct budget_result *res)
+{
+	free(res->rows);
+	arena_fini(&res->arena);
+	memset(res, 0, sizeof *res);
+}
+
+static void take_standing(sqlite3_stmt *st, void *arg)
+{
+	struct standing_result *out = arg;
+	size_t cap = out->row_count;
+	struct budget_standing row = {
+		.author = sql_text(st, 10, &out->arena), .until_us = sqlite3_column_int64(st, 11),
+		.changed_us = sqlite3_column_int64(st, 12), .config_amount_nusd = sqlite3_column_int64(st, 13),
+		.assessed_us = sqlite3_column_int64(st, 14), .deed_words = sql_text(st, 28, &out->arena),
+		.status = {
+			.from_us = sqlite3_column_int64(st, 15), .to_us = sqlite3_column_int64(st, 16),
+			.spent_nusd = sqlite3_column_int64(st, 17), .spent_bound = sqlite3_column_int(st, 18) != 0,
+			.requests = sqlite3_column_int64(st, 19), .unpriced = sqlite3_column_int64(st, 20),
+			.forecast_known = sqlite3_column_type(st, 21) != SQLITE_NULL, .forecast_nusd = sqlite3_column_double(st, 21),
+			.low_nusd = sqlite3_column_double(st, 22), .high_nusd = sqlite3_column_double(st, 23),
+			.burn_nusd_per_hour = sqlite3_column_double(st, 24), .exhausted_us = sqlite3_column_int64(st, 25),
+			.data_age_us = sqlite3_column_int64(st, 26), .stale = sqlite3_column_int(st, 27) != 0,
+		},
+	};
+
+	if (!take_config(st, &out->arena, &row.budget))
+		return;
+	row.budget.armed = sqlite3_column_int(st, 9) != 0;
+	budget_judge(&row.status, &row.budget, row.assessed_us);
+	out->rows = mem_grow(out->rows, &cap, out->row_count + 1, sizeof *out->rows);
+	out->rows[out->row_count++] = row;
+}
+
+int query_budget_states(struct store_reader *r, struct standing_result *out, struct err *err)
+{
+	memset(out, 0, sizeof *out);
+	if (!each(r, "SELECT name, filters, amount_nusd, period, tz, warn, basis, hard, max_unpriced, armed, author, until_us, changed_us,"
+	          " config_amount_nusd, assessed_us, from_us, to_us, spent_nusd, spent_bound, requests, unpriced, forecast_nusd, low_nusd,"
+	          " high_nusd, burn_nusd_per_hour, exhausted_us, data_age_us, stale, deed_words FROM budget_states ORDER BY name", 0, 0,
+	          take_standing, out, err))
+		return 0;
+	standing_result_fini(out);
+	return -1;
+}
+
+void standing_result_fini(struct standing_result *res)
 {
 	free(res->rows);
 	arena_fini(&res->arena);

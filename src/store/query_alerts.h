@@ -3,6 +3,7 @@
 #define LLMDECK_STORE_QUERY_ALERTS_H
 
 #include "core/alert.h"
+#include "core/budget.h"
 #include "store/query.h"
 
 struct alert_result {
@@ -50,6 +51,16 @@ struct budget_result {
 };
 int query_budgets(struct store_reader *r, int64_t now_us, struct budget_result *out, struct err *err);
 void budget_result_fini(struct budget_result *res);
+
+/* The budgets in force as the collector assessed them last, by name. `percent`, state and what else
+ * budget_judge() derives is derived for the moment of the assessment. */
+struct standing_result {
+	struct budget_standing *rows;
+	size_t row_count;
+	struct arena arena;
+};
+int query_budget_states(struct store_reader *r, struct standing_result *out, struct err *err);
+void standing_result_fini(struct standing_result *res);
 
 /* The stored period of a budget that begins at from_us; all zero (name too) when there is none. The
  * text lives in the arena. */

@@ -34,6 +34,8 @@ struct world {
 	struct outlet outlet;
 	int64_t now_us, mono_us;
 	int firing, resolved, acknowledged; /* messages stored */
+	int acts;              /* what hard budgets asked for */
+	char act[200], key[64]; /* the last of them */
 	int64_t requests;
 };
 
@@ -120,6 +122,11 @@ static void store_changes(struct world *w)
 		w->firing += strcmp(writes.messages[i].what, "firing") == 0;
 		w->resolved += strcmp(writes.messages[i].what, "resolved") == 0;
 		w->acknowledged += strcmp(writes.messages[i].what, "acknowledged") == 0;
+	}
+	for (size_t i = 0; i < writes.act_count; i++) {
+		w->acts++;
+		snprintf(w->act, sizeof w->act, "%s %s %s", writes.acts[i].verb, writes.acts[i].rollout, writes.acts[i].shares);
+		snprintf(w->key, sizeof w->key, "%s", writes.acts[i].key);
 	}
 	if (engine_writes_store(w->writer, &writes, &err) || store_writer_commit(w->writer, &err))
 		fail_msg("%s", err.text);
@@ -404,10 +411,198 @@ static void burn_rates_need_both_windows(void **state)
 	end(w);
 }
 
+#define ROLLOUT "rollouts: [{name: checkout, service: chat, stable: v1, candidate: v2, actuator: {kind: demo}}]\n"
+
+static size_t audits_of(struct world *w, const char *action, char *last, size_t cap)
+{
+	struct audit_result res;
+	struct err err;
+	size_t count = 0;
+
+	if (query_audit(w->reader, 0, INT64_MAX, 1000, &res, &err))
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < res.row_count; i++)
+		if (str_equal_c(res.rows[i].entry.action, action) && !count++)
+			snprintf(last, cap, "%.*s", STR_ARG(res.rows[i].entry.after));
+	audit_result_fini(&res);
+	return count;
+}
+
+static struct budget_standing standing_of(struct world *w, struct standing_result *res)
+{
+	struct err err;
+
+	if (query_budget_states(w->reader, res, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(res->row_count, 1);
+	return res->rows[0];
+}
+
+/* Until armed it says once what it would have done; nobody is asked to act. */
+static void a_hard_budget_that_is_not_armed_only_says_so(void **state)
+{
+	struct world *w = begin("budgets: [{name: day, amount: 1, period: day, hard: rollback checkout}]\n" ROLLOUT);
+	struct standing_result res;
+	char after[300] = "";
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		pass(w, 60 * S);
+		feed(w, "chat", 1, 10, NUSD_PER_USD / 2);
+		turn(w);
+		restart(w);
+	}
+	assert_int_equal(w->acts, 0);
+	assert_int_equal(audits_of(w, "budget.act", after, sizeof after), 1);
+	assert_string_equal(after, "would have acted, but is not armed: rollback checkout");
+	turn(w);
+	assert_string_equal(standing_of(w, &res).deed_words, after);
+	assert_false(res.rows[0].budget.armed);
+	standing_result_fini(&res);
+	end(w);
+}
+
+/* Asked for once, with the same key after a restart in between; said by an alert of its own. */
+static void an_armed_budget_acts_once_a_period(void **state)
+{
+	struct world *w = begin("budgets: [{name: day, amount: 1, period: day, warn: [100], hard: weight checkout 10, armed: true}]\n" ROLLOUT);
+	char after[300] = "", key[64];
+
+	(void)state;
+	pass(w, 60 * S);
+	feed(w, "chat", 1, 10, NUSD_PER_USD / 2);
+	turn(w);
+	assert_int_equal(w->acts, 0);
+	feed(w, "chat", 1, 10, NUSD_PER_USD);
+	pass(w, 60 * S);
+	turn(w);
+	assert_int_equal(w->acts, 1);
+	assert_string_equal(w->act, "set checkout 10");
+	assert_int_equal(w->firing, 2); /* the threshold, and the action */
+	memcpy(key, w->key, sizeof key);
+	restart(w); /* it died before anybody could say what came of it */
+	pass(w, 60 * S);
+	turn(w);
+	assert_int_equal(w->acts, 2);
+	assert_string_equal(w->key, key);
+	engine_budget_acted(w->engine, "day", key, DEED_LATER, "somebody else is at it", w->now_us);
+	pass(w, 60 * S);
+	turn(w);
+	assert_int_equal(w->acts, 3);
+	engine_budget_acted(w->engine, "day", key, DEED_BEGUN, "", w->now_us);
+	store_changes(w);
+	for (int i = 0; i < 5; i++) {
+		pass(w, 60 * S);
+		turn(w);
+		restart(w);
+	}
+	assert_int_equal(w->acts, 3);
+	assert_int_equal(w->firing, 2);
+	assert_int_equal(audits_of(w, "budget.act", after, sizeof after), 2);
+	assert_non_null(strstr(after, "acted: weight checkout 10"));
+	end(w);
+}
+
+static void nothing_acts_on_stale_data(void **state)
+{
+	struct world *w = begin("budgets: [{name: day, amount: 1, period: day, hard: rollback checkout, armed: true}]\n" ROLLOUT);
+	char after[300] = "";
+
+	(void)state;
+	feed(w, "chat", 1, 10, 2 * NUSD_PER_USD);
+	pass(w, 20 * 60 * S);
+	turn(w);
+	assert_int_equal(w->acts, 0);
+	pass(w, 60 * S);
+	turn(w);
+	assert_int_equal(audits_of(w, "budget.act", after, sizeof after), 1);
+	assert_non_null(strstr(after, "held back: the newest data is too old"));
+	feed(w, "chat", 1, 10, 1);
+	pass(w, 60 * S);
+	turn(w);
+	assert_int_equal(w->acts, 1); /* the data is fresh again, and the budget is still crossed */
+	end(w);
+}
+
+static void feed_unpriced(struct world *w, int count)
+{
+	struct batch *b = batch_new();
+	struct store_counts counts = {0};
+	struct err err = {""};
+
+	for (int i = 0; i < count; i++) {
+		struct request *r = batch_add_request(b);
+
+		r->end_us = w->now_us - 1;
+		r->dims[DIM_SERVICE] = STR_LIT("chat");
+		r->has_span = true;
+		w->requests++;
+		memcpy(r->span_id, &w->requests, 8);
+	}
+	if (store_writer_append(w->writer, b, &counts, &err) || store_writer_commit(w->writer, &err))
+		fail_msg("%s", err.text);
+	batch_free(&b);
+}
+
+/* The share is the budget's own word. */
+static void nothing_acts_while_too_much_is_unpriced(void **state)
+{
+	struct world *w = begin("budgets: [{name: day, amount: 1, period: day, hard: rollback checkout, armed: true, max_unpriced: 20%}]\n" ROLLOUT);
+	char after[300] = "";
+
+	(void)state;
+	feed(w, "chat", 7, 10, NUSD_PER_USD);
+	feed_unpriced(w, 3);
+	pass(w, 60 * S);
+	turn(w);
+	assert_int_equal(w->acts, 0);
+	assert_int_equal(audits_of(w, "budget.act", after, sizeof after), 1);
+	assert_string_equal(after, "held back: 30 % of requests are unpriced, more than 20 %");
+	feed(w, "chat", 10, 10, NUSD_PER_USD);
+	pass(w, 60 * S);
+	turn(w);
+	assert_int_equal(w->acts, 1);
+	end(w);
+}
+
+/* A budget of one user reads the bounded summaries; its spend is exact while they had room. */
+static void a_budget_of_one_user(void **state)
+{
+	struct world *w = begin("budgets: [{name: mia, amount: 1, period: day, where: {user: mia}, warn: [100]}]\n");
+	struct batch *b = batch_new();
+	struct store_counts counts = {0};
+	struct standing_result res;
+	struct err err = {""};
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		struct request *r = batch_add_request(b);
+
+		r->end_us = w->now_us - 1;
+		r->attrs[ATTR_USER] = i % 2 ? STR_LIT("mia") : STR_LIT("tom");
+		r->cost_source = COST_REPORTED;
+		r->cost_nusd = NUSD_PER_USD / 8;
+		r->has_span = true;
+		w->requests++;
+		memcpy(r->span_id, &w->requests, 8);
+	}
+	if (store_writer_append(w->writer, b, &counts, &err) || store_writer_commit(w->writer, &err))
+		fail_msg("%s", err.text);
+	batch_free(&b);
+	pass(w, 60 * S);
+	turn(w);
+	assert_int_equal(standing_of(w, &res).status.spent_nusd, 10 * NUSD_PER_USD / 8);
+	assert_false(res.rows[0].status.spent_bound);
+	assert_string_equal(res.rows[0].budget.attr_value, "mia");
+	assert_int_equal(w->firing, 1);
+	standing_result_fini(&res);
+	end(w);
+}
+
 /* Each threshold once a period, across restarts and the reset. */
 static void budgets_say_each_threshold_once(void **state)
 {
-	struct world *w = begin("budgets: [{name: day, amount: 1, period: day, tz: UTC, warn: [50, 100], hard: stop-it}]\n");
+	struct world *w = begin("budgets: [{name: day, amount: 1, period: day, tz: UTC, warn: [50, 100], hard: rollback checkout}]\n" ROLLOUT);
 	struct err err = {""};
 
 	(void)state;
@@ -457,6 +652,9 @@ int main(void)
 		cmocka_unit_test(groups_and_labels), cmocka_unit_test(people_acknowledge_silence_and_edit),
 		cmocka_unit_test(silence_is_told_of_only_after_watching), cmocka_unit_test(burn_rates_need_both_windows),
 		cmocka_unit_test(budgets_say_each_threshold_once),
+		cmocka_unit_test(a_hard_budget_that_is_not_armed_only_says_so), cmocka_unit_test(an_armed_budget_acts_once_a_period),
+		cmocka_unit_test(nothing_acts_on_stale_data), cmocka_unit_test(nothing_acts_while_too_much_is_unpriced),
+		cmocka_unit_test(a_budget_of_one_user),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
