@@ -139,6 +139,7 @@ static void keep_step(struct otlp_intake *in, const struct otlp_origin *from, co
 	static const uint8_t kinds[] = {
 		[GENAI_AGENT] = SPAN_AGENT, [GENAI_TOOL] = SPAN_TOOL, [GENAI_RETRIEVAL] = SPAN_RETRIEVAL,
 	};
+	const struct otlp_value *type = otlp_find(span->attrs, "error.type");
 	struct str dims[DIM_COUNT] = {{0}};
 	struct span *step;
 
@@ -158,6 +159,8 @@ static void keep_step(struct otlp_intake *in, const struct otlp_origin *from, co
 	step->has_parent = span->has_parent;
 	step->kind = kinds[kind];
 	step->status = span->status == 2 ? REQUEST_ERROR : REQUEST_OK;
+	if (step->status == REQUEST_ERROR && type && type->kind == OTLP_STRING)
+		step->error_type = batch_text(in->out, type->text, EVENT_NAME_MAX_BYTES);
 	step->name = batch_text(in->out, span->name, EVENT_NAME_MAX_BYTES);
 	step->service = dims[DIM_SERVICE];
 	step->source = source_text(in);

@@ -40,6 +40,20 @@ static void add_request(struct steps *out, const struct request_row *row, struct
 		out->cost_nusd += r->cost_nusd;
 }
 
+/* "execute_tool lookup" says twice that it is a tool. */
+static struct str short_name(struct str name)
+{
+	static const char *const operations[] = {"execute_tool ", "invoke_agent ", "create_agent "};
+
+	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+		size_t len = strlen(operations[i]);
+
+		if (name.len > len && memcmp(name.ptr, operations[i], len) == 0)
+			return (struct str){name.ptr + len, name.len - len};
+	}
+	return name;
+}
+
 static void add_span(struct steps *out, const struct span *s, struct tree_span *span)
 {
 	static const enum step_kind kinds[] = {
@@ -47,7 +61,7 @@ static void add_span(struct steps *out, const struct span *s, struct tree_span *
 	};
 
 	out->steps[out->count] = (struct step){
-		.kind = s->kind <= SPAN_OTHER ? kinds[s->kind] : STEP_OTHER, .name = s->name, .service = s->service,
+		.kind = s->kind <= SPAN_OTHER ? kinds[s->kind] : STEP_OTHER, .name = short_name(s->name), .service = s->service,
 		.error_type = s->error_type, .failed = s->status == REQUEST_ERROR, .ttft_us = UNKNOWN_INT,
 	};
 	span[out->count++] = (struct tree_span){
