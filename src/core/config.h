@@ -12,6 +12,7 @@
 #include "core/event.h"
 #include "core/figures.h"
 #include "core/options.h"
+#include "core/triage.h"
 #include "core/view.h"
 
 struct config_pair {
@@ -26,10 +27,13 @@ struct config_section {
 	size_t pair_count;
 	int line, column;
 };
+#define CONFIG_EVALUATION_BYTES 80
 struct config_guardrail {
-	enum metric metric;
+	enum metric metric; /* METRIC_COUNT: an evaluation's score */
 	double worse_by; /* share (20% = 0.2) or the metric's unit (0.5pp = 0.005) */
 	bool relative;
+	bool low_is_better; /* of an evaluation: a high score is bad */
+	char evaluation[CONFIG_EVALUATION_BYTES]; /* as the config names it, "evaluation:groundedness"; "": a metric */
 };
 #define CONFIG_STEPS_MAX 16
 struct config_rollout {
@@ -98,6 +102,13 @@ struct config_alert {
 struct config_context {
 	const char *name, *store, *socket, *colour;
 };
+/* Words and patterns that make a finding of a text (judge/safety.h). */
+struct config_block {
+	const char *category;
+	int severity; /* 0-7 */
+	const char *const *words;    /* words and phrases, '*' at a word's end; NULL-terminated */
+	const char *const *patterns; /* POSIX extended regular expressions, case aside; NULL-terminated */
+};
 struct config_role {
 	const char *role;         /* viewer, responder, operator */
 	const char *const *members; /* "group:oncall", "user:mia", "any" */
@@ -122,6 +133,12 @@ struct config {
 	size_t context_count;
 	struct config_role *roles;
 	size_t role_count;
+	struct label_set *label_sets; /* none: the built-in ones, see label_sets() */
+	size_t label_set_count;
+	struct config_block *blocks;
+	size_t block_count;
+	struct config_section *judges; /* services that judge feedback */
+	size_t judge_count;
 	struct config_pair *keys; /* action name -> keys; "" disables */
 	size_t key_count;
 };

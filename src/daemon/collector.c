@@ -22,6 +22,7 @@
 #include "collect/otlp_receiver.h"
 #include "daemon/alerts.h"
 #include "daemon/control.h"
+#include "daemon/control_feedback.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/rollouts_store.h"
@@ -47,6 +48,7 @@ struct collector {
 	struct control *control;
 	struct source_host *host;
 	struct alerts *alerts;
+	struct control_feedback *feedback;
 	struct rollouts *rollouts, **retired;
 	size_t retired_count;
 	struct rollouts_store rollouts_store;
@@ -277,6 +279,7 @@ static void reread_config(struct collector *c)
 	source_host_stop(c->host);
 	retire_rollouts(c);
 	alerts_set_config(c->alerts, config);
+	control_feedback_set_config(c->feedback, config);
 	if (c->reread)
 		config_fini(c->reread);
 	free(c->reread);
@@ -384,6 +387,8 @@ static int open_parts(struct collector *c, struct err *err)
 		return -1;
 	alerts_set_actor(c->alerts, act_for_budget, c);
 	control_set_alerts(c->control, c->alerts);
+	c->feedback = control_feedback_new(c->loop, c->writer, o->config);
+	control_set_feedback(c->control, c->feedback);
 	return 0;
 }
 
@@ -430,6 +435,9 @@ static void end(struct collector *c)
 	if (c->control)
 		control_set_alerts(c->control, NULL);
 	alerts_stop(c->alerts);
+	if (c->control)
+		control_set_feedback(c->control, NULL);
+	control_feedback_stop(c->feedback);
 	writer_stop(&c->writer);
 	if (c->control)
 		say_farewell(c);
@@ -437,6 +445,7 @@ static void end(struct collector *c)
 	source_host_free(&c->host);
 	loop_free(&c->loop);
 	alerts_free(&c->alerts);
+	control_feedback_free(&c->feedback);
 	rollouts_free(&c->rollouts);
 	while (c->retired_count)
 		rollouts_free(&c->retired[--c->retired_count]);

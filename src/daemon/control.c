@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "daemon/alerts.h"
 #include "daemon/control_incidents.h"
+#include "daemon/control_feedback.h"
 #include "daemon/control_rollouts.h"
 #include "daemon/metrics.h"
 #include "daemon/roles.h"
@@ -35,6 +36,7 @@ static void handle_rollout_begin(struct control *c, struct http_exchange *x);
 static void handle_rollout_beat(struct control *c, struct http_exchange *x);
 static void handle_rollout_cancel(struct control *c, struct http_exchange *x);
 static void handle_alerts(struct control *c, struct http_exchange *x);
+static void handle_feedback(struct control *c, struct http_exchange *x);
 static void handle_incidents(struct control *c, struct http_exchange *x);
 
 static const struct verb verbs[] = {
@@ -53,6 +55,7 @@ static const struct verb verbs[] = {
 	{"GET", "/v1/alerts/notifiers", "look at notifiers", 0, ACCESS_VIEWER, handle_alerts},
 	{"POST", "/v1/alerts/respond", "respond to alerts", 16384, ACCESS_RESPONDER, handle_alerts},
 	{"POST", "/v1/alerts/change", "change what is watched", 16384, ACCESS_OPERATOR, handle_alerts},
+	{"POST", "/v1/feedback/change", "work through feedback", FEEDBACK_BODY_MAX_BYTES, ACCESS_RESPONDER, handle_feedback},
 	{"POST", "/v1/incidents/change", "work on incidents", INCIDENT_BODY_MAX_BYTES, ACCESS_RESPONDER, handle_incidents},
 };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
@@ -72,6 +75,7 @@ struct control {
 	bool quiet;
 	struct rollouts *rollouts;
 	struct alerts *alerts;
+	struct control_feedback *feedback;
 };
 
 static bool admit(void *arg, const struct peer *peer, struct http_reply *reply, struct err *err)
@@ -267,6 +271,19 @@ static void handle_incidents(struct control *c, struct http_exchange *x)
 		control_incidents_change(c->options.writer, x);
 	else
 		http_answer_error(x, 503, "the collector is starting or stopping: try again in a moment");
+}
+
+static void handle_feedback(struct control *c, struct http_exchange *x)
+{
+	if (c->feedback)
+		control_feedback_change(c->feedback, x);
+	else
+		http_answer_error(x, 503, "the collector is starting or stopping: try again in a moment");
+}
+
+void control_set_feedback(struct control *c, struct control_feedback *f)
+{
+	c->feedback = f;
 }
 
 void control_set_alerts(struct control *c, struct alerts *a)

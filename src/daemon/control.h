@@ -7,6 +7,7 @@
  *                               takes nothing (a full disk)
  *   POST /v1/stop    operator   stores what is queued and ends
  *   /v1/rollouts…               see control_rollouts.h
+ *   POST /v1/feedback/change    see control_feedback.h
  *   /v1/alerts/…                see alerts.h: respond (responder), change (operator), notifiers (viewer)
  *   /v1/incidents/change        see control_incidents.h */
 #ifndef LLMDECK_DAEMON_CONTROL_H
@@ -22,6 +23,7 @@
 #define CONTROL_BATCH_MAX_BYTES ((size_t)16 << 20)
 
 struct alerts;
+struct control_feedback;
 struct control;
 struct writer;
 
@@ -46,6 +48,8 @@ void control_set_config(struct control *c, const struct config *config);
 void control_set_rollouts(struct control *c, struct rollouts *r);
 /* The same for alerts and budgets. */
 void control_set_alerts(struct control *c, struct alerts *a);
+/* The same for changes of feedback. */
+void control_set_feedback(struct control *c, struct control_feedback *f);
 /* No new connections; the file is removed, so that a successor may listen. */
 void control_quiesce(struct control *c);
 /* Exchanges without an answer yet. */

@@ -15,6 +15,7 @@ static const struct {
 	{"tags", config_read_tags},         {"sources", config_read_sources},   {"rollouts", config_read_rollouts},
 	{"budgets", config_read_budgets},   {"alerts", config_read_alerts},     {"notify", config_read_notify},
 	{"contexts", config_read_contexts}, {"roles", config_read_roles},       {"keys", config_read_keys},
+	{"labels", config_read_labels},     {"safety", config_read_safety},     {"judges", config_read_judges},
 };
 #define PART_COUNT (sizeof(parts) / sizeof(parts[0]))
 

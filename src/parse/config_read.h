@@ -61,6 +61,9 @@ int config_read_notify(struct config_reader *r, const struct node *n);
 int config_read_contexts(struct config_reader *r, const struct node *n);
 int config_read_roles(struct config_reader *r, const struct node *n);
 int config_read_keys(struct config_reader *r, const struct node *n);
+int config_read_labels(struct config_reader *r, const struct node *n);
+int config_read_safety(struct config_reader *r, const struct node *n);
+int config_read_judges(struct config_reader *r, const struct node *n);
 int config_read_tags(struct config_reader *r, const struct node *n);
 
 #endif

@@ -96,6 +96,7 @@ void store_reader_close(struct store_reader **reader)
 	sqlite3_close(r->texts);
 	sqlite3_close(r->db);
 	dense_free(&r->dense);
+	feedback_index_free(&r->feedback);
 	free(r->imports);
 	free(r->path);
 	free(r);

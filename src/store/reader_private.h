@@ -22,6 +22,7 @@ struct store_reader {
 	size_t import_count;
 	sqlite3_stmt *version, *range[TIER_COUNT];
 	struct dense *dense;
+	struct feedback_index *feedback; /* query_feedback.c's; NULL until it is asked */
 };
 
 /* Starts a read transaction with names and floors up to date. */
@@ -32,6 +33,8 @@ int reader_end(struct store_reader *r, int result);
 bool reader_has_tier(const struct store_reader *r, enum tier t, int64_t from_us);
 /* Number in the meta table, 0 when it is not there. */
 int reader_meta(struct store_reader *r, const char *key, int64_t *out, struct err *err);
+/* Frees what query_feedback_list() remembers. NULL is fine. */
+void feedback_index_free(struct feedback_index **index);
 /* Makes the texts readable when they became so. */
 bool reader_open_texts(struct store_reader *r);
 
