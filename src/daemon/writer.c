@@ -596,17 +596,39 @@ static void set_gathering(struct writer *w, int64_t started_us)
 		w->gather_until_us = now_us + (took_us < GATHER_MOST_US ? took_us : GATHER_MOST_US);
 }
 
+/* Puts the rollups' journal into the tables when it is time for that; returns when it is next. */
+static int64_t fold_step(struct writer *w)
+{
+	int64_t due_us = store_writer_fold_due_us(w->store);
+	struct err err = {""};
+
+	if (due_us < 0 || clock_mono_us() < due_us)
+		return due_us;
+	if (store_writer_fold(w->store, &err)) {
+		count_failure(w, err.text);
+		return clock_mono_us() + RETRY_MOST_US;
+	}
+	return -1;
+}
+
+static int64_t sooner(int64_t a_us, int64_t b_us)
+{
+	return a_us < 0 ? b_us : b_us < 0 ? a_us : a_us < b_us ? a_us : b_us;
+}
+
 static void *writer_main(void *arg)
 {
 	struct writer *w = arg;
 	bool retains = w->options.retain_every_us > 0;
+	int64_t fold_us = -1;
 
-	while (wait_for_work(w, retains ? w->retain_due_us : -1)) {
+	while (wait_for_work(w, sooner(retains ? w->retain_due_us : -1, fold_us))) {
 		gather(w);
 		int64_t started_us = clock_mono_us();
 
 		store_group(w);
 		set_gathering(w, started_us);
+		fold_us = fold_step(w);
 		if (retains && clock_mono_us() >= w->retain_due_us && !is_stopping(w))
 			retain_step(w);
 	}

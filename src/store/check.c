@@ -19,6 +19,7 @@ struct check {
 	int64_t findings;
 	sqlite3_stmt *raw, *next_raw, *feedback, *next_feedback, *get[TIER_COUNT];
 	struct delta delta;
+	struct delta journal; /* what the tables do not hold yet */
 	struct rollup stored, sum;
 	int64_t raw_rows, expected[TIER_COUNT];
 	int64_t first_us, last_us;
@@ -138,9 +139,21 @@ static int count_feedback(struct check *c, int64_t hour_us, struct err *err)
 	return got;
 }
 
-/* Reads a stored row into c->stored: 1, 0 when there is none. */
+static void add_journal(struct check *c, const struct delta_row *row)
+{
+	struct rollup part = row->rollup;
+
+	memset(part.figures.sketches, 0, sizeof part.figures.sketches);
+	delta_take_sketches(&c->journal, row, &part.figures);
+	rollup_merge(&c->stored, &part);
+	figures_fini(&part.figures);
+}
+
+/* Reads a row, that of the table and what the journal adds to it, into c->stored: 1, 0 when there is none. */
 static int read_stored(struct check *c, enum tier t, int64_t key, struct err *err)
 {
+	const struct delta_row *row = intmap_get(&c->journal.rows[t], (uint64_t)key);
+
 	rollup_reset(&c->stored);
 	sqlite3_bind_int64(c->get[t], 1, key);
 	int got = sql_step(c->get[t], err);
@@ -148,6 +161,10 @@ static int read_stored(struct check *c, enum tier t, int64_t key, struct err *er
 	                                    (size_t)sqlite3_column_bytes(c->get[t], 0)))
 		find(c, "%s: row %lld is damaged", tier_table[t], (long long)key);
 	sqlite3_reset(c->get[t]);
+	if (row && got >= 0) {
+		add_journal(c, row);
+		got = !rollup_is_empty(&c->stored);
+	}
 	return got;
 }
 
@@ -230,19 +247,41 @@ static int recount_raw(struct check *c, struct err *err)
 	}
 }
 
+/* How many rows the tier will have more when the journal is put into it. */
+static int count_journal(struct check *c, enum tier t, int64_t floor, int64_t *more, struct err *err)
+{
+	uint64_t key;
+	size_t at = 0;
+
+	*more = 0;
+	while (intmap_next(&c->journal.rows[t], &at, &key)) {
+		if (key_bucket((int64_t)key) < floor || !delta_is_stored(&c->r->names.series[key_series((int64_t)key)]))
+			continue;
+		sqlite3_bind_int64(c->get[t], 1, (int64_t)key);
+		int stored = sql_step(c->get[t], err);
+		sqlite3_reset(c->get[t]);
+		int sum = stored < 0 ? -1 : read_stored(c, t, (int64_t)key, err);
+		if (sum < 0)
+			return -1;
+		*more += sum - stored;
+	}
+	return 0;
+}
+
 /* Rows that nothing explains. */
 static int count_rows(struct check *c, struct err *err)
 {
 	for (int t = 0; t <= TIER_1H; t++) {
-		int64_t floor = c->r->raw_floor_us > c->r->floor_us[t] ? c->r->raw_floor_us : c->r->floor_us[t], n;
+		int64_t floor = c->r->raw_floor_us > c->r->floor_us[t] ? c->r->raw_floor_us : c->r->floor_us[t], n, more;
 		char sql[128];
 
 		if (c->r->import_count && c->r->floor_us[t] > c->r->raw_floor_us && t != TIER_10S)
 			continue; /* imports keep rows below the floor */
 		sqlite3_snprintf(sizeof sql, sql, "SELECT count(*) FROM %s WHERE (id & 4294967295)>=%lld", tier_table[t],
 		                 floor / tier_us[t]);
-		if (sql_int(c->r->db, sql, 0, &n, err))
+		if (sql_int(c->r->db, sql, 0, &n, err) || count_journal(c, (enum tier)t, floor / tier_us[t], &more, err))
 			return -1;
+		n += more;
 		if (n > c->expected[t])
 			find(c, "%s: %lld rows stand for nothing in the raw rows", tier_table[t], (long long)(n - c->expected[t]));
 	}
@@ -331,6 +370,23 @@ static int check_totals(struct check *c, struct err *err)
 	return 0;
 }
 
+static int load_journal(struct check *c, struct err *err)
+{
+	const struct journal *j = &c->r->journal;
+
+	if (reader_load_journal(c->r, err))
+		return -1;
+	for (size_t i = 0; i < j->len; i++)
+		if (j->entries[i].tier != TIER_COUNT && !series_known(c, key_series(j->entries[i].key))) {
+			find(c, "rollup_journal: its series %u does not exist", key_series(j->entries[i].key));
+			return 0;
+		}
+	if (journal_collect(j, &c->journal, NULL, err))
+		return -1;
+	delta_propagate(&c->journal, c->r->names.series);
+	return 0;
+}
+
 static int prepare(struct check *c, struct err *err)
 {
 	sqlite3 *db = c->r->db;
@@ -357,6 +413,7 @@ static void clean_up(struct check *c)
 	sqlite3_finalize(c->feedback);
 	sqlite3_finalize(c->next_feedback);
 	delta_fini(&c->delta);
+	delta_fini(&c->journal);
 	rollup_fini(&c->stored);
 	rollup_fini(&c->sum);
 }
@@ -370,7 +427,7 @@ int64_t store_check(struct store_reader *r, bool deep, void (*finding)(const cha
 		return -1;
 	int failed = check_sqlite(&c, deep, err) || check_references(&c, err);
 	if (!failed && deep)
-		failed = prepare(&c, err) || recount_raw(&c, err) || count_rows(&c, err) || check_totals(&c, err) ||
+		failed = prepare(&c, err) || load_journal(&c, err) || recount_raw(&c, err) || count_rows(&c, err) || check_totals(&c, err) ||
 		         compare_upward(&c, TIER_10M, r->raw_floor_us, err) || compare_upward(&c, TIER_1H, r->raw_floor_us, err) ||
 		         compare_upward(&c, TIER_1D, INT64_MAX / 2, err) || compare_leaves(&c, err);
 	clean_up(&c);

@@ -35,6 +35,15 @@ struct figures *delta_counts(struct delta *d, uint32_t series, int64_t time_us, 
 	return &leaf_row(d, series, time_us, floor_10s_us)->rollup.figures;
 }
 
+static struct delta_point *add_point(struct delta *d, struct delta_row *row)
+{
+	d->points = mem_grow(d->points, &d->point_cap, d->point_count + 1, sizeof *d->points);
+	struct delta_point *point = &d->points[d->point_count++];
+	point->next = row->points;
+	row->points = (uint32_t)d->point_count;
+	return point;
+}
+
 void delta_add(struct delta *d, uint32_t series, const struct packed *p, int sign, int64_t floor_10s_us)
 {
 	struct delta_row *row = leaf_row(d, series, p->end_us, floor_10s_us);
@@ -42,13 +51,97 @@ void delta_add(struct delta *d, uint32_t series, const struct packed *p, int sig
 	unsigned known = rollup_values(p, values);
 
 	rollup_add_counts(&row->rollup, p, sign);
-	d->points = mem_grow(d->points, &d->point_cap, d->point_count + 1, sizeof *d->points);
-	struct delta_point *point = &d->points[d->point_count++];
-	point->next = row->points;
+	struct delta_point *point = add_point(d, row);
 	point->sign = (int16_t)sign;
 	for (int k = 0; k < SKETCH_COUNT; k++)
 		point->cells[k] = known & 1u << k ? (uint16_t)sketch_index(values[k]) : DELTA_NO_CELL;
-	row->points = (uint32_t)d->point_count;
+}
+
+static void gather_points(struct delta *d, const struct delta_row *row)
+{
+	for (uint32_t p = row->points; p; p = d->points[p - 1].next)
+		for (int k = 0; k < SKETCH_COUNT; k++)
+			dense_add_cell(d->dense, (enum sketch_kind)k, d->points[p - 1].cells[k], d->points[p - 1].sign);
+}
+
+void delta_encode_leaf(struct delta *d, enum tier t, int64_t key, const struct delta_row *row, struct buf *out)
+{
+	struct rollup whole = row->rollup;
+
+	if (!d->dense)
+		d->dense = dense_new();
+	gather_points(d, row);
+	dense_take(d->dense, &d->stored.figures);
+	memcpy(whole.figures.sketches, d->stored.figures.sketches, sizeof whole.figures.sketches);
+	rollup_encode(&whole, key_bucket(key) * tier_us[t], out);
+	figures_reset(&d->stored.figures);
+}
+
+/* As points of a single cell, so that rows consist of nothing else. */
+static void add_cells(struct delta *d, struct delta_row *row, int kind, const struct sketch *s)
+{
+	for (uint32_t i = 0; i < s->len; i++)
+		for (int64_t left = s->cells[i].count; left;) {
+			int64_t some = left > INT16_MAX ? INT16_MAX : left < -INT16_MAX ? -INT16_MAX : left;
+			struct delta_point *point = add_point(d, row);
+
+			point->sign = (int16_t)some;
+			for (int k = 0; k < SKETCH_COUNT; k++)
+				point->cells[k] = k == kind ? (uint16_t)s->cells[i].index : DELTA_NO_CELL;
+			left -= some;
+		}
+}
+
+bool delta_add_stored(struct delta *d, enum tier t, int64_t key, const void *blob, size_t len)
+{
+	size_t before = d->rows[t].count;
+	struct delta_row *row = get_row(d, t, key);
+
+	d->leaf_rows += d->rows[t].count - before;
+	rollup_reset(&d->stored);
+	bool fine = rollup_decode_merge(&d->stored, key_bucket(key) * tier_us[t], blob, len);
+	rollup_merge_counts(&row->rollup, &d->stored);
+	for (int k = 0; k < SKETCH_COUNT; k++)
+		add_cells(d, row, k, &d->stored.figures.sketches[k]);
+	rollup_reset(&d->stored);
+	return fine;
+}
+
+static void absorb_row(struct delta *into, struct delta_row *row, const struct delta *from, const struct delta_row *other)
+{
+	rollup_merge_counts(&row->rollup, &other->rollup);
+	for (uint32_t p = other->points; p; p = from->points[p - 1].next) {
+		struct delta_point *point = add_point(into, row);
+		uint32_t next = point->next;
+
+		*point = from->points[p - 1];
+		point->next = next;
+	}
+}
+
+void delta_absorb(struct delta *into, struct delta *from)
+{
+	if (!into->leaf_rows) {
+		struct delta empty = *into;
+
+		*into = *from;
+		*from = empty;
+		return;
+	}
+	for (int t = TIER_10S; t <= TIER_1M; t++) {
+		const struct delta_row *other;
+		uint64_t key;
+		size_t at = 0;
+
+		while ((other = intmap_next(&from->rows[t], &at, &key))) {
+			size_t before = into->rows[t].count;
+			struct delta_row *row = get_row(into, (enum tier)t, (int64_t)key);
+
+			into->leaf_rows += into->rows[t].count - before;
+			absorb_row(into, row, from, other);
+		}
+	}
+	delta_clear(from);
 }
 
 /* Adds a row's cells to the arrays; parts are as deep as there are tiers. */
@@ -302,6 +395,7 @@ void delta_fini(struct delta *d)
 	delta_clear(d);
 	free(d->points);
 	free(d->scratch);
+	rollup_fini(&d->stored);
 	dense_free(&d->dense);
 	arena_fini(&d->arena);
 	for (int t = 0; t < TIER_COUNT; t++)

@@ -32,12 +32,19 @@ struct delta {
 	size_t point_count, point_cap, scratch_cap;
 	size_t leaf_rows;
 	struct dense *dense; /* scratch */
+	struct rollup stored; /* scratch */
 };
 
 /* Adds a request to its leaf `sign` times; `floor_10s_us`: older events have no 10 s bucket. */
 void delta_add(struct delta *d, uint32_t series, const struct packed *p, int sign, int64_t floor_10s_us);
 /* The leaf's counts for an event at time_us, as for feedback. */
 struct figures *delta_counts(struct delta *d, uint32_t series, int64_t time_us, int64_t floor_10s_us);
+/* Writes a leaf's row in the form of the tables; before they are propagated. */
+void delta_encode_leaf(struct delta *d, enum tier t, int64_t key, const struct delta_row *row, struct buf *out);
+/* Adds a leaf's row in that form. False when it is damaged. */
+bool delta_add_stored(struct delta *d, enum tier t, int64_t key, const void *blob, size_t len);
+/* Moves what `from` holds into `into`; before either is propagated. */
+void delta_absorb(struct delta *into, struct delta *from);
 /* Moves all cells of a row into the sketches of `into`. */
 void delta_take_sketches(struct delta *d, const struct delta_row *row, struct figures *into);
 /* Fills the pre-merged series and the coarser tiers from the leaves. Once per filling. `series`: by id. */

@@ -222,6 +222,70 @@ void sources_fini(struct sources *s)
 	*s = (struct sources){0};
 }
 
+/* Whether a leaf's figures are part of those of a source. */
+static bool is_part_of(const struct store_reader *r, uint32_t leaf, uint32_t source)
+{
+	const struct series *s = &r->names.series[source];
+
+	if (leaf >= r->names.series_count || s->kind == SERIES_IS_LEAF)
+		return leaf == source;
+	return s->kind == SERIES_IS_ALL || r->names.series[leaf].marginal[s->dim] == source;
+}
+
+/* Whether a source's figures of that time are read. */
+static bool is_read(const struct runs *runs, const struct source *s, int64_t time_us)
+{
+	for (size_t i = 0; i < runs->len; i++) {
+		const struct run *run = &runs->items[i];
+
+		if (time_us >= run->from_us && time_us < run->to_us)
+			return run->tier >= s->first_tier && run->tier <= s->last_tier;
+	}
+	return false;
+}
+
+/* The first entry of a tier and series, or of what follows it. */
+static size_t find_entry(const struct journal *j, enum tier t, uint32_t series)
+{
+	int64_t key = rollup_key(series, 0);
+	size_t low = 0, high = j->len;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct journal_entry *e = &j->entries[middle];
+
+		if (e->tier < t || (e->tier == t && e->key < key))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int walk_journal(struct store_reader *r, const struct runs *runs, const struct source *s, rollup_fn *fn, void *arg,
+                        struct err *err)
+{
+	const struct journal *j = &r->journal;
+	bool leaf = r->names.series[s->series].kind == SERIES_IS_LEAF;
+
+	if (reader_load_journal(r, err))
+		return -1;
+	for (int t = TIER_10S; t <= TIER_1M; t++) {
+		size_t end = leaf ? find_entry(j, (enum tier)t, s->series + 1) : find_entry(j, (enum tier)(t + 1), 0);
+
+		for (size_t i = find_entry(j, (enum tier)t, leaf ? s->series : 0); i < end; i++) {
+			const struct journal_entry *e = &j->entries[i];
+			int64_t bucket_us = key_bucket(e->key) * tier_us[t];
+
+			if (!is_part_of(r, key_series(e->key), s->series) || !is_read(runs, s, bucket_us))
+				continue;
+			if (fn(arg, bucket_us, journal_blob(j, e), e->len))
+				return err_set(err, "store: rollup_journal is damaged: run llmdeck doctor --deep");
+		}
+	}
+	return 0;
+}
+
 int reader_walk(struct store_reader *r, const struct runs *runs, const struct source *s, rollup_fn *fn, void *arg,
                 struct err *err)
 {
@@ -247,5 +311,5 @@ int reader_walk(struct store_reader *r, const struct runs *runs, const struct so
 		if (got < 0 || stop)
 			return -1;
 	}
-	return 0;
+	return walk_journal(r, runs, s, fn, arg, err);
 }

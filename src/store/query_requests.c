@@ -307,6 +307,29 @@ static int merge_tops(struct store_reader *r, const struct run *run, enum tier t
 	return got < 0 ? -1 : 0;
 }
 
+/* What the tables do not hold yet. */
+static int merge_journal_tops(struct store_reader *r, int64_t from_us, int64_t to_us, enum attr a, struct top *sum, struct err *err)
+{
+	struct top *one, *all;
+
+	if (reader_load_journal(r, err))
+		return -1;
+	one = mem_alloc(sizeof *one);
+	all = mem_zalloc(sizeof *all);
+	for (size_t i = 0; i < r->journal.len; i++) {
+		const struct journal_entry *e = &r->journal.entries[i];
+		int64_t bucket_us = key_bucket(e->key) * tier_us[TOP_TIER_FIRST];
+
+		if (e->tier == TIER_COUNT && key_series(e->key) == (uint32_t)a && bucket_us >= from_us && bucket_us < to_us &&
+		    top_decode(one, journal_blob(&r->journal, e), e->len))
+			top_gather(all, one);
+	}
+	top_merge(sum, all);
+	free(one);
+	free(all);
+	return 0;
+}
+
 static int most_first(const void *a, const void *b)
 {
 	const struct top_row *x = a, *y = b;
@@ -348,6 +371,7 @@ int query_top(struct store_reader *r, enum attr a, int64_t from_us, int64_t to_u
 	for (size_t i = 0; i < runs.len && !failed; i++)
 		failed = merge_tops(r, &runs.items[i], runs.items[i].tier < TOP_TIER_FIRST ? TOP_TIER_FIRST : runs.items[i].tier, a,
 		                    sum, err);
+	failed = failed || merge_journal_tops(r, from_us, to_us, a, sum, err) ? -1 : 0;
 	if (!failed)
 		give_tops(sum, limit, out);
 	runs_fini(&runs);

@@ -57,7 +57,7 @@ int store_reader_open(struct store_reader **out, const char *path, struct err *e
 
 	*out = NULL;
 	r->path = mem_strdup(path);
-	r->loaded_version = -1;
+	r->loaded_version = r->journal_version = -1;
 	r->dense = dense_new();
 	if (stat(path, &st)) {
 		err_set(err, "%s: there is no store yet: start `llmdeck collect` or `llmdeck import` a file", path);
@@ -97,6 +97,7 @@ void store_reader_close(struct store_reader **reader)
 	sqlite3_close(r->db);
 	dense_free(&r->dense);
 	feedback_index_free(&r->feedback);
+	journal_fini(&r->journal);
 	free(r->imports);
 	free(r->path);
 	free(r);
@@ -199,6 +200,16 @@ int reader_begin(struct store_reader *r, struct err *err)
 			return reader_end(r, -1);
 		r->loaded_version = version;
 	}
+	return 0;
+}
+
+int reader_load_journal(struct store_reader *r, struct err *err)
+{
+	if (r->journal_version == r->loaded_version)
+		return 0;
+	if (journal_read(&r->journal, r->db, err))
+		return -1;
+	r->journal_version = r->loaded_version;
 	return 0;
 }
 

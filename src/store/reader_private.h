@@ -2,6 +2,7 @@
 #ifndef LLMDECK_STORE_READER_PRIVATE_H
 #define LLMDECK_STORE_READER_PRIVATE_H
 
+#include "store/journal.h"
 #include "store/names.h"
 #include "store/query.h"
 #include "store/rollup.h"
@@ -23,6 +24,8 @@ struct store_reader {
 	sqlite3_stmt *version, *range[TIER_COUNT];
 	struct dense *dense;
 	struct feedback_index *feedback; /* query_feedback.c's; NULL until it is asked */
+	struct journal journal;
+	int64_t journal_version; /* data_version it was loaded at */
 };
 
 /* Starts a read transaction with names and floors up to date. */
@@ -31,6 +34,8 @@ int reader_begin(struct store_reader *r, struct err *err);
 int reader_end(struct store_reader *r, int result);
 /* Whether tier t holds everything that ended in the bucket that starts at from_us. */
 bool reader_has_tier(const struct store_reader *r, enum tier t, int64_t from_us);
+/* What the tables of rollups and tops do not hold yet, as of this transaction. */
+int reader_load_journal(struct store_reader *r, struct err *err);
 /* Number in the meta table, 0 when it is not there. */
 int reader_meta(struct store_reader *r, const char *key, int64_t *out, struct err *err);
 /* Frees what query_feedback_list() remembers. NULL is fine. */
@@ -74,8 +79,8 @@ void sources_fini(struct sources *s);
 /* Whether a view's filters let a leaf series through. */
 bool view_passes_series(const struct store_reader *r, const struct view *v, const struct series *s);
 
-/* Walks the stored rows of one series in the runs its tiers allow. `fn` gets each blob; non-zero
- * stops. */
+/* Walks the stored rows of one series in the runs its tiers allow, and then what the journal adds to
+ * them, as rows of buckets inside those. `fn` gets each blob; non-zero stops. */
 typedef int rollup_fn(void *arg, int64_t bucket_us, const void *blob, size_t len);
 int reader_walk(struct store_reader *r, const struct runs *runs, const struct source *s, rollup_fn *fn, void *arg,
                 struct err *err);

@@ -24,6 +24,8 @@ static const char *const version_1[] = {
 	"CREATE TABLE rollups_10m(id INTEGER PRIMARY KEY, figures BLOB NOT NULL)",
 	"CREATE TABLE rollups_1h(id INTEGER PRIMARY KEY, figures BLOB NOT NULL)",
 	"CREATE TABLE rollups_1d(id INTEGER PRIMARY KEY, figures BLOB NOT NULL)",
+	/* What small transactions added to the rollups and tops, until it is put into their tables (journal.c). */
+	"CREATE TABLE rollup_journal(id INTEGER PRIMARY KEY, entries BLOB NOT NULL)",
 	"CREATE TABLE tops_10m(id INTEGER PRIMARY KEY, top BLOB NOT NULL)",
 	"CREATE TABLE tops_1h(id INTEGER PRIMARY KEY, top BLOB NOT NULL)",
 	"CREATE TABLE tops_1d(id INTEGER PRIMARY KEY, top BLOB NOT NULL)",

@@ -80,7 +80,7 @@ static void drop(struct top *t, size_t i)
 }
 
 /* Standard merge of two summaries: what one has not seen it may have seen as often as its lowest. */
-void top_merge(struct top *a, const struct top *b)
+void top_gather(struct top *a, const struct top *b)
 {
 	int64_t missed_a = unseen(a), missed_b = unseen(b);
 	bool met[TOP_SLOTS] = {false};
@@ -116,6 +116,11 @@ void top_merge(struct top *a, const struct top *b)
 		a->errors[i] = b->errors[j];
 		a->cost_nusd[i] = b->cost_nusd[j];
 	}
+}
+
+void top_merge(struct top *a, const struct top *b)
+{
+	top_gather(a, b);
 	for (size_t i = a->len; i-- > 0;)
 		if (a->requests[i] <= 0 && a->errors[i] <= 0)
 			drop(a, i);
@@ -228,6 +233,33 @@ void top_writer_add(struct top_writer *w, const struct packed *p, int sign)
 		if (p->attrs[a].len)
 			top_add(fresh_top(w, a, p->end_us / tier_us[TOP_TIER_FIRST]), p->attrs[a], sign,
 			        p->status == REQUEST_ERROR ? sign : 0, p->cost_source == COST_UNPRICED ? 0 : sign * p->cost_nusd);
+}
+
+static struct top *own_top(struct top_writer *w, uint64_t key)
+{
+	return fresh_top(w, (int)(key >> 32), key_bucket((int64_t)key));
+}
+
+/* What was taken back of a value may stand in the tables alone: it stays until it gets there. */
+void top_writer_absorb(struct top_writer *into, struct top_writer *from)
+{
+	struct top *t;
+	uint64_t key;
+	size_t at = 0;
+
+	while ((t = intmap_next(&from->fresh, &at, &key)))
+		top_gather(own_top(into, key), t);
+	top_writer_clear(from);
+}
+
+bool top_writer_add_stored(struct top_writer *w, uint64_t key, const void *blob, size_t len)
+{
+	static _Thread_local struct top stored;
+
+	if (key >> 32 >= ATTR_COUNT || !top_decode(&stored, blob, len))
+		return false;
+	top_gather(own_top(w, key), &stored);
+	return true;
 }
 
 static int merge_into_tier(struct top_writer *w, enum tier t, uint64_t key, const struct top *fresh, struct err *err)

@@ -25,6 +25,8 @@ struct top {
 void top_add(struct top *t, struct str value, int64_t requests, int64_t errors, int64_t cost_nusd);
 /* Merges b into a, keeping the TOP_SLOTS greatest. */
 void top_merge(struct top *a, const struct top *b);
+/* The same, but keeps values that have less than nothing: what was taken back of them is elsewhere. */
+void top_gather(struct top *a, const struct top *b);
 /* Takes a value out; true when it was there. */
 bool top_remove(struct top *t, struct str value);
 void top_encode(const struct top *t, struct buf *out);
@@ -46,6 +48,10 @@ struct top_writer {
 int top_writer_open(struct top_writer *w, sqlite3 *db, struct err *err);
 void top_writer_close(struct top_writer *w);
 void top_writer_add(struct top_writer *w, const struct packed *p, int sign);
+/* Moves what `from` would add into `into`. */
+void top_writer_absorb(struct top_writer *into, struct top_writer *from);
+/* Adds a summary in its stored form; `key` as in `fresh`. False when it is damaged. */
+bool top_writer_add_stored(struct top_writer *w, uint64_t key, const void *blob, size_t len);
 int top_writer_flush(struct top_writer *w, struct err *err);
 void top_writer_clear(struct top_writer *w);
 

@@ -204,7 +204,8 @@ int store_writer_open(struct store_writer **out, const char *path, const struct 
 	w->lock = lock_take(path, err);
 	if (w->lock < 0 || open_main(w, err) || prepare_all(w, err) || load_meta(w, err) ||
 	    names_open(&w->names, w->db, limit, err) || rollup_writer_open(&w->rollups, w->db, err) ||
-	    top_writer_open(&w->tops, w->db, err) || feedback_open(w, err) || writer_load_waiting(w, err)) {
+	    top_writer_open(&w->tops, w->db, err) || journal_writer_open(&w->journal, w->db, err) || feedback_open(w, err) ||
+	    writer_load_waiting(w, err)) {
 		store_writer_close(&w);
 		return -1;
 	}
@@ -232,13 +233,14 @@ void store_writer_close(struct store_writer **writer)
 
 	if (!w)
 		return;
-	if (w->open && store_writer_commit(w, &err))
+	if ((w->open && store_writer_commit(w, &err)) || (w->journal.blobs && store_writer_fold(w, &err)))
 		log_error("store: closing: %s", err.text);
 	for (int i = 0; i < ST_COUNT; i++)
 		sqlite3_finalize(w->st[i]);
 	names_close(&w->names);
 	rollup_writer_close(&w->rollups);
 	top_writer_close(&w->tops);
+	journal_writer_close(&w->journal);
 	delta_fini(&w->delta);
 	intmap_fini(&w->waiting);
 	sqlite3_finalize(w->add_text);
@@ -270,7 +272,7 @@ int writer_begin(struct store_writer *w, struct err *err)
 {
 	if (w->open)
 		return 0;
-	if (sql_exec(w->db, "BEGIN IMMEDIATE", err))
+	if (journal_writer_load(&w->journal, err) || sql_exec(w->db, "BEGIN IMMEDIATE", err))
 		return -1;
 	w->open = true;
 	raise_floor(w);
@@ -284,8 +286,9 @@ int writer_rollback(struct store_writer *w)
 	sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
 	if (w->texts_open)
 		sqlite3_exec(w->texts, "ROLLBACK", NULL, NULL, NULL);
-	w->open = w->texts_open = false;
+	w->open = w->texts_open = w->spilled = false;
 	delta_clear(&w->delta);
+	journal_writer_forget(&w->journal);
 	rollup_writer_forget(&w->rollups);
 	top_writer_clear(&w->tops);
 	memset(w->traces, 0, RECENT_TRACES * sizeof *w->traces);
@@ -297,17 +300,40 @@ int writer_rollback(struct store_writer *w)
 	return -1;
 }
 
+/* All that is not in the tables yet: the journal and what the open transaction adds. */
+static int flush_all(struct store_writer *w, struct err *err)
+{
+	struct journal_writer *j = &w->journal;
+
+	/* What the transaction has begun to write is ended first: it may hold the same rows. */
+	if (w->spilled && rollup_writer_flush(&w->rollups, &w->delta, &w->names, err))
+		return -1;
+	journal_writer_absorb(j, &w->delta, &w->tops);
+	return rollup_writer_flush(&w->rollups, &j->delta, &w->names, err) || top_writer_flush(&j->tops, err) ||
+	       journal_writer_clear(j, err) ? -1 : 0;
+}
+
 int writer_flush(struct store_writer *w, bool now, struct err *err)
 {
 	struct rollup_writer *r = &w->rollups;
+	bool many = w->delta.leaf_rows > LEAF_ROWS_MAX;
 
-	if (now ? rollup_writer_flush(r, &w->delta, &w->names, err)
-	    : w->delta.leaf_rows > LEAF_ROWS_MAX ? rollup_writer_begin(r, &w->delta, &w->names, err)
-	                                         : rollup_writer_go_on(r, &w->names, err))
+	if (now)
+		return flush_all(w, err);
+	w->spilled |= many;
+	if (many ? rollup_writer_begin(r, &w->delta, &w->names, err) : rollup_writer_go_on(r, &w->names, err))
 		return -1;
-	if (now || w->tops.fresh.count > TOPS_MAX)
-		return top_writer_flush(&w->tops, err);
-	return 0;
+	return w->tops.fresh.count > TOPS_MAX ? top_writer_flush(&w->tops, err) : 0;
+}
+
+/* Small transactions whose answer is waited for leave it to the journal. */
+static int write_rollups(struct store_writer *w, struct err *err)
+{
+	int64_t now_us = clock_mono_us();
+
+	if (!w->options.full_sync || w->spilled || !journal_writer_has_room(&w->journal, &w->delta, now_us))
+		return flush_all(w, err);
+	return journal_writer_append(&w->journal, &w->delta, &w->tops, now_us, err);
 }
 
 int store_writer_append(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err)
@@ -353,14 +379,28 @@ int store_writer_commit(struct store_writer *w, struct err *err)
 {
 	if (!w->open)
 		return 0;
-	if (writer_flush(w, true, err) || store_meta(w, err))
+	if (write_rollups(w, err) || store_meta(w, err))
 		return writer_rollback(w);
 	if (w->texts_open && sql_exec(w->texts, "COMMIT", err))
 		return writer_rollback(w);
 	w->texts_open = false;
 	if (sql_exec(w->db, "COMMIT", err))
 		return writer_rollback(w);
-	w->open = false;
+	w->open = w->spilled = false;
 	memcpy(w->meta_stored, w->meta, sizeof w->meta);
 	return 0;
+}
+
+int64_t store_writer_fold_due_us(const struct store_writer *w)
+{
+	return journal_writer_due_us(&w->journal);
+}
+
+int store_writer_fold(struct store_writer *w, struct err *err)
+{
+	if (writer_begin(w, err))
+		return -1;
+	if (flush_all(w, err))
+		return writer_rollback(w);
+	return store_writer_commit(w, err);
 }

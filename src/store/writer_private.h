@@ -3,6 +3,7 @@
 #define LLMDECK_STORE_WRITER_PRIVATE_H
 
 #include "store/delta.h"
+#include "store/journal.h"
 #include "store/names.h"
 #include "store/rollup_writer.h"
 #include "store/top.h"
@@ -78,6 +79,8 @@ struct store_writer {
 	struct delta delta;
 	struct rollup_writer rollups;
 	struct top_writer tops;
+	struct journal_writer journal; /* what earlier transactions added to both */
+	bool spilled; /* the open transaction has begun to write rollups into their tables */
 	int64_t meta[META_COUNT], meta_stored[META_COUNT];
 	sqlite3_stmt *st[ST_COUNT];
 	sqlite3_stmt *add_text;
@@ -98,7 +101,7 @@ struct store_writer {
 int writer_begin(struct store_writer *w, struct err *err);
 /* Undoes the open transaction and everything remembered from it. Returns -1. */
 int writer_rollback(struct store_writer *w);
-/* Writes accumulated rollups when they grew too many, or all when `now`. */
+/* Writes accumulated rollups when they grew too many; when `now`, all of them and all of the journal. */
 int writer_flush(struct store_writer *w, bool now, struct err *err);
 int64_t writer_now_us(const struct store_writer *w);
 

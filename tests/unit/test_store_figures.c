@@ -1,4 +1,5 @@
-/* Figures from rollups against a recount of the events themselves, for random views. */
+/* Figures from rollups against a recount of the events themselves, for random views: of a closed store, and
+ * of one whose writer lives and has put a part into the tables and a part into the journal alone. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -17,8 +18,9 @@
 #define NOW_US (INT64_C(1767225600) * US_PER_S) /* 2026-01-01 */
 #define EVENTS 4000
 
-static char folder[] = "/tmp/llmdeck-test-XXXXXX";
+static char folder[32];
 static char path[64];
+static struct store_writer *living; /* the writer of the store, where it is not closed */
 static uint64_t seed = 7;
 
 static uint64_t next_random(void)
@@ -70,15 +72,14 @@ static void make_request(struct request *r, size_t i)
 
 static struct request *all;
 
-static int set_up(void **state)
+static struct store_writer *fill(struct store_options o)
 {
-	struct store_options o = {.now_us = NOW_US};
 	struct store_counts counts = {0};
 	struct store_writer *w;
 	struct err err = {""};
 	struct batch *b = batch_new();
 
-	(void)state;
+	strcpy(folder, "/tmp/llmdeck-test-XXXXXX");
 	assert_non_null(mkdtemp(folder));
 	snprintf(path, sizeof path, "%s/t.db", folder);
 	all = calloc(EVENTS, sizeof *all);
@@ -100,7 +101,23 @@ static int set_up(void **state)
 	assert_int_equal(counts.added, EVENTS);
 	assert_int_equal(counts.duplicates, 0);
 	batch_free(&b);
+	return w;
+}
+
+static int set_up(void **state)
+{
+	struct store_writer *w = fill((struct store_options){.now_us = NOW_US});
+
+	(void)state;
 	store_writer_close(&w);
+	return 0;
+}
+
+static int set_up_journal(void **state)
+{
+	(void)state;
+	living = fill((struct store_options){.now_us = NOW_US, .full_sync = true});
+	assert_true(store_writer_fold_due_us(living) >= 0);
 	return 0;
 }
 
@@ -109,6 +126,7 @@ static int tear_down(void **state)
 	char command[96];
 
 	(void)state;
+	store_writer_close(&living);
 	free(all);
 	snprintf(command, sizeof command, "rm -rf %s", folder);
 	return system(command);
@@ -293,6 +311,84 @@ static void errors_by_type_match_a_recount(void **state)
 	store_reader_close(&r);
 }
 
+static void say_finding(const char *text, void *arg)
+{
+	(void)arg;
+	fail_msg("%s", text);
+}
+
+static void check_deep(const char *of)
+{
+	struct store_reader *r;
+	struct err err = {""};
+
+	if (store_reader_open(&r, of, &err) || store_check(r, true, say_finding, NULL, NULL, &err) < 0)
+		fail_msg("%s", err.text);
+	store_reader_close(&r);
+}
+
+static void tables_and_journal_make_the_whole(void **state)
+{
+	(void)state;
+	check_deep(path);
+}
+
+/* Every request of the newest 200 changes its model, its cost and whether it failed. */
+static void corrections_are_exact(void **state)
+{
+	struct request_query q = {.view = {.from_us = 0, .to_us = NOW_US}, .limit = 200};
+	struct request_result res;
+	struct store_reader *r;
+	struct err err = {""};
+
+	if (store_reader_open(&r, path, &err) || query_requests(r, &q, &res, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(res.row_count, 200);
+	for (size_t i = 0; i < res.row_count; i++) {
+		struct request *of = NULL;
+
+		for (size_t a = 0; a < EVENTS; a++)
+			of = !memcmp(all[a].span_id, res.rows[i].request.span_id, 8) ? &all[a] : of;
+		of->dims[DIM_MODEL] = STR_LIT("haiku");
+		of->cost_source = COST_INFERRED;
+		of->cost_nusd += 17;
+		of->status = REQUEST_ERROR;
+		of->error_type = STR_LIT("late_word");
+		if (store_writer_correct(living, res.rows[i].id, of, &err) || (i % 7 == 0 && store_writer_commit(living, &err)))
+			fail_msg("%s", err.text);
+	}
+	assert_int_equal(store_writer_commit(living, &err), 0);
+	request_result_fini(&res);
+	store_reader_close(&r);
+	check_deep(path);
+	random_views_match_a_recount(state);
+	errors_by_type_match_a_recount(state);
+}
+
+/* What a killed writer leaves behind is what is on the disk now. */
+static void a_killed_writers_journal_is_kept(void **state)
+{
+	char command[400], copy[80];
+	struct store_writer *w;
+	struct err err = {""};
+
+	assert_true(store_writer_fold_due_us(living) >= 0);
+	snprintf(copy, sizeof copy, "%s/copy.db", folder);
+	snprintf(command, sizeof command, "cp %s %s && cp %s-wal %s-wal", path, copy, path, copy);
+	assert_int_equal(system(command), 0);
+	if (store_writer_open(&w, copy, &(struct store_options){.now_us = NOW_US, .full_sync = true}, &err))
+		fail_msg("%s", err.text);
+	assert_true(store_writer_fold_due_us(w) >= 0);
+	check_deep(copy);
+	if (store_writer_fold(w, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(store_writer_fold_due_us(w), -1);
+	check_deep(copy);
+	store_writer_close(&w);
+	strcpy(path, copy);
+	random_views_match_a_recount(state);
+}
+
 static void the_summary_says_what_is_stored(void **state)
 {
 	struct store_summary s;
@@ -318,5 +414,12 @@ int main(void)
 		cmocka_unit_test(the_summary_says_what_is_stored),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	const struct CMUnitTest of_a_journal[] = {
+		cmocka_unit_test(random_views_match_a_recount), cmocka_unit_test(errors_by_type_match_a_recount),
+		cmocka_unit_test(tables_and_journal_make_the_whole), cmocka_unit_test(corrections_are_exact),
+		cmocka_unit_test(a_killed_writers_journal_is_kept),
+	};
+
+	int failed = cmocka_run_group_tests(tests, set_up, tear_down);
+	return failed | cmocka_run_group_tests(of_a_journal, set_up_journal, tear_down);
 }
