@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "core/rollout.h"
 #include "panels/draw.h"
 
 static int64_t input_tokens(const struct figures *f)
@@ -89,27 +90,59 @@ static struct arm_row *add_row(struct rollout_arms *out, const char *label, enum
 	return row;
 }
 
-static void judge_arm(const struct rule_rollout *rule, struct arm_row *row, size_t arm,
-                      const struct figures *stable, const struct figures *candidate, bool low)
+static struct ab_scores scores_of(const struct score_result *scores, struct str deployment, const char *name)
 {
+	for (size_t i = 0; i < scores->row_count; i++) {
+		const struct score_row *row = &scores->rows[i];
+
+		if (str_equal_c(deployment, row->deployment) && strcmp(row->name, name) == 0)
+			return (struct ab_scores){row->count, row->mean, row->variance};
+	}
+	return (struct ab_scores){0, NAN, NAN};
+}
+
+/* What the verdicts are drawn from. */
+struct judging {
+	const struct rule_rollout *rule;
+	const struct figures *figures[ROLLOUT_ARMS_MAX]; /* NULL: no request names the arm */
+	const struct score_result *scores;
+};
+
+static void judge_scores(const struct judging *from, const struct ab_rule *test, const struct rollout_arms *arms,
+                         const struct arm_row *row, size_t arm, struct ab_judgement *out)
+{
+	const char *name = guardrail_evaluation(&from->rule->guardrails[row->guard]);
+	struct ab_scores stable = scores_of(from->scores, arms->names[0], name);
+	struct ab_scores candidate = scores_of(from->scores, arms->names[arm], name);
+
+	ab_judge_scores(test, row->low_is_better, &stable, &candidate, out);
+}
+
+static void judge_arm(const struct judging *from, const struct rollout_arms *arms, struct arm_row *row, size_t arm)
+{
+	const struct figures *stable = from->figures[0], *candidate = from->figures[arm];
+	unsigned tests = (unsigned)(from->rule->guardrail_count * (arms->arm_count - 1));
 	struct ab_rule test = {
 		.metric = row->metric, .worse_by = row->worse_by, .relative = row->relative,
-		.alpha = ab_alpha_of(AB_ALPHA, 1, (unsigned)rule->guardrail_count), .may_pass = true,
+		.alpha = ab_alpha_of(AB_ALPHA, 1, tests), .may_pass = true,
 	};
 	struct arm_verdict *v = &row->verdicts[arm];
 	struct ab_judgement judged;
 
 	*v = (struct arm_verdict){.verdict = AB_UNKNOWN, .samples = -1};
-	if (!stable || !candidate)
+	if (!row->evaluation[0] && (!stable || !candidate))
 		return;
-	if (low) {
+	if (arms->share_is_low[arm]) {
 		test.may_pass = false;
 		test.why_not = "well under its weight of the requests arrives: failing calls may leave no trace";
 	} else if (row->metric == METRIC_ERROR_RATE && row->values[arm].quality == QUALITY_LOWER_BOUND) {
 		test.may_pass = false;
 		test.why_not = "the error rate is only a lower bound";
 	}
-	ab_judge(&test, stable, candidate, &judged);
+	if (row->evaluation[0])
+		judge_scores(from, &test, arms, row, arm, &judged);
+	else
+		ab_judge(&test, stable, candidate, &judged);
 	v->verdict = judged.verdict;
 	v->stable = judged.stable;
 	v->candidate = judged.candidate;
@@ -117,34 +150,58 @@ static void judge_arm(const struct rule_rollout *rule, struct arm_row *row, size
 	snprintf(v->words, sizeof v->words, "%.200s", judged.words.text);
 }
 
-/* A guarded metric that is not among those shown gets a row of its own. */
-static struct arm_row *row_of(struct rollout_arms *out, enum metric metric,
-                              const struct figures *const figures[])
+/* A row of mean scores; `name` without a prefix. */
+static struct arm_row *add_score_row(struct rollout_arms *out, const char *name, const struct score_result *scores)
+{
+	struct arm_row *row;
+	char label[sizeof row->label];
+
+	text_harmless(label, sizeof label, str_of(name));
+	row = add_row(out, label, METRIC_COUNT);
+	row->unit = UNIT_PER_1K; /* a plain number with a fraction */
+	row->higher_is = -1;
+	snprintf(row->evaluation, sizeof row->evaluation, GUARDRAIL_EVALUATION "%.60s", name);
+	for (size_t k = 0; k < out->arm_count; k++) {
+		struct ab_scores of = scores_of(scores, out->names[k], name);
+
+		row->values[k] = of.count ? value_ok(of.mean) : value_unknown();
+	}
+	return row;
+}
+
+/* The row that a guardrail is about; one that is not among those shown is added. */
+static struct arm_row *row_of(const struct judging *from, const struct config_guardrail *guard, struct rollout_arms *out)
 {
 	struct arm_row *row;
 
 	for (size_t i = 0; i < out->row_count; i++) {
-		if (out->rows[i].metric == metric)
-			return &out->rows[i];
+		row = &out->rows[i];
+		if (guard->evaluation[0] ? strcmp(row->evaluation, guard->evaluation) == 0
+		                         : !row->evaluation[0] && row->metric == guard->metric)
+			return row;
 	}
-	row = add_row(out, metrics[metric].label, metric);
+	if (guard->evaluation[0])
+		return add_score_row(out, guardrail_evaluation(guard), from->scores);
+	row = add_row(out, metrics[guard->metric].label, guard->metric);
 	for (size_t k = 0; k < out->arm_count; k++)
-		row->values[k] = figures[k] ? metric_value(metric, figures[k], 1) : value_unknown();
+		row->values[k] = from->figures[k] ? metric_value(guard->metric, from->figures[k], 1) : value_unknown();
 	return row;
 }
 
-static void judge_all(const struct rule_rollout *rule, const struct figures *const figures[],
-                      struct rollout_arms *out)
+static void judge_all(const struct judging *from, struct rollout_arms *out)
 {
-	for (size_t g = 0; g < rule->guardrail_count && out->row_count < ARM_ROWS_MAX; g++) {
-		const struct config_guardrail *guard = &rule->guardrails[g];
-		struct arm_row *row = row_of(out, guard->metric, figures);
+	for (size_t g = 0; g < from->rule->guardrail_count && out->row_count < ARM_ROWS_MAX; g++) {
+		const struct config_guardrail *guard = &from->rule->guardrails[g];
+		struct arm_row *row = row_of(from, guard, out);
 
 		row->guard = (int)g;
 		row->worse_by = guard->worse_by;
 		row->relative = guard->relative;
+		row->low_is_better = guard->low_is_better;
+		if (row->evaluation[0])
+			row->higher_is = guard->low_is_better ? 1 : -1;
 		for (size_t k = 1; k < out->arm_count; k++)
-			judge_arm(rule, row, k, figures[0], figures[k], out->share_is_low[k]);
+			judge_arm(from, out, row, k);
 	}
 }
 
@@ -171,69 +228,52 @@ static void count_arms(const struct figures_result *res, const struct rollout_st
 }
 
 /* A row for each evaluation that has a score of some arm. */
-static int load_scores(const struct panel_query *query, const struct rollout_state *rollout, struct rollout_arms *out,
-                       struct err *err)
+static void show_scores(const struct score_result *scores, struct rollout_arms *out)
 {
-	struct score_result scores;
+	for (size_t i = 0; i < scores->row_count && out->row_count < SHOWN_COUNT + SCORES_SHOWN; i++) {
+		const char *name = scores->rows[i].name;
+		bool ours = false, there = false;
 
-	if (query_scores(query->reader, rollout->service, rollout->environment, query->view.from_us, query->view.to_us,
-	                 &scores, err) != 0)
-		return -1;
-	for (size_t i = 0; i < scores.row_count; i++) {
-		const struct score_row *score = &scores.rows[i];
-		struct arm_row *row = NULL;
-
-		for (size_t k = 0; k < out->arm_count; k++) {
-			if (!str_equal_c(out->names[k], score->deployment))
-				continue;
-			for (size_t n = SHOWN_COUNT; n < out->row_count && !row; n++)
-				row = strncmp(out->rows[n].label, score->name, sizeof out->rows[n].label - 1) == 0 ? &out->rows[n] : NULL;
-			if (!row && out->row_count == SHOWN_COUNT + SCORES_SHOWN)
-				break;
-			if (!row) {
-				char label[sizeof row->label];
-				text_harmless(label, sizeof label, str_of(score->name));
-				row = add_row(out, label, METRIC_COUNT);
-				row->unit = UNIT_PER_1K; /* a plain number with a fraction */
-				row->higher_is = -1;
-			}
-			row->values[k] = value_ok(score->mean);
-		}
+		for (size_t k = 0; k < out->arm_count; k++)
+			ours = ours || str_equal_c(out->names[k], scores->rows[i].deployment);
+		for (size_t n = SHOWN_COUNT; n < out->row_count; n++)
+			there = there || strcmp(out->rows[n].evaluation + sizeof(GUARDRAIL_EVALUATION) - 1, name) == 0;
+		if (ours && !there)
+			add_score_row(out, name, scores);
 	}
-	score_result_fini(&scores);
-	return 0;
 }
 
 int rollout_arms_load(const struct panel_query *query, const struct rollout_state *rollout,
                       const struct rule_rollout *rule, bool steady, struct rollout_arms *out,
                       struct err *err)
 {
-	const struct figures *figures[ROLLOUT_ARMS_MAX] = {NULL};
+	struct score_result scores = {0};
+	struct judging from = {.rule = rule, .scores = &scores};
 	struct figures_result res = {0};
 	struct panel_query one = *query;
+	int failed;
 
 	memset(out, 0, sizeof *out);
 	filter_by(&one.view, DIM_SERVICE, rollout->service);
 	filter_by(&one.view, DIM_ENVIRONMENT, rollout->environment);
-	if (fleet_groups(&res, &one, DIM_DEPLOYMENT, NEED_ALL_SKETCHES, err) != 0) {
-		figures_result_fini(&res);
-		return -1;
-	}
-	count_arms(&res, rollout, steady, figures, out);
-	for (size_t i = 0; i < SHOWN_COUNT; i++) {
-		struct arm_row *row = add_row(out, shown[i].label, shown[i].metric);
+	failed = fleet_groups(&res, &one, DIM_DEPLOYMENT, NEED_ALL_SKETCHES, err) != 0 ||
+	         query_scores(query->reader, rollout->service, rollout->environment, query->view.from_us, query->view.to_us,
+	                      &scores, err) != 0;
+	if (!failed) {
+		count_arms(&res, rollout, steady, from.figures, out);
+		for (size_t i = 0; i < SHOWN_COUNT; i++) {
+			struct arm_row *row = add_row(out, shown[i].label, shown[i].metric);
 
-		for (size_t k = 0; k < out->arm_count; k++)
-			row->values[k] = value_of(figures[k], i);
+			for (size_t k = 0; k < out->arm_count; k++)
+				row->values[k] = value_of(from.figures[k], i);
+		}
+		show_scores(&scores, out);
+		if (rule)
+			judge_all(&from, out);
 	}
-	if (load_scores(query, rollout, out, err) != 0) {
-		figures_result_fini(&res);
-		return -1;
-	}
-	if (rule)
-		judge_all(rule, figures, out);
+	score_result_fini(&scores);
 	figures_result_fini(&res);
-	return 0;
+	return failed ? -1 : 0;
 }
 
 /* ── verdicts ──────────────────────────────────────────────────────────────────────────────── */
@@ -272,7 +312,8 @@ const struct arm_verdict *arm_verdict_of(const struct rollout_arms *arms, const 
 	for (size_t i = 0; live && i < live->guard_count; i++) {
 		const struct rollout_live_guard *g = &live->guards[i];
 
-		if (g->metric != row->metric || (g->arm[0] && !str_equal_c(arms->names[arm], g->arm)))
+		if (g->metric != row->metric || strcmp(g->evaluation, row->evaluation) != 0 ||
+		    (g->arm[0] && !str_equal_c(arms->names[arm], g->arm)))
 			continue;
 		if (g->verdict == AB_UNKNOWN && g->samples <= 0)
 			break; /* it has not looked yet */
@@ -316,7 +357,9 @@ char *arm_verdict_change(const struct arm_row *row, const struct arm_verdict *v,
 char *arm_limit(const struct arm_row *row, char out[FIGURE_TEXT_BYTES])
 {
 	if (row->relative)
-		snprintf(out, FIGURE_TEXT_BYTES, "+%.3g%%", row->worse_by * 100);
+		snprintf(out, FIGURE_TEXT_BYTES, "%s%.3g%%", row->higher_is < 0 ? "-" : "+", row->worse_by * 100);
+	else if (row->higher_is < 0)
+		snprintf(out, FIGURE_TEXT_BYTES, "-%.3g", row->worse_by);
 	else if (row->unit == UNIT_SHARE)
 		snprintf(out, FIGURE_TEXT_BYTES, "+%.3gpp", row->worse_by * 100);
 	else if (row->unit == UNIT_SECONDS)

@@ -20,10 +20,12 @@ struct arm_verdict {
 struct arm_row {
 	char label[16];
 	enum metric metric;   /* METRIC_COUNT: no metric of the table */
+	char evaluation[CONFIG_EVALUATION_BYTES]; /* "evaluation:groundedness": mean scores; "": none */
 	enum metric_unit unit;
 	int higher_is;        /* as in metric_info */
 	struct value values[ROLLOUT_ARMS_MAX];
 	int guard;            /* index in the rule's guardrails, -1 none */
+	bool low_is_better;   /* of an evaluation that is guarded */
 	double worse_by;
 	bool relative;
 	struct arm_verdict verdicts[ROLLOUT_ARMS_MAX]; /* of the candidates, when guarded */

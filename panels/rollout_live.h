@@ -25,7 +25,8 @@ struct rollout_live_arm {
 /* One guardrail on one candidate. */
 struct rollout_live_guard {
 	char arm[ROLLOUT_NAME_BYTES]; /* "": the only candidate */
-	enum metric metric;
+	enum metric metric; /* METRIC_COUNT: an evaluation */
+	char evaluation[CONFIG_EVALUATION_BYTES]; /* "evaluation:groundedness"; "": the metric */
 	enum ab_verdict verdict;
 	double stable, candidate; /* what it was judged by; NaN unknown */
 	int64_t samples;   /* -1 unknown */

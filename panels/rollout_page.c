@@ -338,12 +338,31 @@ static void draw_candidate(const struct rollout_sheet *r, const struct arm_row *
 	}
 }
 
+/* The rows in their usual order; where not all fit, those with a guardrail go before the others. */
+static void order_rows(const struct rollout_arms *arms, int room, size_t order[ARM_ROWS_MAX])
+{
+	bool cut = (int)arms->row_count > room;
+	size_t count = 0;
+
+	for (int guarded = 1; guarded >= 0; guarded--) {
+		for (size_t i = 0; i < arms->row_count; i++) {
+			bool first = !cut || arms->rows[i].guard >= 0 || i == 0;
+
+			if (first == (guarded == 1))
+				order[count++] = i;
+		}
+	}
+}
+
 static int draw_arms(const struct rollout_sheet *r, const struct panel_frame *frame, struct surface *s,
                      int y)
 {
+	size_t order[ARM_ROWS_MAX];
+
 	draw_arms_head(r, s, y++);
+	order_rows(r->arms, s->height - y, order);
 	for (size_t i = 0; i < r->arms->row_count && y < s->height; i++, y++) {
-		const struct arm_row *row = &r->arms->rows[i];
+		const struct arm_row *row = &r->arms->rows[order[i]];
 
 		surface_text(s, 1, y, row->guard >= 0 ? ROLE_TITLE : ROLE_TEXT, row->label);
 		for (size_t k = 0; k < r->arms->arm_count; k++) {

@@ -204,7 +204,8 @@ struct actuator {
 	/* Restores what the plan saw. */
 	enum act_result (*undo)(void *state, const struct act_ask *ask, const char *saw, struct act_why *why);
 	/* A look at the target: shares, states, counters. `desired`: verb and shares of the last action, to
-	 * tell whether that is still in force (drift); arm_count 0 when nothing is desired. */
+	 * tell whether that is still in force (drift); arm_count 0 when nothing is desired. FAILED with
+	 * ACT_DENIED and a filled `out`: it could be read, but our rights do not suffice to change it. */
 	enum act_result (*observe)(void *state, const struct act_ask *desired, struct act_sight *out,
 	                           struct act_why *why);
 	/* For doctor: appends a sentence a line on what would make the target safer; reads local files at

@@ -92,15 +92,43 @@ static void write_patch(struct str object, struct str set, const struct k8s_cont
 	free(label);
 }
 
+static enum act_result list_sets(struct k8s *k, const struct act_ask *ask, struct str object, struct buf *list,
+                                 struct act_why *why)
+{
+	struct buf path = {0};
+
+	buf_printf(&path, "/apis/apps/v1/namespaces/%s/replicasets?limit=%d&labelSelector=", k->space, SETS_MAX);
+	selector(object, &path);
+	enum act_result result = k8s_get(k, ask, path.data, list, why);
+
+	buf_fini(&path);
+	return result;
+}
+
+enum act_result k8s_revision_replicas(struct k8s *k, const struct act_ask *ask, const struct k8s_controller *c,
+                                      struct str object, int64_t wanted, int64_t *replicas, struct act_why *why)
+{
+	struct buf list = {0};
+	int64_t revision;
+	enum act_result result = list_sets(k, ask, object, &list, why);
+
+	*replicas = 0;
+	if (result == ACT_OK) {
+		struct str set = choose_set(c, buf_str(&list), object, wanted, &revision);
+
+		if (set.len)
+			json_int_at(set, "/spec/replicas", replicas);
+	}
+	buf_fini(&list);
+	return result;
+}
+
 enum act_result k8s_revision_patch(struct k8s *k, const struct act_ask *ask, const struct k8s_controller *c,
                                    struct str object, int64_t wanted, struct buf *out, int64_t *revision,
                                    struct act_why *why)
 {
-	struct buf path = {0}, list = {0};
-
-	buf_printf(&path, "/apis/apps/v1/namespaces/%s/replicasets?limit=%d&labelSelector=", k->space, SETS_MAX);
-	selector(object, &path);
-	enum act_result result = k8s_get(k, ask, path.data, &list, why);
+	struct buf list = {0};
+	enum act_result result = list_sets(k, ask, object, &list, why);
 
 	if (result == ACT_OK) {
 		struct str set = choose_set(c, buf_str(&list), object, wanted, revision);
@@ -113,7 +141,6 @@ enum act_result k8s_revision_patch(struct k8s *k, const struct act_ask *ask, con
 		else
 			result = act_fail(why, ACT_MISSING, "%s: there is no revision before this one to go back to", k->env.target);
 	}
-	buf_fini(&path);
 	buf_fini(&list);
 	return result;
 }

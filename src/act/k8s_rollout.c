@@ -1,5 +1,5 @@
-/* Argo Rollouts, canary strategy. The controller has verbs of its own, written as fields: abort, retry and
- * full promotion on the status subresource, pause in the spec. A share that is none of its steps is set
+/* Argo Rollouts, canary strategy (k8s_bluegreen.c has the other). The controller has verbs of its own,
+ * written as fields: abort, retry and full promotion on the status subresource, pause in the spec. A share that is none of its steps is set
  * by new steps: that weight, a pause without end, then what was left of the old ones above it; the
  * controller starts again at the first step when steps change. Which arm a rollout at rest runs is told by
  * its pod template, which must name the arm (an image's tag, a label). */
@@ -95,8 +95,8 @@ static enum act_result read_checked(const struct k8s *k, struct str object, stru
 {
 	read_rollout(k, object, r);
 	if (!r->canary)
-		return act_fail(why, ACT_UNABLE, "%s: Rollout %s has no canary strategy: blue-green is promoted and undone there by its "
-		                "own controller", k->env.target, k->name);
+		return act_fail(why, ACT_UNABLE, "%s: Rollout %s has neither a canary nor a blueGreen strategy: nothing can be steered",
+		                k->env.target, k->name);
 	if (k->env.arm_count != 2)
 		return act_fail(why, ACT_UNABLE, "%s: an Argo Rollout has two arms", k->env.target);
 	return ACT_OK;
@@ -149,14 +149,13 @@ static void write_steps(struct str object, double percent, struct buf *out)
 	buf_fini(&inner);
 }
 
-static void write_status(struct str object, const char *inner, struct k8s_change *out)
+void k8s_write_status(struct str object, const char *inner, struct k8s_change *out)
 {
 	out->path = "/status";
-	out->media = K8S_MERGE;
-	k8s_guarded(object, inner, &out->body);
+	k8s_write_spec(object, inner, out);
 }
 
-static void write_spec(struct str object, const char *inner, struct k8s_change *out)
+void k8s_write_spec(struct str object, const char *inner, struct k8s_change *out)
 {
 	out->media = K8S_MERGE;
 	k8s_guarded(object, inner, &out->body);
@@ -170,7 +169,7 @@ static void write_next_step(struct str object, const struct rollout *r, struct k
 	if (!r->waits)
 		snprintf(inner, sizeof(inner), "\"status\":{\"pauseConditions\":null,\"currentStepIndex\":%lld}",
 		         (long long)(r->step < r->step_count ? r->step + 1 : r->step_count));
-	write_status(object, inner, out);
+	k8s_write_status(object, inner, out);
 }
 
 static bool saw_step(const char *saw, int64_t *step)
@@ -189,7 +188,7 @@ static enum act_result change_step(struct k8s *k, const struct rollout *r, struc
 	if (!r->in_progress)
 		return act_fail(why, ACT_UNABLE, "%s: Rollout %s is at rest: there is no next step", k->env.target, k->name);
 	if (r->paused && !r->waits) {
-		write_spec(object, "\"spec\":{\"paused\":false}", out);
+		k8s_write_spec(object, "\"spec\":{\"paused\":false}", out);
 		return ACT_OK;
 	}
 	write_next_step(object, r, out);
@@ -226,7 +225,7 @@ static enum act_result change_back(struct k8s *k, const struct act_ask *ask, con
 		return k8s_revision_patch(k, ask, &k8s_of_rollout, object, 0, &out->body, &revision, why);
 	}
 	if (r->in_progress && !r->aborted)
-		write_status(object, "\"status\":{\"abort\":true}", out);
+		k8s_write_status(object, "\"status\":{\"abort\":true}", out);
 	return ACT_OK;
 }
 
@@ -248,19 +247,19 @@ static enum act_result rollout_change(struct k8s *k, const struct act_ask *ask, 
 		return change_step(k, &r, object, saw, out, why);
 	case ACT_PROMOTE:
 		if (r.in_progress)
-			write_status(object, "\"status\":{\"promoteFull\":true}", out);
+			k8s_write_status(object, "\"status\":{\"promoteFull\":true}", out);
 		return ACT_OK;
 	case ACT_HOLD:
 		if (!r.paused)
-			write_spec(object, "\"spec\":{\"paused\":true}", out);
+			k8s_write_spec(object, "\"spec\":{\"paused\":true}", out);
 		return ACT_OK;
 	case ACT_RESUME:
 		if (r.paused)
-			write_spec(object, "\"spec\":{\"paused\":false}", out);
+			k8s_write_spec(object, "\"spec\":{\"paused\":false}", out);
 		return ACT_OK;
 	case ACT_RETRY_ROLLOUT:
 		if (r.aborted)
-			write_status(object, "\"status\":{\"abort\":false}", out);
+			k8s_write_status(object, "\"status\":{\"abort\":false}", out);
 		return ACT_OK;
 	case ACT_UNDO_REVISION:
 		out->media = K8S_JSON;
@@ -398,7 +397,7 @@ static enum act_result rollout_restore(struct k8s *k, const struct act_ask *ask,
 	switch (ask->verb) {
 	case ACT_ROLLBACK:
 		if (r.in_progress && r.aborted && !aborted) {
-			write_status(object, "\"status\":{\"abort\":false}", out);
+			k8s_write_status(object, "\"status\":{\"abort\":false}", out);
 			return ACT_OK;
 		}
 		if (revision && revision != k8s_revision(&k8s_of_rollout, object) && !r.in_progress) {
@@ -410,7 +409,7 @@ static enum act_result rollout_restore(struct k8s *k, const struct act_ask *ask,
 		if (steps.kind == JSON_ARRAY && json_count(steps)) {
 			char *inner = mem_printf("\"spec\":{\"strategy\":{\"canary\":{\"steps\":%.*s}}}", STR_ARG(steps.text));
 
-			write_spec(object, inner, out);
+			k8s_write_spec(object, inner, out);
 			free(inner);
 			return ACT_OK;
 		}
@@ -418,7 +417,7 @@ static enum act_result rollout_restore(struct k8s *k, const struct act_ask *ask,
 	case ACT_HOLD:
 	case ACT_RESUME:
 		if (r.paused != paused)
-			write_spec(object, paused ? "\"spec\":{\"paused\":true}" : "\"spec\":{\"paused\":false}", out);
+			k8s_write_spec(object, paused ? "\"spec\":{\"paused\":true}" : "\"spec\":{\"paused\":false}", out);
 		return ACT_OK;
 	default:
 		break;

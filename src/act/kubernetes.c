@@ -101,7 +101,12 @@ static enum act_result read_object(struct k8s *k, const struct act_ask *ask, str
 	}
 	if (!k->path)
 		k->path = mem_printf(k->kind->path, k->space, k->name);
-	return k8s_get(k, ask, k->path, out, why);
+	enum act_result result = k8s_get(k, ask, k->path, out, why);
+
+	/* A Rollout's strategy is known when it was read, and may be another the next time. */
+	if (result == ACT_OK && (k->kind == &k8s_rollout || k->kind == &k8s_bluegreen))
+		k->kind = json_at(buf_str(out), "/spec/strategy/blueGreen").kind == JSON_OBJECT ? &k8s_bluegreen : &k8s_rollout;
+	return result;
 }
 
 static enum act_result kubernetes_plan(void *state, const struct act_ask *ask, struct act_plan *out, struct act_why *why)
@@ -132,10 +137,8 @@ static enum act_result send(struct k8s *k, const struct act_ask *ask, const stru
 	return result;
 }
 
-typedef enum act_result (*make_change)(struct k8s *k, const struct act_ask *ask, struct str object, const char *saw,
-                                       struct k8s_change *out, struct act_why *why);
-
-static enum act_result change_object(struct k8s *k, const struct act_ask *ask, const char *saw, make_change make,
+/* `back`: to what the plan saw. */
+static enum act_result change_object(struct k8s *k, const struct act_ask *ask, const char *saw, bool back,
                                      struct act_why *why)
 {
 	enum act_result result = ACT_FAILED;
@@ -148,7 +151,7 @@ static enum act_result change_object(struct k8s *k, const struct act_ask *ask, c
 		status = 0;
 		result = read_object(k, ask, &object, why);
 		if (result == ACT_OK)
-			result = make(k, ask, buf_str(&object), saw, &change, why);
+			result = (back ? k->kind->restore : k->kind->change)(k, ask, buf_str(&object), saw, &change, why);
 		if (result == ACT_OK && change.body.len)
 			result = send(k, ask, &change, &status, why);
 		buf_fini(&change.body);
@@ -162,14 +165,14 @@ static enum act_result kubernetes_apply(void *state, const struct act_ask *ask, 
 	struct k8s *k = state;
 	enum act_result result = ask->arm_count ? ask_check(ask, &k->env, why) : ACT_OK;
 
-	return result == ACT_OK ? change_object(k, ask, saw, k->kind->change, why) : result;
+	return result == ACT_OK ? change_object(k, ask, saw, false, why) : result;
 }
 
 static enum act_result kubernetes_undo(void *state, const struct act_ask *ask, const char *saw, struct act_why *why)
 {
 	struct k8s *k = state;
 
-	return change_object(k, ask, saw, k->kind->restore, why);
+	return change_object(k, ask, saw, true, why);
 }
 
 static enum act_result kubernetes_verify(void *state, const struct act_ask *ask, struct act_sight *out, struct act_why *why)

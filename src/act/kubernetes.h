@@ -57,7 +57,10 @@ struct k8s_kind {
 	enum act_result (*judge)(struct k8s *k, const struct act_ask *ask, struct str object, struct act_sight *out,
 	                         struct act_why *why);
 };
-extern const struct k8s_kind k8s_rollout, k8s_route, k8s_deployment;
+extern const struct k8s_kind k8s_rollout, k8s_bluegreen, k8s_route, k8s_deployment;
+/* A merge patch of the status subresource, or of the object itself; `inner` as for k8s_guarded(). */
+void k8s_write_status(struct str object, const char *inner, struct k8s_change *out);
+void k8s_write_spec(struct str object, const char *inner, struct k8s_change *out);
 
 /* Reads the credentials when that has not been done. */
 enum act_result k8s_need_access(struct k8s *k, struct act_why *why);
@@ -82,6 +85,9 @@ enum act_result k8s_revision_patch(struct k8s *k, const struct act_ask *ask, con
                                    struct str object, int64_t wanted, struct buf *out, int64_t *revision,
                                    struct act_why *why);
 int64_t k8s_revision(const struct k8s_controller *c, struct str object);
+/* Pods that the ReplicaSet of that revision still asks for (0: the one before); 0 when there is none. */
+enum act_result k8s_revision_replicas(struct k8s *k, const struct act_ask *ask, const struct k8s_controller *c,
+                                      struct str object, int64_t wanted, int64_t *replicas, struct act_why *why);
 
 /* A sight's arms from percents per env arm, without counters. */
 void k8s_fill_sight(const struct k8s *k, const double *percent, struct act_sight *out);

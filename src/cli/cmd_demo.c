@@ -78,8 +78,10 @@ static void fill_rollouts(struct demo *d)
 		{"router", "ticket-router", "r14", "r15"},
 	};
 	static const struct config_guardrail guardrails[] = {
-		{METRIC_LATENCY_P95, 0.25, true}, {METRIC_ERROR_RATE, 0.01, false}, {METRIC_COST_PER_1K, 0.30, true},
-		{METRIC_FLAGS_PER_1K, 10, false}, {METRIC_NEGATIVE_SHARE, 0.15, false},
+		{.metric = METRIC_LATENCY_P95, .worse_by = 0.25, .relative = true}, {.metric = METRIC_ERROR_RATE, .worse_by = 0.01},
+		{.metric = METRIC_COST_PER_1K, .worse_by = 0.30, .relative = true}, {.metric = METRIC_FLAGS_PER_1K, .worse_by = 10},
+		{.metric = METRIC_NEGATIVE_SHARE, .worse_by = 0.15},
+		{.metric = METRIC_COUNT, .worse_by = 0.05, .evaluation = "evaluation:groundedness"},
 	};
 	static const double steps[] = {5, 10, 25, 50, 100};
 

@@ -153,6 +153,8 @@ static void fill_batch(struct demo *d, int64_t now_us)
 	}
 	for (size_t i = 0; i < b->feedback_count; i++)
 		b->feedback[i].source = str_of(d->env.name);
+	for (size_t i = 0; i < b->evaluation_count; i++)
+		b->evaluations[i].source = str_of(d->env.name);
 	for (size_t i = 0; i < b->late_flag_count; i++)
 		b->late_flags[i].source = str_of(d->env.name);
 	d->batch = b;

@@ -192,6 +192,12 @@ static void compose(struct intent *i)
 	if (i->progress.error[0] && i->stage == INTENT_ENDED)
 		line(i, "%s", i->progress.error);
 	switch (i->stage) {
+	case INTENT_CHOOSING:
+		line(i, "which candidate gets all of the traffic?");
+		for (size_t k = 1; k < i->pick.arm_count; k++)
+			line(i, "  %zu  %s", k, i->pick.arms[k]);
+		evidence_lines(i);
+		break;
 	case INTENT_PLANNING:
 		line(i, "asking every target what would change …");
 		evidence_lines(i);
@@ -228,6 +234,8 @@ static void set_name(struct intent *i)
 {
 	if (i->verb == ROLLOUT_STOP_ALL)
 		snprintf(i->name, sizeof i->name, "stop-all");
+	else if (i->verb == ROLLOUT_PROMOTE && i->ask.shares[0])
+		snprintf(i->name, sizeof i->name, "%.90s", i->ask.shares);
 	else
 		snprintf(i->name, sizeof i->name, "%s", i->pick.arm_count == 2 ? i->pick.arms[1] : i->pick.name);
 	snprintf(i->name_label, sizeof i->name_label, "type %s", i->name);
@@ -237,10 +245,10 @@ void intent_open(struct intent *i, enum rollout_verb verb, const struct rollout_
                  const char *shares, const char *where)
 {
 	memset(i, 0, sizeof *i);
-	i->stage = INTENT_PLANNING;
 	i->verb = verb;
 	if (pick)
 		i->pick = *pick;
+	i->stage = verb == ROLLOUT_PROMOTE && i->pick.arm_count > 2 && !shares[0] ? INTENT_CHOOSING : INTENT_PLANNING;
 	snprintf(i->ask.verb, sizeof i->ask.verb, "%s", rollout_verb_name(verb));
 	snprintf(i->ask.rollout, sizeof i->ask.rollout, "%s", i->pick.name);
 	snprintf(i->ask.shares, sizeof i->ask.shares, "%s", shares);
@@ -384,6 +392,23 @@ static void take_back(struct intent *i)
 	line(i, "taking the countdown back …");
 }
 
+/* A digit names the candidate; the plan is asked for then. */
+static enum intent_step choose(struct intent *i, struct key key)
+{
+	bool digit = !key.pasted && key.mods == 0 && key.code >= '1' && key.code <= '9';
+	size_t arm = digit ? (size_t)(key.code - '0') : 0;
+
+	if (arm == 0 || arm >= i->pick.arm_count)
+		return INTENT_STAY;
+	snprintf(i->ask.shares, sizeof i->ask.shares, "%s", i->pick.arms[arm]);
+	snprintf(i->title, sizeof i->title, "%s %.60s: %.60s %.60s", headline(i->verb), i->pick.arms[arm], i->pick.name,
+	         i->pick.environment);
+	i->stage = INTENT_PLANNING;
+	set_name(i);
+	compose(i);
+	return INTENT_PLAN;
+}
+
 enum intent_step intent_key(struct intent *i, struct key key, int64_t mono_us)
 {
 	enum dialog_result result;
@@ -401,6 +426,8 @@ enum intent_step intent_key(struct intent *i, struct key key, int64_t mono_us)
 		i->stage = INTENT_NONE;
 		return INTENT_LEAVE;
 	}
+	if (i->stage == INTENT_CHOOSING)
+		return choose(i, key);
 	if (i->stage == INTENT_LOOKING && result == DIALOG_CONFIRMED)
 		return INTENT_RAISE;
 	if (i->stage == INTENT_ASKING && (result == DIALOG_CONFIRMED || result == DIALOG_COUNTING)) {

@@ -12,6 +12,7 @@
 
 enum intent_stage {
 	INTENT_NONE,
+	INTENT_CHOOSING, /* which of several candidates is to be promoted */
 	INTENT_PLANNING, /* the targets are asked */
 	INTENT_LOOKING,  /* the plan is there, but this session may not do it (yet) */
 	INTENT_ASKING,   /* reason and name */

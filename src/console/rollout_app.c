@@ -38,7 +38,8 @@ static void open_intent(struct app *a, enum rollout_verb verb, const struct roll
 	if (!a->intent)
 		a->intent = mem_alloc(sizeof *a->intent);
 	intent_open(a->intent, verb, p, shares, where);
-	rollout_calls_plan(a->calls, &a->intent->ask);
+	if (a->intent->stage == INTENT_PLANNING)
+		rollout_calls_plan(a->calls, &a->intent->ask);
 	a->mode = MODE_INTENT;
 }
 
@@ -101,6 +102,9 @@ void app_intent_key(struct app *a, struct key key)
 	switch (intent_key(a->intent, key, clock_mono_us())) {
 	case INTENT_RAISE:
 		raise_session(a);
+		break;
+	case INTENT_PLAN:
+		rollout_calls_plan(a->calls, &a->intent->ask);
 		break;
 	case INTENT_BEGIN:
 		rollout_calls_begin(a->calls, &a->intent->ask);

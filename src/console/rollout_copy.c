@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/timefmt.h"
 #include "console/control_rollouts.h"
+#include "core/rollout.h"
 
 #define PUT(into, text) snprintf(into, sizeof(into), "%.*s", (int)sizeof(into) - 1, text)
 
@@ -19,8 +20,12 @@ static void copy_guard(const struct rollout_guardrail_view *from, struct rollout
 
 	*to = (struct rollout_live_guard){.stable = from->stable, .candidate = from->candidate,
 	                                   .samples = from->samples};
-	if (!metric_from_name(str_of(from->metric), &to->metric))
+	if (str_starts_with(str_of(from->metric), STR_LIT(GUARDRAIL_EVALUATION))) {
+		to->metric = METRIC_COUNT;
+		PUT(to->evaluation, from->metric);
+	} else if (!metric_from_name(str_of(from->metric), &to->metric)) {
 		return;
+	}
 	PUT(to->arm, from->arm);
 	PUT(to->words, from->words);
 	for (enum ab_verdict v = AB_UNKNOWN; v <= AB_FAIL; v++) {

@@ -198,6 +198,18 @@ static int step_back(const struct config_rollout *r, const struct rollout_shares
 	return 0;
 }
 
+/* Of several candidates none is the obvious one. */
+static int ask_which(const struct config_rollout *r, struct err *err)
+{
+	struct buf names = {0};
+
+	for (size_t i = 1; i < r->arm_count; i++)
+		buf_printf(&names, "%s%s", i == 1 ? "" : i + 1 == r->arm_count ? " or " : ", ", r->arms[i]);
+	err_set(err, "%s: it has %zu candidates: name the one to promote: %.200s", r->name, r->arm_count - 1, names.data);
+	buf_fini(&names);
+	return -1;
+}
+
 int rollout_wanted(const struct config_rollout *r, enum rollout_verb verb, struct str asked,
                    const struct rollout_shares *desired, struct rollout_shares *out, struct err *err)
 {
@@ -211,8 +223,12 @@ int rollout_wanted(const struct config_rollout *r, enum rollout_verb verb, struc
 	case ROLLOUT_BACK:
 		return step_back(r, desired, out, err);
 	case ROLLOUT_PROMOTE:
+		if (asked.len == 0 && r->arm_count > 2)
+			return ask_which(r, err);
 		if (asked.len && find_arm(r, asked, &arm, err))
 			return -1;
+		if (arm == 0)
+			return err_set(err, "%s: %s is the stable arm: to go back to it is a rollback", r->name, r->arms[0]);
 		*out = rollout_all_to(r, arm);
 		return 0;
 	case ROLLOUT_ROLLBACK:
@@ -244,4 +260,14 @@ bool rollout_can_guard(enum metric m)
 	default:
 		return false;
 	}
+}
+
+const char *guardrail_name(const struct config_guardrail *g)
+{
+	return g->evaluation[0] ? g->evaluation : metrics[g->metric].name;
+}
+
+const char *guardrail_evaluation(const struct config_guardrail *g)
+{
+	return g->evaluation[0] ? g->evaluation + sizeof(GUARDRAIL_EVALUATION) - 1 : NULL;
 }

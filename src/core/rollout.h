@@ -50,7 +50,7 @@ void rollout_shares_format(const struct config_rollout *r, const struct rollout_
 int rollout_shares_parse(const struct config_rollout *r, struct str text, struct rollout_shares *out, struct err *err);
 
 /* The shares a verb asks for. `asked`: for SET the text of rollout_shares_parse(), for PROMOTE the arm
- * ("" = the first candidate). `desired` are the shares now in force by our own word. */
+ * ("": the only candidate). `desired` are the shares now in force by our own word. */
 int rollout_wanted(const struct config_rollout *r, enum rollout_verb verb, struct str asked,
                    const struct rollout_shares *desired, struct rollout_shares *out, struct err *err);
 /* How many steps of the plan the exposure has reached: 0 (none) to step_count. */
@@ -58,5 +58,11 @@ size_t rollout_step_of(const struct config_rollout *r, const struct rollout_shar
 
 /* Whether a metric can guard a rollout (judge/ab.h has a test for it). */
 bool rollout_can_guard(enum metric m);
+
+/* What a guardrail looks at, as the config names it: "error_rate", "evaluation:groundedness". */
+const char *guardrail_name(const struct config_guardrail *g);
+#define GUARDRAIL_EVALUATION "evaluation:"
+/* The evaluation's own name, "groundedness"; NULL when the guardrail is on a metric. */
+const char *guardrail_evaluation(const struct config_guardrail *g);
 
 #endif

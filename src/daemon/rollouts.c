@@ -101,7 +101,7 @@ void slot_take_sight(struct slot *s, enum act_result result, const struct act_wh
 	bool drifted = managed_drifts(m);
 
 	sight_copy(m->config, result, why, seen, &s->sight);
-	if (!m->known && result == ACT_OK)
+	if (!m->known && (result == ACT_OK || why->fault == ACT_DENIED) && seen->arm_count > 0)
 		adopt(m, &s->sight);
 	if (managed_drifts(m) != drifted) {
 		m->changed = true;
@@ -254,7 +254,7 @@ static void breach(struct managed *m, size_t arm, size_t guardrail)
 	const struct ab_judgement *j = &m->evidence.judged[arm][guardrail];
 
 	m->breached = m->changed = true;
-	err_set(&m->breach_words, "guardrail %s fails: %s %.4g against %s %.4g: %s", metrics[c->guardrails[guardrail].metric].name,
+	err_set(&m->breach_words, "guardrail %s fails: %s %.4g against %s %.4g: %s", guardrail_name(&c->guardrails[guardrail]),
 	        c->arms[arm], j->candidate.number, c->arms[0], j->stable.number,
 	        c->rollback_on_breach ? "rolled back by itself" : "roll back?");
 	log_warning("rollout %s: %s", c->name, m->breach_words.text);
@@ -297,7 +297,7 @@ static bool all_pass(const struct managed *m, char *words, size_t cap)
 
 			if (j->verdict == AB_PASS)
 				continue;
-			snprintf(words, cap, "the next step waits: %s of %.60s is %s: %.100s", metrics[m->config->guardrails[g].metric].name,
+			snprintf(words, cap, "the next step waits: %s of %.60s is %s: %.100s", guardrail_name(&m->config->guardrails[g]),
 			         m->config->arms[arm], ab_verdict_name(j->verdict),
 			         j->words.text[0] ? j->words.text : m->evidence.words.text);
 			return false;

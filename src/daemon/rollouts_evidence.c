@@ -46,8 +46,19 @@ static const char *why_not(const struct question *q, const struct evidence *e, s
 	return NULL;
 }
 
-static void judge_arm(const struct question *q, const struct figures *const arms[ROLLOUT_ARMS_MAX], size_t arm,
-                      struct evidence *out)
+static struct ab_scores scores_of(const struct score_result *scores, const char *deployment, const char *name)
+{
+	for (size_t i = 0; scores && i < scores->row_count; i++) {
+		const struct score_row *row = &scores->rows[i];
+
+		if (strcmp(row->deployment, deployment) == 0 && strcmp(row->name, name) == 0)
+			return (struct ab_scores){row->count, row->mean, row->variance};
+	}
+	return (struct ab_scores){0, NAN, NAN};
+}
+
+static void judge_arm(const struct question *q, const struct figures *const arms[ROLLOUT_ARMS_MAX],
+                      const struct score_result *scores, size_t arm, struct evidence *out)
 {
 	const struct config_rollout *c = q->config;
 	const char *reason = why_not(q, out, arm);
@@ -60,7 +71,16 @@ static void judge_arm(const struct question *q, const struct figures *const arms
 			.may_pass = !reason, .why_not = reason,
 		};
 
-		ab_judge(&rule, arms[0], arms[arm], &out->judged[arm][i]);
+		const char *evaluation = guardrail_evaluation(&c->guardrails[i]);
+
+		if (evaluation) {
+			struct ab_scores stable = scores_of(scores, c->arms[0], evaluation);
+			struct ab_scores candidate = scores_of(scores, c->arms[arm], evaluation);
+
+			ab_judge_scores(&rule, c->guardrails[i].low_is_better, &stable, &candidate, &out->judged[arm][i]);
+		} else {
+			ab_judge(&rule, arms[0], arms[arm], &out->judged[arm][i]);
+		}
 	}
 }
 
@@ -77,7 +97,7 @@ static void judge_nothing(const struct question *q, struct evidence *out)
 }
 
 void evidence_judge(const struct question *q, const struct figures *const arms[ROLLOUT_ARMS_MAX],
-                    const struct figures *rest, struct evidence *out)
+                    const struct figures *rest, const struct score_result *scores, struct evidence *out)
 {
 	int64_t marked = 0;
 
@@ -94,7 +114,7 @@ void evidence_judge(const struct question *q, const struct figures *const arms[R
 		return;
 	}
 	for (size_t arm = 1; arm < q->config->arm_count; arm++)
-		judge_arm(q, arms, arm, out);
+		judge_arm(q, arms, scores, arm, out);
 }
 
 /* ── asking the store ──────────────────────────────────────────────────────────────────────── */
@@ -130,8 +150,22 @@ static unsigned needs_of(const struct config_rollout *c)
 	unsigned needs = NEED_LATENCY | NEED_TTFT;
 
 	for (size_t i = 0; i < c->guardrail_count; i++)
-		needs |= ab_needs(c->guardrails[i].metric);
+		needs |= c->guardrails[i].evaluation[0] ? 0 : ab_needs(c->guardrails[i].metric);
 	return needs;
+}
+
+/* Left empty where no guardrail looks at scores. */
+static int take_scores(struct store_reader *reader, const struct question *q, struct score_result *out, struct err *err)
+{
+	const struct config_rollout *c = q->config;
+
+	*out = (struct score_result){.row_count = 0};
+	for (size_t i = 0; i < c->guardrail_count; i++) {
+		if (c->guardrails[i].evaluation[0])
+			return query_scores(reader, str_of(c->service), str_of(c->environment ? c->environment : ""), q->from_us,
+			                    q->to_us, out, err);
+	}
+	return 0;
 }
 
 static int count_watched(struct store_reader *reader, const struct question *q, struct evidence *out)
@@ -159,14 +193,18 @@ void evidence_take(struct store_reader *reader, const struct question *q, struct
 	const struct figures *arms[ROLLOUT_ARMS_MAX];
 	struct figures rest = {0};
 	struct figures_result res;
+	struct score_result scores;
 	struct view v;
 
 	*out = (struct evidence){0};
 	if (q->from_us >= q->to_us)
 		return; /* the stretch has just begun */
-	if (make_view(q, q->from_us, &v, &out->words) ||
-	    query_figures(reader, &v, needs_of(q->config), 0, &res, &out->words))
+	if (make_view(q, q->from_us, &v, &out->words) || take_scores(reader, q, &scores, &out->words))
 		return;
+	if (query_figures(reader, &v, needs_of(q->config), 0, &res, &out->words)) {
+		score_result_fini(&scores);
+		return;
+	}
 	for (size_t i = 0; i < ROLLOUT_ARMS_MAX; i++)
 		arms[i] = &empty;
 	for (size_t i = 0; i < res.group_count; i++) {
@@ -177,7 +215,8 @@ void evidence_take(struct store_reader *reader, const struct question *q, struct
 		else
 			rest.requests += res.groups[i].total.requests;
 	}
-	evidence_judge(q, arms, &rest, out);
+	evidence_judge(q, arms, &rest, &scores, out);
+	score_result_fini(&scores);
 	figures_result_fini(&res);
 	if (q->watch_us && count_watched(reader, q, out))
 		out->taken = false;

@@ -176,7 +176,7 @@ static void put_guardrail(struct buf *out, const struct managed *m, size_t arm, 
 	bool taken = m->evidence.taken;
 
 	buf_append_c(out, '{');
-	put_text(out, "metric", metrics[rule->metric].name);
+	put_text(out, "metric", guardrail_name(rule));
 	put_text(out, "arm", m->config->arms[arm]);
 	put_text(out, "verdict", taken ? ab_verdict_name(j->verdict) : "unknown");
 	put_real(out, "worse_by", rule->worse_by);

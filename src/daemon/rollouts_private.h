@@ -9,6 +9,7 @@
 #include "core/rollout.h"
 #include "daemon/rollouts.h"
 #include "judge/ab.h"
+#include "store/query.h"
 
 #define TICK_US (100 * US_PER_MS)
 #define LEASE_US (2 * US_PER_S)       /* a client that is silent for longer is gone */
@@ -55,9 +56,9 @@ struct question {
 	unsigned stretch;
 };
 /* Judges figures by deployment: `arms` in the order of the config, `rest` everything of the service
- * that belongs to none. Pure. */
+ * that belongs to none; `scores` of its evaluations, NULL for none. Pure. */
 void evidence_judge(const struct question *q, const struct figures *const arms[ROLLOUT_ARMS_MAX],
-                    const struct figures *rest, struct evidence *out);
+                    const struct figures *rest, const struct score_result *scores, struct evidence *out);
 /* Asks the store; a failure is told in out->words. */
 void evidence_take(struct store_reader *reader, const struct question *q, struct evidence *out);
 

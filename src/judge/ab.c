@@ -238,6 +238,53 @@ static void decide(const struct ab_rule *rule, const struct cases *c, struct ab_
 	}
 }
 
+/* What keeps both tests from saying anything; true: the words are filled. */
+static bool too_little(struct ab_judgement *out)
+{
+	int64_t least = out->samples_candidate < out->samples_stable ? out->samples_candidate : out->samples_stable;
+
+	if (least >= AB_LEAST_SAMPLE && out->limit > 0)
+		return false;
+	out->verdict = AB_INCONCLUSIVE;
+	err_set(&out->words, least < AB_LEAST_SAMPLE ? "fewer than %d values in an arm" : "the stable figure is 0: give "
+	        "the guardrail an absolute limit (least sample %d)", AB_LEAST_SAMPLE);
+	return true;
+}
+
+static double spread_of(const struct ab_scores *s, double least)
+{
+	return s->variance > least * least ? s->variance : least * least;
+}
+
+void ab_judge_scores(const struct ab_rule *rule, bool low_is_better, const struct ab_scores *stable,
+                     const struct ab_scores *candidate, struct ab_judgement *out)
+{
+	double sign = low_is_better ? 1 : -1;
+
+	*out = (struct ab_judgement){
+		.verdict = AB_INCONCLUSIVE, .stable = stable->count ? value_ok(stable->mean) : value_unknown(),
+		.candidate = candidate->count ? value_ok(candidate->mean) : value_unknown(), .difference = NAN, .limit = NAN,
+		.samples_stable = stable->count, .samples_candidate = candidate->count,
+	};
+	if (stable->count)
+		out->limit = rule->relative ? rule->worse_by * fabs(stable->mean) : rule->worse_by;
+	if (!stable->count || !candidate->count) {
+		err_set(&out->words, "no scores of the %s arm", stable->count ? "candidate" : "stable");
+		return;
+	}
+	out->difference = sign * (candidate->mean - stable->mean);
+	if (too_little(out))
+		return;
+	struct cases c = {
+		.worse = ab_means(sign * candidate->mean, spread_of(candidate, out->limit), candidate->count, sign * stable->mean,
+		                  spread_of(stable, out->limit), stable->count),
+		.scale = out->limit,
+	};
+
+	c.within = (struct ab_difference){c.scale - c.worse.estimate, c.worse.variance};
+	decide(rule, &c, out);
+}
+
 void ab_judge(const struct ab_rule *rule, const struct figures *stable, const struct figures *candidate,
               struct ab_judgement *out)
 {
@@ -267,14 +314,8 @@ void ab_judge(const struct ab_rule *rule, const struct figures *stable, const st
 		return;
 	}
 	out->difference = out->candidate.number - out->stable.number;
-	int64_t least = out->samples_candidate < out->samples_stable ? out->samples_candidate : out->samples_stable;
-
-	if (least < AB_LEAST_SAMPLE || !(out->limit > 0)) {
-		out->verdict = AB_INCONCLUSIVE;
-		err_set(&out->words, least < AB_LEAST_SAMPLE ? "fewer than %d values in an arm" : "the stable figure is 0: give "
-		        "the guardrail an absolute limit (least sample %d)", AB_LEAST_SAMPLE);
+	if (too_little(out))
 		return;
-	}
 	struct cases c = tests[m].test == TEST_SHARE        ? share_cases(m, stable, candidate, out->limit, unit_of_share(m))
 	                 : tests[m].test == TEST_PERCENTILE ? percentile_cases(m, stable, candidate, out->limit)
 	                                                    : mean_cases(m, stable, candidate, out->limit);

@@ -13,7 +13,7 @@
  * - Rates (errors, flagged requests, negative feedback): two proportions, pooled variance.
  * - Percentiles (latency, time to the first token): the control percentile test: how many of the
  *   candidate's values lie above the stable arm's percentile, from the mergeable sketches.
- * - Cost: difference of means with Welch's variance, from the cost sketch. */
+ * - Cost and evaluation scores: difference of means with Welch's variance. */
 #ifndef LLMDECK_JUDGE_AB_H
 #define LLMDECK_JUDGE_AB_H
 
@@ -75,6 +75,16 @@ struct ab_judgement {
  * cost sketch). */
 void ab_judge(const struct ab_rule *rule, const struct figures *stable, const struct figures *candidate,
               struct ab_judgement *out);
+/* An arm's evaluation scores. */
+struct ab_scores {
+	int64_t count;
+	double mean, variance; /* sample variance; NaN for fewer than two */
+};
+/* Judges a guardrail on scores: difference of means with Welch's variance, at least the guardrail's
+ * limit for a spread, so that scores that are all alike can be judged too. `low_is_better`: a high
+ * score is bad. rule->metric is not read. */
+void ab_judge_scores(const struct ab_rule *rule, bool low_is_better, const struct ab_scores *stable,
+                     const struct ab_scores *candidate, struct ab_judgement *out);
 /* Whether ab_judge() knows a test for the metric. */
 bool ab_can_judge(enum metric m);
 /* Sketches ab_judge() reads for the metric: bits of enum sketch_kind. */

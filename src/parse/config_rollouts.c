@@ -13,19 +13,47 @@
 
 static const double usual_steps[] = {5, 25, 50, 100};
 
-static int read_guardrail(struct config_reader *r, const struct node *n, struct config_guardrail *g)
+/* "evaluation:groundedness" for a score, else a metric that can be compared. */
+static int read_guarded(struct config_reader *r, const struct node *n, struct config_guardrail *g)
 {
-	static const char *const keys[] = {"metric", "worse_by", NULL};
-	struct err why;
-	const char *text = NULL;
+	static const char *const sides[] = {"better", "worse", NULL};
+	const char *name = NULL;
+	int side = 0;
 
-	if (config_want(r, n, NODE_MAP, "a guardrail") < 0 || config_check_keys(r, n, keys) < 0 ||
-	    config_metric(r, n, &g->metric) < 0 || config_text(r, n, "worse_by", true, &text) < 0)
+	if (config_text(r, n, "metric", true, &name) < 0 || config_choice(r, n, "higher_is", sides, &side) < 0)
+		return -1;
+	if (str_starts_with(str_of(name), STR_LIT(GUARDRAIL_EVALUATION))) {
+		size_t len = strlen(name);
+
+		if (len < sizeof(GUARDRAIL_EVALUATION) || len >= sizeof(g->evaluation))
+			return config_fail(r, node_get(n, "metric"), "an evaluation's name has 1 to %zu characters: evaluation:groundedness",
+			                   sizeof(g->evaluation) - sizeof(GUARDRAIL_EVALUATION));
+		memcpy(g->evaluation, name, len + 1);
+		g->metric = METRIC_COUNT;
+		g->low_is_better = side == 1;
+		return 0;
+	}
+	if (node_get(n, "higher_is"))
+		return config_fail_key(r, node_get(n, "higher_is"), "higher_is belongs to evaluation:NAME: a metric knows its side");
+	if (config_metric(r, n, &g->metric) < 0)
 		return -1;
 	if (!rollout_can_guard(g->metric))
 		return config_fail(r, node_get(n, "metric"), "%s does not compare two arms: use error_rate, a latency, a ttft, "
-		                   "cost_per_1k, flags_per_1k or negative_share", metrics[g->metric].name);
-	if (config_parse_limit(text, &metrics[g->metric], &g->worse_by, &g->relative, &why) < 0)
+		                   "cost_per_1k, flags_per_1k, negative_share or evaluation:NAME", metrics[g->metric].name);
+	return 0;
+}
+
+static int read_guardrail(struct config_reader *r, const struct node *n, struct config_guardrail *g)
+{
+	static const char *const keys[] = {"metric", "worse_by", "higher_is", NULL};
+	static const struct metric_info score = {.name = "evaluation", .unit = UNIT_COUNT};
+	struct err why;
+	const char *text = NULL;
+
+	if (config_want(r, n, NODE_MAP, "a guardrail") < 0 || config_check_keys(r, n, keys) < 0 || read_guarded(r, n, g) < 0 ||
+	    config_text(r, n, "worse_by", true, &text) < 0)
+		return -1;
+	if (config_parse_limit(text, g->evaluation[0] ? &score : &metrics[g->metric], &g->worse_by, &g->relative, &why) < 0)
 		return config_fail(r, node_get(n, "worse_by"), "%s", why.text);
 	if (g->worse_by <= 0)
 		return config_fail(r, node_get(n, "worse_by"), "worse_by must be above 0");

@@ -158,6 +158,7 @@ struct score_row {
 	const char *deployment, *name;
 	int64_t count;
 	double mean;
+	double variance; /* of the sample; NaN for fewer than two */
 };
 struct score_result {
 	struct score_row *rows;

@@ -1,5 +1,6 @@
 /* Evaluation scores by deployment: the newest SCORES_SCANNED results of the window, each counted for the
  * deployment of its request where that is known, else for its own. */
+#include <math.h>
 #include <string.h>
 
 #include "store/reader_private.h"
@@ -15,12 +16,14 @@ static bool series_fits(const struct names *n, uint32_t series, struct str servi
 	       (environment.len == 0 || s->value[DIM_ENVIRONMENT] == names_find(n, environment));
 }
 
+/* While rows are read, `mean` and `variance` hold the sums of scores and of their squares. */
 static void add_score(struct score_result *out, size_t *cap, const char *deployment, const char *name, int64_t count,
-                      double sum)
+                      double sum, double squares)
 {
 	for (size_t i = 0; i < out->row_count; i++)
 		if (!strcmp(out->rows[i].deployment, deployment) && !strcmp(out->rows[i].name, name)) {
 			out->rows[i].mean += sum;
+			out->rows[i].variance += squares;
 			out->rows[i].count += count;
 			return;
 		}
@@ -28,7 +31,7 @@ static void add_score(struct score_result *out, size_t *cap, const char *deploym
 		return;
 	out->rows[out->row_count++] = (struct score_row){
 		.deployment = arena_copy(&out->arena, deployment, strlen(deployment)),
-		.name = arena_copy(&out->arena, name, strlen(name)), .count = count, .mean = sum,
+		.name = arena_copy(&out->arena, name, strlen(name)), .count = count, .mean = sum, .variance = squares,
 	};
 }
 
@@ -45,10 +48,15 @@ static int read_scores(struct store_reader *r, sqlite3_stmt *st, struct str serv
 			continue;
 		add_score(out, &cap, names_text(&r->names, r->names.series[series].value[DIM_DEPLOYMENT]),
 		          names_text(&r->names, (uint32_t)sqlite3_column_int64(st, 1)), sqlite3_column_int64(st, 2),
-		          sqlite3_column_double(st, 3));
+		          sqlite3_column_double(st, 3), sqlite3_column_double(st, 4));
 	}
-	for (size_t i = 0; i < out->row_count; i++)
-		out->rows[i].mean /= (double)out->rows[i].count;
+	for (size_t i = 0; i < out->row_count; i++) {
+		struct score_row *row = &out->rows[i];
+		double n = (double)row->count, sum = row->mean;
+
+		row->mean = sum / n;
+		row->variance = row->count > 1 ? fmax(0, (row->variance - sum * row->mean) / (n - 1)) : NAN;
+	}
 	return got;
 }
 
@@ -56,7 +64,8 @@ int query_scores(struct store_reader *r, struct str service, struct str environm
                  struct score_result *out, struct err *err)
 {
 	static const char sql[] =
-		"SELECT coalesce((SELECT series FROM requests WHERE id=e.request_id), e.series) s, e.name, count(*), sum(e.score)"
+		"SELECT coalesce((SELECT series FROM requests WHERE id=e.request_id), e.series) s, e.name, count(*), sum(e.score),"
+		" sum(e.score*e.score)"
 		" FROM (SELECT * FROM evaluations WHERE time_us>=?1 AND time_us<?2 AND score IS NOT NULL ORDER BY time_us DESC"
 		" LIMIT " SCORES_SCANNED ") e GROUP BY 1, 2";
 	sqlite3_stmt *st = NULL;

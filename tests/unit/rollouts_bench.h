@@ -16,8 +16,8 @@
 #define FAKES 3
 struct fake { /* a target */
 	char name[16];
-	double percent[2];
-	uint64_t requests[2];
+	double percent[ROLLOUT_ARMS_MAX];
+	uint64_t requests[ROLLOUT_ARMS_MAX];
 	bool plan_fails, apply_fails, verify_fails, apply_hangs, lies, gone;
 	int plans, applies, verifies, observes;
 	void (*hanging)(void *arg, const struct target_answer *answer);
@@ -25,6 +25,8 @@ struct fake { /* a target */
 };
 
 static struct fake fakes[FAKES * 2];
+static const char *const fake_arms[ROLLOUT_ARMS_MAX] = {"v42", "v43", "v44"};
+static size_t fake_arm_count; /* 2, or as a test says before start() */
 static size_t fakes_open;
 static int64_t now_us;
 static struct {
@@ -60,15 +62,13 @@ static inline const char *fake_name(const struct target *t)
 
 static inline void fill_sight(const struct fake *f, const struct act_ask *ask, struct act_sight *out)
 {
-	static const char *const arms[] = {"v42", "v43"};
-
-	out->arm_count = 2;
+	out->arm_count = fake_arm_count;
 	out->at_us = now_us;
 	out->counters_id = 1;
 	out->matches = true;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < fake_arm_count; i++) {
 		out->arms[i] = (struct act_arm_sight){
-			.deployment = arms[i], .percent = f->percent[i], .state = "ready", .has_counters = true,
+			.deployment = fake_arms[i], .percent = f->percent[i], .state = "ready", .has_counters = true,
 			.requests = f->requests[i]};
 		if (ask && fabs(ask->arms[i].percent - f->percent[i]) > 0.5)
 			out->matches = false;
@@ -85,16 +85,16 @@ static inline void answer_plan(struct fake *f, const struct act_ask *ask, struct
 		return;
 	}
 	a->result = ACT_OK;
-	a->plan.arm_count = 2;
+	a->plan.arm_count = fake_arm_count;
 	a->plan.moves = "weights move";
 	a->plan.saw = "saw";
 	a->plan.nothing_to_do = true;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < fake_arm_count; i++) {
 		a->plan.arms[i] = (struct act_arm_plan){ask->arms[i].deployment, f->percent[i], ask->arms[i].percent, NAN, NULL};
 		if (fabs(f->percent[i] - ask->arms[i].percent) > 0.5)
 			a->plan.nothing_to_do = false;
+		a->plan.raises_exposure |= i > 0 && ask->arms[i].percent > f->percent[i] + 0.5;
 	}
-	a->plan.raises_exposure = ask->arms[1].percent > f->percent[1] + 0.5;
 }
 
 static inline void answer_apply(struct fake *f, const struct act_ask *ask, struct target_answer *a)
@@ -107,7 +107,7 @@ static inline void answer_apply(struct fake *f, const struct act_ask *ask, struc
 	a->result = ACT_OK;
 	if (f->lies)
 		return;
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < fake_arm_count; i++)
 		f->percent[i] = ask->arms[i].percent;
 }
 
@@ -198,7 +198,7 @@ static inline struct config_rollout usual(const char *name, struct config_sectio
 	return (struct config_rollout){
 		.name = name, .service = "shop", .environment = "prod", .stable = "v42", .candidate = "v43",
 		.arms = {"v42", "v43"}, .arm_count = 2, .actuators = sections, .actuator_count = targets,
-		.guardrails = {{METRIC_ERROR_RATE, 0.005, false}}, .guardrail_count = 1, .breach_us = 30 * US_PER_S,
+		.guardrails = {{.metric = METRIC_ERROR_RATE, .worse_by = 0.005}}, .guardrail_count = 1, .breach_us = 30 * US_PER_S,
 		.steps = {5, 25, 50, 100}, .step_count = 4, .hold_us = 10 * US_PER_MIN, .lower_us = 3 * US_PER_S,
 		.raise_us = 10 * US_PER_S,
 	};
@@ -222,6 +222,7 @@ static inline void make_world(struct world *w, size_t targets)
 {
 	*w = (struct world){.mia = {.uid = 1000, .name = "mia"}, .ben = {.uid = 1001, .name = "ben"}};
 	memset(fakes, 0, sizeof(fakes));
+	fake_arm_count = 2;
 	for (size_t i = 0; i < FAKES * 2; i++) {
 		fakes[i].percent[0] = 75;
 		fakes[i].percent[1] = 25;

@@ -93,6 +93,45 @@ static bool patch_json(char **object, struct json_value patch)
 	return true;
 }
 
+static void put_hash(struct cluster *c, const char *pointer, const char *hash)
+{
+	char quoted[70];
+
+	snprintf(quoted, sizeof(quoted), "\"%s\"", hash);
+	put(&c->rollout, pointer, quoted);
+}
+
+/* The same for the blueGreen strategy: the switch comes when the pause is cleared; an abort undoes a
+ * switch that is still being checked; an older template whose set still runs is switched to at once. */
+static void reconcile_bluegreen(struct cluster *c)
+{
+	struct str o = str_of(c->rollout);
+	bool abort_it = false, full = false, clear;
+	char current[64], stable[64];
+
+	json_text_at(o, "/status/currentPodHash", current, sizeof(current));
+	json_text_at(o, "/status/stableRS", stable, sizeof(stable));
+	if (strstr(json_at(o, "/spec/template").text.ptr, "r/c:v42\"") && strcmp(current, "bbb") == 0 && strcmp(stable, "bbb") == 0) {
+		put_hash(c, "/status/currentPodHash", "aaa");
+		put_hash(c, "/status/stableRS", "aaa");
+		put_hash(c, "/status/blueGreen/activeSelector", "aaa");
+		put(&c->rollout, "/status/phase", "\"Healthy\"");
+		return;
+	}
+	json_bool_at(o, "/status/abort", &abort_it);
+	json_bool_at(o, "/status/promoteFull", &full);
+	clear = full || json_at(o, "/status/pauseConditions").kind == JSON_ERROR;
+	if (abort_it) {
+		put_hash(c, "/status/blueGreen/activeSelector", stable);
+		put(&c->rollout, "/status/phase", "\"Degraded\"");
+	} else if (clear) {
+		put_hash(c, "/status/blueGreen/activeSelector", current);
+		if (full) /* without the analysis after the switch */
+			put_hash(c, "/status/stableRS", current);
+		put(&c->rollout, "/status/phase", full ? "\"Healthy\"" : "\"Progressing\"");
+	}
+}
+
 /* What the controller of Argo Rollouts makes of it, as far as these tests look. */
 static void reconcile_rollout(struct cluster *c)
 {
@@ -100,6 +139,10 @@ static void reconcile_rollout(struct cluster *c)
 	bool abort_it, full;
 	double weight;
 
+	if (json_at(o, "/spec/strategy/blueGreen").kind == JSON_OBJECT) {
+		reconcile_bluegreen(c);
+		return;
+	}
 	if (json_bool_at(o, "/status/promoteFull", &full) && full) {
 		char hash[64], quoted[70];
 
@@ -383,6 +426,118 @@ static void rollout_weights_steps_and_promotion(void **state)
 	bench_close(&b);
 }
 
+static void make_bluegreen(struct cluster *c)
+{
+	drop(&c->rollout, "/spec/strategy/canary");
+	drop(&c->rollout, "/status/canary");
+	put(&c->rollout, "/spec/strategy/blueGreen", "{\"activeService\":\"shop\",\"previewService\":\"shop-preview\","
+	    "\"autoPromotionEnabled\":false}");
+	put(&c->rollout, "/status/blueGreen", "{\"activeSelector\":\"aaa\",\"previewSelector\":\"bbb\"}");
+	put(&c->rollout, "/status/pauseConditions", "[{\"reason\":\"BlueGreenPause\"}]");
+	put(&c->rollout, "/status/message", "\"BlueGreenPause\"");
+}
+
+static void bluegreen_switches(void **state)
+{
+	struct cluster *c = *state;
+	struct act_bench b;
+	struct act_ask ask = share_ask(ACT_SET, 25, "b1");
+
+	make_bluegreen(c);
+	open_object(&b, c, "rollout", "");
+	assert_act(bench_run(&b, TARGET_PLAN, &ask, NULL), ACT_FAILED, &b);
+	assert_words(&b, "switches all of the traffic: give 0 or 100");
+
+	/* the next step is the switch; it is not over before the check behind it */
+	ask = share_ask(ACT_STEP, 100, "b2");
+	assert_act(bench_run(&b, TARGET_PLAN, &ask, NULL), ACT_OK, &b);
+	assert_true(b.answer.plan.arms[1].now_percent == 0 && b.answer.plan.arms[1].result_percent == 100);
+	assert_non_null(strstr(b.json, "until then the way back is instant"));
+	assert_act(bench_run(&b, TARGET_APPLY, &ask, b.saw), ACT_OK, &b);
+	assert_string_equal(c->last_path, ROLLOUT_PATH "/status");
+	assert_non_null(strstr(c->last_body, "\"pauseConditions\":null"));
+	check_contract(c);
+	assert_act(bench_run(&b, TARGET_VERIFY, &ask, NULL), ACT_OK, &b);
+
+	/* still being checked: an abort takes it back at once */
+	ask = share_ask(ACT_ROLLBACK, 0, "b3");
+	assert_act(bench_run(&b, TARGET_PLAN, &ask, NULL), ACT_OK, &b);
+	assert_non_null(strstr(b.json, "\"pace\":\"instant\""));
+	assert_non_null(strstr(b.json, "still being checked after its switch"));
+	assert_act(bench_run(&b, TARGET_APPLY, &ask, b.saw), ACT_OK, &b);
+	assert_non_null(strstr(c->last_body, "\"status\":{\"abort\":true}"));
+	assert_act(bench_run(&b, TARGET_VERIFY, &ask, NULL), ACT_OK, &b);
+	assert_string_equal(b.phase, "Degraded");
+	int patches = c->patches;
+	assert_act(bench_run(&b, TARGET_APPLY, &ask, b.saw), ACT_OK, &b);
+	assert_int_equal(c->patches, patches); /* nothing twice */
+
+	ask = share_ask(ACT_PROMOTE, 100, "b4");
+	assert_act(bench_run(&b, TARGET_PLAN, &ask, NULL), ACT_FAILED, &b);
+	assert_words(&b, "is aborted: retry it first");
+	bench_close(&b);
+}
+
+static void bluegreen_goes_back_after_promotion(void **state)
+{
+	struct cluster *c = *state;
+	struct act_bench b;
+	struct act_ask ask = share_ask(ACT_PROMOTE, 100, "f1");
+
+	make_bluegreen(c);
+	open_object(&b, c, "rollout", "");
+	assert_act(bench_run(&b, TARGET_PLAN, &ask, NULL), ACT_OK, &b);
+	assert_act(bench_run(&b, TARGET_APPLY, &ask, b.saw), ACT_OK, &b);
+	assert_non_null(strstr(c->last_body, "\"promoteFull\":true"));
+	assert_act(bench_run(&b, TARGET_VERIFY, &ask, NULL), ACT_OK, &b);
+
+	/* which case holds is in the plan: the old set runs on, or its pods have to start */
+	ask = share_ask(ACT_ROLLBACK, 0, "f2");
+	assert_act(bench_run(&b, TARGET_PLAN, &ask, NULL), ACT_OK, &b);
+	assert_non_null(strstr(b.json, "the old set is scaled down already"));
+	assert_non_null(strstr(b.json, "\"pace\":\"stepwise\""));
+	put(&c->sets, "/items/1/spec/replicas", "10");
+	assert_act(bench_run(&b, TARGET_PLAN, &ask, NULL), ACT_OK, &b);
+	assert_non_null(strstr(b.json, "the old set still has 10 pods: it switches back at once"));
+	assert_non_null(strstr(b.json, "\"pace\":\"instant\""));
+	c->conflicts = 1;
+	assert_act(bench_run(&b, TARGET_APPLY, &ask, b.saw), ACT_OK, &b);
+	assert_string_equal(c->last_media, "application/json-patch+json");
+	assert_non_null(strstr(c->last_body, "r/c:v42"));
+	check_contract(c);
+	assert_act(bench_run(&b, TARGET_VERIFY, &ask, NULL), ACT_OK, &b);
+
+	/* it was switched by somebody else: that shows */
+	put(&c->rollout, "/status/blueGreen/activeSelector", "\"bbb\"");
+	put(&c->rollout, "/status/currentPodHash", "\"bbb\"");
+	put(&c->rollout, "/spec/template", TEMPLATE("v43"));
+	assert_act(bench_run(&b, TARGET_OBSERVE, &ask, NULL), ACT_OK, &b);
+	assert_true(b.answer.sight.drift);
+	assert_non_null(strstr(b.sight_words, "serves v43"));
+	bench_close(&b);
+}
+
+static void bluegreen_holds_its_switch(void **state)
+{
+	struct cluster *c = *state;
+	struct act_bench b;
+	struct act_ask ask = share_ask(ACT_ROLLBACK, 0, "h1");
+
+	make_bluegreen(c);
+	open_object(&b, c, "rollout", "");
+	assert_act(bench_run(&b, TARGET_PLAN, &ask, NULL), ACT_OK, &b);
+	assert_non_null(strstr(b.json, "is called off; all traffic is on v42 already"));
+	ask = share_ask(ACT_HOLD, 0, "h2");
+	assert_act(bench_run(&b, TARGET_APPLY, &ask, NULL), ACT_OK, &b);
+	assert_non_null(strstr(c->last_body, "\"paused\":true"));
+	assert_act(bench_run(&b, TARGET_VERIFY, &ask, NULL), ACT_OK, &b);
+	/* another version was deployed since the plan */
+	ask = share_ask(ACT_PROMOTE, 100, "h3");
+	assert_act(bench_run(&b, TARGET_APPLY, &ask, "{\"current\":\"older\"}"), ACT_RETRY, &b);
+	assert_int_equal(b.answer.why.fault, ACT_CHANGED);
+	bench_close(&b);
+}
+
 static void old_controllers_without_status(void **state)
 {
 	struct cluster *c = *state;
@@ -556,6 +711,7 @@ int main(void)
 #define CLUSTER(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CLUSTER(rollout_is_aborted_and_retried), CLUSTER(rollout_weights_steps_and_promotion),
+		CLUSTER(bluegreen_switches), CLUSTER(bluegreen_goes_back_after_promotion), CLUSTER(bluegreen_holds_its_switch),
 		CLUSTER(old_controllers_without_status), CLUSTER(route_weights), CLUSTER(deployment_goes_back),
 		CLUSTER(refusals_are_explained), CLUSTER(kubeconfigs), CLUSTER(a_server_that_hangs_or_is_gone),
 	};

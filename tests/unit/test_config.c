@@ -100,7 +100,8 @@ static void rollouts_say_how_they_go(void **state)
 		"rollouts:\n"
 		"  - {name: r, service: s, stable: a, candidates: [b, c], steps: [1, 10%, 100], hold: 1h, advance: auto,\n"
 		"     countdown: {lower: 0s, raise: 30s}, breach_for: 1m, on_breach: rollback,\n"
-		"     guardrails: [{metric: cost_per_1k, worse_by: 25%}]}\n";
+		"     guardrails: [{metric: cost_per_1k, worse_by: 25%}, {metric: \"evaluation:groundedness\", worse_by: 0.05},\n"
+		"       {metric: evaluation:toxicity, worse_by: 10%, higher_is: worse}]}\n";
 	struct config c;
 	struct err err = {""};
 
@@ -116,6 +117,11 @@ static void rollouts_say_how_they_go(void **state)
 	assert_float_equal(r->steps[1], 10, 1e-12);
 	assert_int_equal(r->hold_us, US_PER_HOUR);
 	assert_true(r->advance && r->rollback_on_breach);
+	assert_int_equal(r->guardrail_count, 3);
+	assert_string_equal(r->guardrails[1].evaluation, "evaluation:groundedness");
+	assert_true(r->guardrails[1].metric == METRIC_COUNT && !r->guardrails[1].relative && !r->guardrails[1].low_is_better);
+	assert_float_equal(r->guardrails[1].worse_by, 0.05, 1e-12);
+	assert_true(r->guardrails[2].relative && r->guardrails[2].low_is_better);
 	assert_int_equal(r->lower_us, 0);
 	assert_int_equal(r->raise_us, 30 * US_PER_S);
 	assert_int_equal(r->breach_us, US_PER_MIN);
@@ -244,6 +250,10 @@ static void every_mistake_has_its_place(void **state)
 		{"budgets:\n  - {name: b, amount: 3, period: day, warn: [80, 50]}\n", "c:2:50: the thresholds of warn must rise"},
 		{"budgets:\n  - {name: b, amount: 3, period: day, on: [guess]}\n", "c:2:44: unknown basis"},
 		{"rollouts:\n  - {name: r, service: s, stable: v1, candidate: v1}\n", "c:2:50: candidate and stable must differ"},
+		{"rollouts:\n  - {name: r, service: s, stable: v1, candidate: v2, guardrails: [{metric: \"evaluation:\", worse_by: 1}]}\n",
+		 "c:2:76: an evaluation's name has 1 to 68 characters: evaluation:groundedness"},
+		{"rollouts:\n  - {name: r, service: s, stable: v1, candidate: v2, guardrails: [{metric: error_rate, higher_is: worse, worse_by: 1}]}\n",
+		 "c:2:88: higher_is belongs to evaluation:NAME: a metric knows its side"},
 		{"rollouts:\n  - {name: r, service: s, stable: v1, candidate: v2, guardrails: [{metric: error_rate, worse_by: 0}]}\n", "c:2:98: worse_by must be above 0"},
 		{"rollouts:\n  - {name: r, service: s, stable: v1, candidate: v2, on_breach: rolback}\n", "c:2:65: unknown on_breach `rolback`: did you mean `rollback`?"},
 		{"notify:\n  - {kind: webhook, headers: {Authorization: Bearer abc}}\n", "c:2:46: headers.Authorization is a secret: write env:NAME"},

@@ -184,14 +184,52 @@ static void who_may_not_only_looks(void **state)
 	type("v43", false);
 	assert_int_equal(press(KEYCODE_ENTER), INTENT_LEAVE);
 
-	sit_down("viewer", true, false); /* the collector refuses the very plan */
+	sit_down("viewer", true, false); /* sees what would be done, and gets no further */
 	open_on(ROLLOUT_ROLLBACK);
-	answer = (struct intent_progress){.error = "collector: uid 1000 has the role viewer, and to plan takes the role operator"};
-	intent_take(&intent, &answer, &deck);
-	assert_int_equal(intent.stage, INTENT_ENDED);
-	assert_true(says("has the role viewer"));
+	plan_comes("planned");
+	assert_int_equal(intent.stage, INTENT_LOOKING);
+	assert_true(says("haproxy-a: sends all to v42"));
+	assert_true(says("viewer"));
+	assert_false(intent.may_raise);
 	type("v43", false);
 	assert_int_equal(press(KEYCODE_ENTER), INTENT_LEAVE);
+
+	sit_down("viewer", true, false); /* a collector that answers nobody */
+	open_on(ROLLOUT_ROLLBACK);
+	answer = (struct intent_progress){.error = "collector: uid 1000 has no role here"};
+	intent_take(&intent, &answer, &deck);
+	assert_int_equal(intent.stage, INTENT_ENDED);
+	assert_true(says("has no role here"));
+	assert_int_equal(press(KEYCODE_ENTER), INTENT_LEAVE);
+}
+
+/* Of two candidates F promotes neither by itself. */
+static void promoting_one_of_several(void **state)
+{
+	static const struct rollout_pick pick = {
+		.name = "search", .service = "find", .environment = "prod", .arms = {"a", "b", "c"}, .arm_count = 3, .per_s = 20};
+
+	(void)state;
+	sit_down("operator", true, false);
+	intent_open(&intent, ROLLOUT_PROMOTE, &pick, "", "");
+	assert_int_equal(intent.stage, INTENT_CHOOSING);
+	assert_true(says("which candidate gets all of the traffic?"));
+	assert_true(says("1 b 2 c") || says("1  b 2  c"));
+	assert_int_equal(press('3'), INTENT_STAY); /* there is none */
+	assert_int_equal(press('0'), INTENT_STAY);
+	assert_int_equal(intent_key(&intent, (struct key){.code = '2', .pasted = true}, T0), INTENT_STAY);
+	assert_int_equal(press('2'), INTENT_PLAN);
+	assert_string_equal(intent.ask.shares, "c");
+	plan_comes("planned");
+	assert_int_equal(intent.stage, INTENT_ASKING);
+	assert_string_equal(intent.name, "c");
+
+	intent_open(&intent, ROLLOUT_PROMOTE, &pick, "", "");
+	assert_int_equal(press(KEYCODE_ESC), INTENT_LEAVE);
+	intent_open(&intent, ROLLOUT_PROMOTE, &pick, "b", "");
+	assert_int_equal(intent.stage, INTENT_PLANNING);
+	intent_open(&intent, ROLLOUT_ROLLBACK, &pick, "", "");
+	assert_int_equal(intent.stage, INTENT_PLANNING);
 }
 
 static void nothing_to_do_is_not_sent(void **state)
@@ -220,7 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_operator_types_the_name), cmocka_unit_test(undo_and_esc_take_it_back),
 		cmocka_unit_test(a_lost_collector_is_named),  cmocka_unit_test(who_may_not_only_looks),
-		cmocka_unit_test(nothing_to_do_is_not_sent),  cmocka_unit_test(holding_needs_no_name),
+		cmocka_unit_test(promoting_one_of_several), cmocka_unit_test(nothing_to_do_is_not_sent),  cmocka_unit_test(holding_needs_no_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,6 +72,29 @@ static void add_request(struct batch *b, const struct arm_shape *arm, int64_t en
 	r->source = STR_LIT("test");
 }
 
+/* A judge looks at some of the answers; v43's are worse grounded. */
+static void add_scores(struct batch *b, uint32_t *seed)
+{
+	static const struct {
+		const char *deployment, *name;
+		double mean;
+	} judged[] = {{"v42", "groundedness", 0.84}, {"v43", "groundedness", 0.66}, {"v42", "relevance", 0.7}, {"v43", "relevance", 0.7}};
+
+	for (size_t i = 0; i < sizeof judged / sizeof *judged; i++) {
+		for (int64_t t = NOW_US - 14 * US_PER_MIN; t < NOW_US; t += 2 * US_PER_S) {
+			struct evaluation *e = batch_add_evaluation(b);
+
+			e->time_us = t + (int64_t)i * US_PER_MS;
+			e->name = str_of(judged[i].name);
+			e->dims[DIM_SERVICE] = STR_LIT("checkout");
+			e->dims[DIM_ENVIRONMENT] = STR_LIT("prod");
+			e->dims[DIM_DEPLOYMENT] = str_of(judged[i].deployment);
+			e->score = judged[i].mean + ((double)(noise(seed) % 200) - 100) / 1000;
+			e->source = STR_LIT("judge");
+		}
+	}
+}
+
 static void add_state(struct batch *b, int64_t time_us, const char *name, const char *phase, const char *const *arms,
                       const double *percents, size_t count, const char *reason)
 {
@@ -100,6 +123,7 @@ static void fill(struct batch *b)
 				add_request(b, &shapes[i], t + (int64_t)(noise(&seed) % 10000) * US_PER_MS, &seed);
 		}
 	}
+	add_scores(b, &seed);
 	add_state(b, NOW_US - 18 * US_PER_MIN, "checkout", "progressing", checkout, (double[]){90, 10}, 2, "");
 	add_state(b, NOW_US - 9 * US_PER_MIN, "checkout", "progressing", checkout, (double[]){75, 25}, 2,
 	          "step by mia, reason: looks fine\x1b[31m");
@@ -115,9 +139,9 @@ static void plan(struct config_rollout *r, const char *name, const char *const *
 	for (size_t i = 0; i < count; i++)
 		r->arms[i] = arms[i];
 	memcpy(r->steps, whole ? (double[]){100} : (double[]){5, 25, 50, 100}, r->step_count * sizeof *r->steps);
-	r->guardrails[0] = (struct config_guardrail){METRIC_LATENCY_P95, 0.2, true};
-	r->guardrails[1] = (struct config_guardrail){METRIC_ERROR_RATE, 0.005, false};
-	r->guardrails[2] = (struct config_guardrail){METRIC_COST_PER_1K, 0.25, true};
+	r->guardrails[0] = (struct config_guardrail){.metric = METRIC_LATENCY_P95, .worse_by = 0.2, .relative = true};
+	r->guardrails[1] = (struct config_guardrail){.metric = METRIC_ERROR_RATE, .worse_by = 0.005};
+	r->guardrails[2] = (struct config_guardrail){.metric = METRIC_COST_PER_1K, .worse_by = 0.25, .relative = true};
 }
 
 static int make_store(void **state)
@@ -143,6 +167,8 @@ static int make_store(void **state)
 	store_writer_close(&w);
 	batch_free(&b);
 	plan(&plans[0], "checkout", checkout, 2, false);
+	plans[0].guardrails[plans[0].guardrail_count++] = (struct config_guardrail){
+		.metric = METRIC_COUNT, .worse_by = 0.05, .evaluation = "evaluation:groundedness"};
 	plan(&plans[1], "search", search, 3, false);
 	plan(&plans[2], "mail", mail, 2, false);
 	plan(&plans[3], "docs", docs, 2, true);
@@ -252,7 +278,7 @@ static void test_a_bad_canary(void **state)
 	assert_string_equal(pick.name, "checkout");
 	assert_string_equal(pick.arms[1], "v43");
 	assert_non_null(strstr(pick.reason, "p95 +"));
-	assert_int_equal(pick.evidence_count, 3);
+	assert_int_equal(pick.evidence_count, 4);
 	assert_memory_equal(pick.evidence[0], "FAIL p95", 8);
 	close_scene(&sc);
 }
@@ -299,7 +325,8 @@ static void test_the_collector_tells_more(void **state)
 	live->arms[0] = (struct rollout_live_arm){"v42", 75, 80, 80};
 	live->arms[1] = (struct rollout_live_arm){"v43", 25, 20, 20};
 	live->guard_count = 1;
-	live->guards[0] = (struct rollout_live_guard){"v43", METRIC_LATENCY_P95, AB_PASS, 1.31, 1.35, 1612, "within"};
+	live->guards[0] = (struct rollout_live_guard){.arm = "v43", .metric = METRIC_LATENCY_P95, .verdict = AB_PASS, .stable = 1.31,
+	                                               .candidate = 1.35, .samples = 1612, .words = "within"};
 	live->target_count = 3;
 	live->targets[0] = (struct rollout_live_target){.name = "haproxy-a", .applied = true};
 	live->targets[1] = (struct rollout_live_target){.name = "haproxy-b", .applied = true};

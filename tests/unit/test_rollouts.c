@@ -55,6 +55,51 @@ static void test_traffic_that_does_not_follow(void **state)
 	end(&w);
 }
 
+/* Read back as wanted, and then the proxy restarts with its old weights while its traffic is watched. */
+static void test_lost_again(void **state)
+{
+	struct world w;
+
+	(void)state;
+	make_world(&w, 2);
+	start(&w);
+	begin(&w, "rollback", "");
+	wait_beating(&w, 4 * US_PER_S);
+	assert_int_equal(last_action(&w)->state, ACTION_WATCHING);
+	assert_int_equal(last_action(&w)->parts[0].legs[1].state, LEG_VERIFIED);
+	fakes[1].percent[0] = 75;
+	fakes[1].percent[1] = 25;
+	pass_time(&w, 2 * US_PER_S);
+	assert_int_equal(last_action(&w)->parts[0].legs[1].state, LEG_LOST);
+	send_traffic(100, 0);
+	pass_time(&w, WATCH_US + 3 * US_PER_S);
+	assert_int_equal(last_action(&w)->state, ACTION_DONE);
+	assert_non_null(strstr(last_outcome(), "partial: 1 of 2 targets applied"));
+	assert_non_null(strstr(last_outcome(), "proxy-2: read back, and lost again: the weights are others"));
+	end(&w);
+}
+
+/* It may come back by itself, say from a state file: then nothing was lost. */
+static void test_lost_and_found(void **state)
+{
+	struct world w;
+
+	(void)state;
+	make_world(&w, 2);
+	start(&w);
+	begin(&w, "rollback", "");
+	wait_beating(&w, 4 * US_PER_S);
+	fakes[1].percent[1] = 25;
+	pass_time(&w, 2 * US_PER_S);
+	assert_int_equal(last_action(&w)->parts[0].legs[1].state, LEG_LOST);
+	fakes[1].percent[1] = 0;
+	pass_time(&w, 2 * US_PER_S);
+	send_traffic(100, 0);
+	pass_time(&w, 3 * US_PER_S);
+	assert_non_null(strstr(last_outcome(), "applied: 2 of 2 targets applied"));
+	end(&w);
+}
+
 static void test_too_little_traffic(void **state)
 {
 	struct world w;
@@ -380,6 +425,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rollback), cmocka_unit_test(test_traffic_that_does_not_follow),
+		cmocka_unit_test(test_lost_again), cmocka_unit_test(test_lost_and_found),
 		cmocka_unit_test(test_too_little_traffic), cmocka_unit_test(test_countdown_taken_back),
 		cmocka_unit_test(test_lost_client), cmocka_unit_test(test_raising_takes_longer),
 		cmocka_unit_test(test_two_operators), cmocka_unit_test(test_one_key_once),

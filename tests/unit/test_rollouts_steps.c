@@ -41,7 +41,7 @@ static struct evidence verdict(const struct world *w, int64_t errors, int64_t re
 	                     .stretch = 1};
 	struct evidence e;
 
-	evidence_judge(&q, arms, &none, &e);
+	evidence_judge(&q, arms, &none, NULL, &e);
 	return e;
 }
 
@@ -174,7 +174,7 @@ static void test_no_mark(void **state)
 	make_world(&w, 1);
 	struct question q = {.config = &w.rollouts[0], .stretch = 1};
 
-	evidence_judge(&q, arms, &rest, &e);
+	evidence_judge(&q, arms, &rest, NULL, &e);
 	assert_false(e.known);
 	assert_int_equal(e.judged[1][0].verdict, AB_UNKNOWN);
 	assert_non_null(strstr(e.words.text, "set llmdeck.deployment"));
@@ -193,15 +193,15 @@ static void test_never_pass(void **state)
 	make_world(&w, 1);
 	struct question q = {.config = &w.rollouts[0], .stretch = 1, .shares = {{75, 25}, 2}};
 
-	evidence_judge(&q, arms, &none, &e);
+	evidence_judge(&q, arms, &none, NULL, &e);
 	assert_int_equal(e.judged[1][0].verdict, AB_INCONCLUSIVE);
 	assert_non_null(strstr(e.judged[1][0].words.text, "less traffic arrives than its weight"));
 	stable.requests = 30000;
 	stable.errors = 300;
-	evidence_judge(&q, arms, &none, &e);
+	evidence_judge(&q, arms, &none, NULL, &e);
 	assert_int_equal(e.judged[1][0].verdict, AB_PASS);
 	candidate.errors_lower_bound = 1;
-	evidence_judge(&q, arms, &none, &e);
+	evidence_judge(&q, arms, &none, NULL, &e);
 	assert_int_equal(e.judged[1][0].verdict, AB_INCONCLUSIVE);
 }
 
