@@ -10,6 +10,7 @@ const struct command *const commands[] = {
 	&import_command,
 	&report_command,
 	&requests_command,
+	&suspects_command,
 	&snapshot_command,
 	&rollout_command,
 	&budget_command,
