@@ -51,6 +51,12 @@ static void append_status(void *arg, struct buf *out)
 	buf_puts(out, "\"pid\":1");
 }
 
+static void append_metrics(void *arg, struct buf *out)
+{
+	(void)arg;
+	buf_puts(out, "llmdeck_up 1\n");
+}
+
 static void ignore_stop(void *arg)
 {
 	(void)arg;
@@ -66,7 +72,8 @@ static void listen_once(void)
 	static struct sink sink = {.submit = take};
 	static struct config config;
 	struct control_options o = {
-		.config = &config, .sink = &sink, .status = append_status, .stop = ignore_stop};
+		.config = &config, .sink = &sink, .status = append_status,
+		.metrics = append_metrics, .stop = ignore_stop};
 	struct err err = {""};
 
 	if (control)
