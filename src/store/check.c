@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/block_walk.h"
 #include "store/delta.h"
 #include "store/reader_private.h"
 #include "store/sql.h"
@@ -17,7 +18,7 @@ struct check {
 	void (*progress)(double share, void *arg);
 	void *arg;
 	int64_t findings;
-	sqlite3_stmt *raw, *next_raw, *feedback, *next_feedback, *get[TIER_COUNT];
+	sqlite3_stmt *feedback, *next_feedback, *get[TIER_COUNT];
 	struct delta delta;
 	struct delta journal; /* what the tables do not hold yet */
 	struct rollup stored, sum;
@@ -61,9 +62,6 @@ static int check_references(struct check *c, struct err *err)
 	} checks[] = {
 		{"SELECT count(*) FROM feedback f WHERE NOT EXISTS (SELECT 1 FROM series s WHERE s.id=f.series AND s.kind=2)",
 		 "feedback items name a series that does not exist"},
-		{"SELECT count(*) FROM flags f WHERE request_id IS NOT NULL AND request_id>=(SELECT ifnull(max(value), 0)<<10 FROM meta"
-		 " WHERE key='raw_floor_us') AND NOT EXISTS (SELECT 1 FROM requests r WHERE r.id=f.request_id)",
-		 "late flags name a request that does not exist"},
 		{"SELECT count(*) FROM feedback WHERE import_ref<>0 AND import_ref NOT IN (SELECT ref FROM imports)",
 		 "feedback items name an import that does not exist"},
 		{"SELECT count(*) FROM billing WHERE import_ref<>0 AND import_ref NOT IN (SELECT ref FROM imports)",
@@ -85,6 +83,31 @@ static int check_references(struct check *c, struct err *err)
 	return 0;
 }
 
+/* Late flags whose request is gone, but for those that retention has removed. */
+static int check_flags(struct check *c, struct err *err)
+{
+	static _Thread_local struct packed p;
+	sqlite3_stmt *st = NULL;
+	int64_t lost = 0;
+	int got, found = 0;
+
+	if (sql_prepare(c->r->db, &st, "SELECT request_id FROM flags WHERE request_id>=?1 ORDER BY request_id", err))
+		return -1;
+	sqlite3_bind_int64(st, 1, id_first_us(c->r->raw_floor_us));
+	while ((got = sql_step(st, err)) > 0) {
+		uint32_t series;
+
+		found = block_walk_find(c->r->db, sqlite3_column_int64(st, 0), &series, &p, err);
+		if (found < 0)
+			break;
+		lost += found ? 0 : 1;
+	}
+	sqlite3_finalize(st);
+	if (lost)
+		find(c, "%lld late flags name a request that does not exist", (long long)lost);
+	return got < 0 || found < 0 ? -1 : 0;
+}
+
 static bool series_known(const struct check *c, uint32_t series)
 {
 	return series < c->r->names.series_count && c->r->names.series[series].kind == SERIES_IS_LEAF;
@@ -93,16 +116,17 @@ static bool series_known(const struct check *c, uint32_t series)
 static int count_raw(struct check *c, int64_t hour_us, struct err *err)
 {
 	static _Thread_local struct packed p;
+	struct block_walk k;
 	int got;
 
 	/* Rows of a crowded microsecond may stand a little later than they ended. */
-	sqlite3_bind_int64(c->raw, 1, id_first_us(hour_us));
-	sqlite3_bind_int64(c->raw, 2, id_first_us(hour_us + US_PER_HOUR + US_PER_S));
-	while ((got = sql_step(c->raw, err)) > 0) {
-		int64_t id = sqlite3_column_int64(c->raw, 0);
-		uint32_t series = (uint32_t)sqlite3_column_int64(c->raw, 1);
+	if (block_walk_begin(&k, c->r->db, id_first_us(hour_us), id_first_us(hour_us + US_PER_HOUR + US_PER_S), false, err))
+		return -1;
+	while ((got = block_walk_next(&k, err)) > 0) {
+		int64_t id = block_walk_row(&k)->id;
+		uint32_t series = block_walk_row(&k)->series;
 
-		if (!pack_read(&p, id, sqlite3_column_blob(c->raw, 2), (size_t)sqlite3_column_bytes(c->raw, 2))) {
+		if (!block_read(&k.block, k.at, &p)) {
 			find(c, "request %llx: its row is damaged", (long long)id);
 			continue;
 		}
@@ -114,6 +138,36 @@ static int count_raw(struct check *c, int64_t hour_us, struct err *err)
 		else
 			delta_add(&c->delta, series, &p, 1, c->r->floor_us[TIER_10S]);
 	}
+	if (k.damaged)
+		find(c, "%lld blocks of requests are damaged, one begins at %llx", (long long)k.damaged, (long long)k.damaged_key);
+	block_walk_end(&k);
+	return got;
+}
+
+/* Blocks must not reach into one another, or a row would be looked for in the wrong one. */
+static int check_blocks(struct check *c, struct err *err)
+{
+	int64_t last_id = INT64_MIN, last_key = 0;
+	const void *blob;
+	struct block_walk k;
+	size_t len;
+	int got;
+
+	if (block_walk_begin(&k, c->r->db, 0, INT64_MAX, false, err))
+		return -1;
+	while ((got = block_walk_next_block(&k, &blob, &len, err)) > 0) {
+		if (!block_walk_open(&k, blob, len))
+			continue;
+		if (k.block.key <= last_id)
+			find(c, "the block of requests %llx reaches into the one at %llx", (long long)last_key, (long long)k.block.key);
+		if (!k.block.count) {
+			find(c, "the block of requests %llx is empty", (long long)k.block.key);
+			continue;
+		}
+		last_key = k.block.key;
+		last_id = k.block.rows[k.block.count - 1].id;
+	}
+	block_walk_end(&k);
 	return got;
 }
 
@@ -202,14 +256,24 @@ static int compare_tier(struct check *c, enum tier t, struct err *err)
 	return 0;
 }
 
-static int next_time(sqlite3_stmt *st, int64_t from, int64_t *us, bool is_id, struct err *err)
+static int next_feedback(struct check *c, int64_t from_us, int64_t *us, struct err *err)
 {
-	sqlite3_bind_int64(st, 1, from);
-	int got = sql_step(st, err);
-	*us = got > 0 ? sqlite3_column_int64(st, 0) : INT64_MAX;
-	if (got > 0 && is_id)
-		*us = id_time_us(*us);
-	sqlite3_reset(st);
+	sqlite3_bind_int64(c->next_feedback, 1, from_us);
+	int got = sql_step(c->next_feedback, err);
+	*us = got > 0 ? sqlite3_column_int64(c->next_feedback, 0) : INT64_MAX;
+	sqlite3_reset(c->next_feedback);
+	return got < 0 ? -1 : 0;
+}
+
+static int next_raw(struct check *c, int64_t from_us, int64_t *us, struct err *err)
+{
+	struct block_walk k;
+
+	if (block_walk_begin(&k, c->r->db, id_first_us(from_us), INT64_MAX, false, err))
+		return -1;
+	int got = block_walk_next(&k, err);
+	*us = got > 0 ? id_time_us(block_walk_row(&k)->id) : INT64_MAX;
+	block_walk_end(&k);
 	return got < 0 ? -1 : 0;
 }
 
@@ -218,8 +282,7 @@ static int next_hour(struct check *c, int64_t from_us, int64_t *hour_us, struct 
 {
 	int64_t raw, feedback;
 
-	if (next_time(c->next_raw, id_first_us(from_us), &raw, true, err) ||
-	    next_time(c->next_feedback, from_us, &feedback, false, err))
+	if (next_raw(c, from_us, &raw, err) || next_feedback(c, from_us, &feedback, err))
 		return -1;
 	raw = raw < feedback ? raw : feedback;
 	*hour_us = raw == INT64_MAX ? INT64_MAX : raw / US_PER_HOUR * US_PER_HOUR;
@@ -397,9 +460,7 @@ static int prepare(struct check *c, struct err *err)
 		if (sql_prepare(db, &c->get[t], sql, err))
 			return -1;
 	}
-	return sql_prepare(db, &c->raw, "SELECT id, series, body FROM requests WHERE id>=?1 AND id<?2", err) ||
-	       sql_prepare(db, &c->next_raw, "SELECT id FROM requests WHERE id>=?1 ORDER BY id LIMIT 1", err) ||
-	       sql_prepare(db, &c->feedback, "SELECT series, counted_us, mood FROM feedback WHERE counted_us>=?1 AND counted_us<?2", err) ||
+	return sql_prepare(db, &c->feedback, "SELECT series, counted_us, mood FROM feedback WHERE counted_us>=?1 AND counted_us<?2", err) ||
 	       sql_prepare(db, &c->next_feedback, "SELECT counted_us FROM feedback WHERE counted_us>=?1 ORDER BY counted_us LIMIT 1", err) ||
 	       reader_meta(c->r, "first_us", &c->first_us, err) || reader_meta(c->r, "last_us", &c->last_us, err) ? -1 : 0;
 }
@@ -408,8 +469,6 @@ static void clean_up(struct check *c)
 {
 	for (int t = 0; t < TIER_COUNT; t++)
 		sqlite3_finalize(c->get[t]);
-	sqlite3_finalize(c->raw);
-	sqlite3_finalize(c->next_raw);
 	sqlite3_finalize(c->feedback);
 	sqlite3_finalize(c->next_feedback);
 	delta_fini(&c->delta);
@@ -425,9 +484,9 @@ int64_t store_check(struct store_reader *r, bool deep, void (*finding)(const cha
 
 	if (reader_begin(r, err))
 		return -1;
-	int failed = check_sqlite(&c, deep, err) || check_references(&c, err);
+	int failed = check_sqlite(&c, deep, err) || check_references(&c, err) || check_flags(&c, err);
 	if (!failed && deep)
-		failed = prepare(&c, err) || load_journal(&c, err) || recount_raw(&c, err) || count_rows(&c, err) || check_totals(&c, err) ||
+		failed = prepare(&c, err) || load_journal(&c, err) || check_blocks(&c, err) || recount_raw(&c, err) || count_rows(&c, err) || check_totals(&c, err) ||
 		         compare_upward(&c, TIER_10M, r->raw_floor_us, err) || compare_upward(&c, TIER_1H, r->raw_floor_us, err) ||
 		         compare_upward(&c, TIER_1D, INT64_MAX / 2, err) || compare_leaves(&c, err);
 	clean_up(&c);

@@ -1,6 +1,7 @@
-/* Body: varint of presence bits, then the present fields in the order of the bits. Runs of lower
- * case hexadecimal digits in attributes (hashed users, UUID-like sessions) are packed two to a
- * byte: they are the longest part of most rows. */
+/* Head: varints of the presence bits and of the names that are there. Figures: the present ones in a fixed
+ * order, as varints. Rest: ids as bytes, flags, attributes. Runs of lower case hexadecimal digits in
+ * attributes (hashed users, UUID-like sessions) are packed two to a byte: they are the longest part of
+ * most rows. */
 #include "store/pack.h"
 
 #include <stddef.h>
@@ -37,7 +38,7 @@ enum {
 	BIT_LATER = 1u << 24, /* the id's time is later than end_us by so many microseconds */
 };
 
-/* Optional fields that are one varint each. */
+/* Optional figures that are one varint each. */
 static const struct {
 	uint32_t bit;
 	size_t offset;
@@ -49,27 +50,22 @@ static const struct {
 	{BIT_CACHED, offsetof(struct packed, cached_tokens)},
 	{BIT_CACHE_WRITE, offsetof(struct packed, cache_write_tokens)},
 	{BIT_REASONING, offsetof(struct packed, reasoning_tokens)},
-}, ids[] = {
-	{BIT_IMPORT, offsetof(struct packed, import_ref)},
-	{BIT_BASIS, offsetof(struct packed, cost_basis)},
-	{BIT_SOURCE, offsetof(struct packed, source)},
-	{BIT_ERROR_TYPE, offsetof(struct packed, error_type)},
-	{BIT_OPERATION, offsetof(struct packed, operation)},
-	{BIT_REQUEST_MODEL, offsetof(struct packed, request_model)},
-	{BIT_FINISH, offsetof(struct packed, finish_reason)},
-	{BIT_OUTCOME, offsetof(struct packed, outcome)},
 };
 #define COUNTS (sizeof counts / sizeof *counts)
-#define IDS (sizeof ids / sizeof *ids)
+#define COUNT_BITS (BIT_INPUT | BIT_OUTPUT | BIT_LATENCY | BIT_TTFT | BIT_CACHED | BIT_CACHE_WRITE | BIT_REASONING)
+
+/* The names' bits, in their order in struct packed. */
+static const uint32_t name_bits[PACK_NAMES] = {
+	BIT_OPERATION, BIT_REQUEST_MODEL, BIT_ERROR_TYPE, BIT_FINISH, BIT_OUTCOME, BIT_SOURCE, BIT_BASIS, BIT_IMPORT,
+};
+#define NAMES_BYTES (PACK_NAMES * sizeof(uint32_t))
+_Static_assert(offsetof(struct packed, import_ref) - offsetof(struct packed, operation) == NAMES_BYTES - sizeof(uint32_t),
+               "the names lie side by side");
+_Static_assert(sizeof(struct pack_head) == 8 + NAMES_BYTES + 4, "heads have no padding");
 
 static int64_t count_of(const struct packed *p, size_t i)
 {
 	return *(const int64_t *)(const void *)((const char *)p + counts[i].offset);
-}
-
-static uint32_t id_of(const struct packed *p, size_t i)
-{
-	return *(const uint32_t *)(const void *)((const char *)p + ids[i].offset);
 }
 
 static inline uint8_t *put(uint8_t *at, uint64_t v)
@@ -80,6 +76,12 @@ static inline uint8_t *put(uint8_t *at, uint64_t v)
 	}
 	*at++ = (uint8_t)v;
 	return at;
+}
+
+static inline uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t len)
+{
+	memcpy(at, bytes, len);
+	return at + len;
 }
 
 static inline bool is_hex(char c)
@@ -147,25 +149,25 @@ static bool is_plain_ok(const struct packed *p)
 	return p->http_status == 200;
 }
 
-static uint32_t presence(const struct packed *p, int64_t id, uint32_t *attrs)
+void pack_head_of(const struct packed *p, int64_t id, struct pack_head *h)
 {
 	uint32_t bits = 0;
 
+	memcpy(h->names, &p->operation, NAMES_BYTES);
+	h->attrs = 0;
+	h->http_status = is_plain_ok(p) ? 0 : p->http_status;
+	h->attempt = p->attempt;
 	for (size_t i = 0; i < COUNTS; i++)
-		if (count_of(p, i) >= 0)
-			bits |= counts[i].bit;
-	for (size_t i = 0; i < IDS; i++)
-		if (id_of(p, i))
-			bits |= ids[i].bit;
-	*attrs = 0;
+		bits |= count_of(p, i) >= 0 ? counts[i].bit : 0;
+	for (size_t i = 0; i < PACK_NAMES; i++)
+		bits |= h->names[i] ? name_bits[i] : 0;
 	for (size_t i = 0; i < ATTR_COUNT; i++)
-		if (p->attrs[i].len)
-			*attrs |= 1u << i;
-	bits |= *attrs ? BIT_ATTRS : 0;
+		h->attrs |= p->attrs[i].len ? 1u << i : 0;
+	bits |= h->attrs ? BIT_ATTRS : 0;
 	bits |= p->cost_source != COST_UNPRICED ? BIT_HAS_COST : 0;
 	bits |= p->cost_source == COST_REPORTED ? BIT_REPORTED : 0;
 	bits |= p->status == REQUEST_ERROR ? BIT_ERROR : 0;
-	bits |= p->http_status && !is_plain_ok(p) ? BIT_HTTP : 0;
+	bits |= h->http_status ? BIT_HTTP : 0;
 	bits |= is_plain_ok(p) ? BIT_HTTP_200 : 0;
 	bits |= p->attempt ? BIT_ATTEMPT : 0;
 	bits |= p->errors_unseen ? BIT_ERRORS_UNSEEN : 0;
@@ -174,14 +176,56 @@ static uint32_t presence(const struct packed *p, int64_t id, uint32_t *attrs)
 	bits |= p->has_parent ? BIT_PARENT : 0;
 	bits |= p->flag_count ? BIT_FLAGS : 0;
 	bits |= id_time_us(id) != p->end_us ? BIT_LATER : 0;
-	return bits;
+	h->bits = bits;
+}
+
+uint8_t *pack_write_head(const struct pack_head *h, uint8_t *at)
+{
+	at = put(at, h->bits);
+	for (size_t i = 0; i < PACK_NAMES; i++)
+		if (h->names[i])
+			at = put(at, h->names[i]);
+	if (h->bits & BIT_HTTP)
+		at = put(at, h->http_status);
+	if (h->bits & BIT_ATTEMPT)
+		at = put(at, h->attempt);
+	return h->bits & BIT_ATTRS ? put(at, h->attrs) : at;
+}
+
+bool pack_read_head(struct pack_head *h, const uint8_t **at, const uint8_t *end)
+{
+	uint64_t v;
+
+	*h = (struct pack_head){0};
+	if (!varint_read(at, end, &v))
+		return false;
+	h->bits = (uint32_t)v;
+	for (size_t i = 0; i < PACK_NAMES; i++) {
+		if (!(h->bits & name_bits[i]))
+			continue;
+		if (!varint_read(at, end, &v))
+			return false;
+		h->names[i] = (uint32_t)v;
+	}
+	v = 0;
+	if ((h->bits & BIT_HTTP) && !varint_read(at, end, &v))
+		return false;
+	h->http_status = (uint16_t)v;
+	v = 0;
+	if ((h->bits & BIT_ATTEMPT) && !varint_read(at, end, &v))
+		return false;
+	h->attempt = (uint8_t)v;
+	v = 0;
+	if ((h->bits & BIT_ATTRS) && !varint_read(at, end, &v))
+		return false;
+	h->attrs = (uint32_t)v & ((1u << ATTR_COUNT) - 1);
+	return true;
 }
 
 static inline uint64_t zigzag(int64_t v) { return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63); }
 
 static uint8_t *put_flags(uint8_t *at, const struct packed *p)
 {
-	at = put(at, p->flag_count);
 	for (uint32_t i = 0; i < p->flag_count; i++) {
 		at = put(at, p->flags[i].category);
 		*at++ = (uint8_t)((p->flags[i].severity + 1) << 1 | (p->flags[i].action & 1));
@@ -189,46 +233,36 @@ static uint8_t *put_flags(uint8_t *at, const struct packed *p)
 	return at;
 }
 
-void pack_write(const struct packed *p, int64_t id, struct buf *out)
-{
-	uint32_t attrs, bits = presence(p, id, &attrs);
-	uint8_t *start = (uint8_t *)buf_reserve(out, 512 + ATTR_COUNT * (EVENT_NAME_MAX_BYTES + 4)), *at = start;
+#define REST_MAX_BYTES (32 + PACK_FLAGS_MAX * 6 + ATTR_COUNT * (EVENT_NAME_MAX_BYTES + 4))
 
-	at = put(at, bits);
+void pack_write(const struct packed *p, int64_t id, const struct pack_head *h, struct buf *out, uint16_t *figures_len,
+                uint16_t *rest_len)
+{
+	uint8_t *start = (uint8_t *)buf_reserve(out, 128 + REST_MAX_BYTES), *at = start, *rest;
+	uint32_t bits = h->bits;
+
+	if (bits & BIT_FLAGS)
+		*at++ = (uint8_t)p->flag_count;
 	for (size_t i = 0; i < COUNTS; i++)
 		if (bits & counts[i].bit)
 			at = put(at, (uint64_t)count_of(p, i));
-	for (size_t i = 0; i < IDS; i++)
-		if (bits & ids[i].bit)
-			at = put(at, id_of(p, i));
 	if (bits & BIT_HAS_COST)
 		at = put(at, zigzag(p->cost_nusd));
-	if (bits & BIT_HTTP)
-		at = put(at, p->http_status);
-	if (bits & BIT_ATTEMPT)
-		*at++ = p->attempt;
 	if (bits & BIT_LATER)
 		at = put(at, (uint64_t)(id_time_us(id) - p->end_us));
-	if (bits & BIT_TRACE) {
-		memcpy(at, p->trace_id, 16);
-		at += 16;
-	}
-	if (bits & BIT_SPAN) {
-		memcpy(at, p->span_id, 8);
-		at += 8;
-	}
-	if (bits & BIT_PARENT) {
-		memcpy(at, p->parent_id, 8);
-		at += 8;
-	}
-	if (bits & BIT_FLAGS)
-		at = put_flags(at, p);
-	if (bits & BIT_ATTRS) {
-		at = put(at, attrs);
-		for (size_t i = 0; i < ATTR_COUNT; i++)
-			if (attrs & 1u << i)
-				at = put_text(at, p->attrs[i]);
-	}
+	rest = at;
+	if (bits & BIT_TRACE)
+		at = put_bytes(at, p->trace_id, 16);
+	if (bits & BIT_SPAN)
+		at = put_bytes(at, p->span_id, 8);
+	if (bits & BIT_PARENT)
+		at = put_bytes(at, p->parent_id, 8);
+	at = put_flags(at, p);
+	for (size_t i = 0; i < ATTR_COUNT; i++)
+		if (h->attrs & 1u << i)
+			at = put_text(at, p->attrs[i]);
+	*figures_len = (uint16_t)(rest - start);
+	*rest_len = (uint16_t)(at - rest);
 	out->len += (size_t)(at - start);
 }
 
@@ -243,12 +277,9 @@ static bool get_bytes(void *to, size_t len, const uint8_t **at, const uint8_t *e
 
 static bool get_flags(struct packed *p, const uint8_t **at, const uint8_t *end)
 {
-	uint64_t n, category;
+	uint64_t category;
 
-	if (!varint_read(at, end, &n) || n > PACK_FLAGS_MAX)
-		return false;
-	p->flag_count = (uint32_t)n;
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < p->flag_count; i++) {
 		uint8_t verdict;
 
 		if (!varint_read(at, end, &category) || !get_bytes(&verdict, 1, at, end))
@@ -258,66 +289,141 @@ static bool get_flags(struct packed *p, const uint8_t **at, const uint8_t *end)
 	return true;
 }
 
-static bool get_attrs(struct packed *p, const uint8_t **at, const uint8_t *end)
+/* Short numbers are most of what is read. */
+static inline bool get(const uint8_t **at, const uint8_t *end, uint64_t *v)
 {
-	uint64_t attrs;
-	char *room = p->texts;
+	if (end - *at >= 2) {
+		if (**at < 0x80) {
+			*v = *(*at)++;
+			return true;
+		}
+		if ((*at)[1] < 0x80) {
+			*v = (uint64_t)(**at & 0x7f) | (uint64_t)(*at)[1] << 7;
+			*at += 2;
+			return true;
+		}
+	}
+	return varint_read(at, end, v);
+}
 
-	if (!varint_read(at, end, &attrs))
+static bool get_flag_count(const struct pack_head *h, uint32_t *count, const uint8_t **at, const uint8_t *end)
+{
+	uint8_t n = 0;
+
+	if ((h->bits & BIT_FLAGS) && (!get_bytes(&n, 1, at, end) || n > PACK_FLAGS_MAX))
 		return false;
-	for (size_t i = 0; i < ATTR_COUNT; i++)
-		if ((attrs & 1u << i) && !get_text(&p->attrs[i], &room, at, end))
+	*count = n;
+	return true;
+}
+
+bool pack_read_figures(struct packed *p, int64_t id, const struct pack_head *h, const uint8_t **at, const uint8_t *end)
+{
+	const uint32_t bits = h->bits;
+	uint64_t v;
+
+	memcpy(&p->operation, h->names, NAMES_BYTES);
+	p->http_status = (uint16_t)(bits & BIT_HTTP_200 ? 200 : h->http_status);
+	p->attempt = (uint8_t)h->attempt;
+	p->status = bits & BIT_ERROR ? REQUEST_ERROR : REQUEST_OK;
+	p->errors_unseen = bits & BIT_ERRORS_UNSEEN;
+	p->has_trace = p->has_span = p->has_parent = false;
+	if (!get_flag_count(h, &p->flag_count, at, end))
+		return false;
+	for (size_t i = 0; i < COUNTS; i++) {
+		v = (uint64_t)UNKNOWN_INT;
+		if ((bits & counts[i].bit) && !get(at, end, &v))
+			return false;
+		*(int64_t *)(void *)((char *)p + counts[i].offset) = (int64_t)v;
+	}
+	p->cost_source = !(bits & BIT_HAS_COST) ? COST_UNPRICED : bits & BIT_REPORTED ? COST_REPORTED : COST_INFERRED;
+	v = 0;
+	if ((bits & BIT_HAS_COST) && !get(at, end, &v))
+		return false;
+	p->cost_nusd = (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+	v = 0;
+	if ((bits & BIT_LATER) && !get(at, end, &v))
+		return false;
+	p->end_us = id_time_us(id) - (int64_t)v;
+	return true;
+}
+
+bool pack_skip_figures(const struct pack_head *h, uint32_t *flag_count, const uint8_t **at, const uint8_t *end)
+{
+	int numbers = __builtin_popcount(h->bits & (COUNT_BITS | BIT_HAS_COST | BIT_LATER));
+
+	if (!get_flag_count(h, flag_count, at, end))
+		return false;
+	while (numbers && *at < end)
+		numbers -= *(*at)++ < 0x80;
+	return !numbers;
+}
+
+static bool skip(size_t len, const uint8_t **at, const uint8_t *end)
+{
+	if ((size_t)(end - *at) < len)
+		return false;
+	*at += len;
+	return true;
+}
+
+static bool skip_text(const uint8_t **at, const uint8_t *end)
+{
+	uint64_t len, plain;
+
+	if (!get(at, end, &len) || len >> 1 > EVENT_NAME_MAX_BYTES)
+		return false;
+	if (!(len & 1))
+		return skip((size_t)len >> 1, at, end);
+	len >>= 1;
+	return get(at, end, &plain) && plain <= len && skip((size_t)(plain + (len - plain) / 2), at, end);
+}
+
+static size_t ids_bytes(uint32_t bits)
+{
+	return (bits & BIT_TRACE ? 16u : 0u) + (bits & BIT_SPAN ? 8u : 0u) + (bits & BIT_PARENT ? 8u : 0u);
+}
+
+static bool skip_flags(uint32_t count, const uint8_t **at, const uint8_t *end)
+{
+	uint64_t category;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (!get(at, end, &category) || !skip(1, at, end))
 			return false;
 	return true;
 }
 
-bool pack_read(struct packed *p, int64_t id, const void *body, size_t len)
+bool pack_skip_rest(const struct pack_head *h, uint32_t flag_count, const uint8_t **at, const uint8_t *end)
 {
-	const uint8_t *at = body, *end = at + len;
-	uint64_t bits, v;
+	if (!skip(ids_bytes(h->bits), at, end) || !skip_flags(flag_count, at, end))
+		return false;
+	for (uint32_t attrs = h->attrs; attrs; attrs &= attrs - 1)
+		if (!skip_text(at, end))
+			return false;
+	return true;
+}
 
-	memset(p, 0, offsetof(struct packed, flags));
-	if (!varint_read(&at, end, &bits))
+static bool get_ids(struct packed *p, const struct pack_head *h, const uint8_t **at, const uint8_t *end)
+{
+	p->has_trace = h->bits & BIT_TRACE;
+	p->has_span = h->bits & BIT_SPAN;
+	p->has_parent = h->bits & BIT_PARENT;
+	return !((p->has_trace && !get_bytes(p->trace_id, 16, at, end)) || (p->has_span && !get_bytes(p->span_id, 8, at, end)) ||
+	         (p->has_parent && !get_bytes(p->parent_id, 8, at, end)));
+}
+
+bool pack_read_rest(struct packed *p, const struct pack_head *h, uint32_t wanted, const uint8_t **at, const uint8_t *end)
+{
+	char *room = p->texts;
+
+	if (wanted & PACK_IDS ? !get_ids(p, h, at, end) : !skip(ids_bytes(h->bits), at, end))
 		return false;
-	for (size_t i = 0; i < COUNTS; i++) {
-		v = (uint64_t)UNKNOWN_INT;
-		if ((bits & counts[i].bit) && !varint_read(&at, end, &v))
+	if (wanted & PACK_FLAGS ? !get_flags(p, at, end) : !skip_flags(p->flag_count, at, end))
+		return false;
+	for (size_t i = 0; i < ATTR_COUNT; i++) {
+		p->attrs[i] = (struct str){NULL, 0};
+		if ((h->attrs & 1u << i) && (wanted & 1u << i ? !get_text(&p->attrs[i], &room, at, end) : !skip_text(at, end)))
 			return false;
-		*(int64_t *)(void *)((char *)p + counts[i].offset) = (int64_t)v;
 	}
-	for (size_t i = 0; i < IDS; i++) {
-		v = 0;
-		if ((bits & ids[i].bit) && !varint_read(&at, end, &v))
-			return false;
-		*(uint32_t *)(void *)((char *)p + ids[i].offset) = (uint32_t)v;
-	}
-	if (bits & BIT_HAS_COST) {
-		p->cost_source = bits & BIT_REPORTED ? COST_REPORTED : COST_INFERRED;
-		if (!svarint_read(&at, end, &p->cost_nusd))
-			return false;
-	}
-	p->status = bits & BIT_ERROR ? REQUEST_ERROR : REQUEST_OK;
-	v = 0;
-	if ((bits & BIT_HTTP) && !varint_read(&at, end, &v))
-		return false;
-	p->http_status = (uint16_t)(bits & BIT_HTTP_200 ? 200 : v);
-	if ((bits & BIT_ATTEMPT) && !get_bytes(&p->attempt, 1, &at, end))
-		return false;
-	v = 0;
-	if ((bits & BIT_LATER) && !varint_read(&at, end, &v))
-		return false;
-	p->end_us = id_time_us(id) - (int64_t)v;
-	p->errors_unseen = bits & BIT_ERRORS_UNSEEN;
-	p->has_trace = bits & BIT_TRACE;
-	p->has_span = bits & BIT_SPAN;
-	p->has_parent = bits & BIT_PARENT;
-	if (p->has_trace && !get_bytes(p->trace_id, 16, &at, end))
-		return false;
-	if (p->has_span && !get_bytes(p->span_id, 8, &at, end))
-		return false;
-	if (p->has_parent && !get_bytes(p->parent_id, 8, &at, end))
-		return false;
-	if ((bits & BIT_FLAGS) && !get_flags(p, &at, end))
-		return false;
-	return !(bits & BIT_ATTRS) || get_attrs(p, &at, end);
+	return true;
 }

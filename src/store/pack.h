@@ -1,5 +1,6 @@
-/* The stored form of a request: one blob of presence bits and varints. Private to store/; SQL
- * users see it through v_requests. Internal to store/. */
+/* The stored form of a request, in three parts: a head that many rows share and a block keeps once
+ * (which fields there are, and the names); the figures; and the rest (ids, flags, attributes), which is
+ * longer than all else and seldom asked for. How rows become a block: store/block.h. Internal to store/. */
 #ifndef LLMDECK_STORE_PACK_H
 #define LLMDECK_STORE_PACK_H
 
@@ -36,17 +37,45 @@ struct packed {
 	bool errors_unseen;
 	bool has_trace, has_span, has_parent;
 	uint8_t trace_id[16], span_id[8], parent_id[8];
-	struct str attrs[ATTR_COUNT]; /* borrowed; after pack_read from `texts` */
+	struct str attrs[ATTR_COUNT]; /* borrowed; after reading from `texts` */
 	uint32_t flag_count;
 	/* What follows is not cleared: only what flag_count and attrs say is meant. */
 	struct packed_flag flags[PACK_FLAGS_MAX];
-	char texts[ATTR_COUNT * (EVENT_NAME_MAX_BYTES + 1)]; /* where pack_read unpacks the attributes */
+	char texts[ATTR_COUNT * (EVENT_NAME_MAX_BYTES + 1)]; /* where the attributes are unpacked */
 };
 
-/* Appends the body of `p`, stored under `id` (whose time may differ from end_us by a little when
- * too many requests ended in one microsecond). */
-void pack_write(const struct packed *p, int64_t id, struct buf *out);
-/* Reads a body; false when it is damaged. */
-bool pack_read(struct packed *p, int64_t id, const void *body, size_t len);
+/* What rows have in common. Without padding: compared and hashed as bytes. */
+#define PACK_NAMES 8 /* the ids in struct packed from `operation` on */
+struct pack_head {
+	uint32_t bits;  /* which fields the row has */
+	uint32_t attrs; /* a bit an attribute */
+	uint32_t names[PACK_NAMES];
+	uint16_t http_status, attempt;
+};
+
+/* The head of `p`, stored under `id` (whose time may differ from end_us by a little when too many
+ * requests ended in one microsecond). */
+void pack_head_of(const struct packed *p, int64_t id, struct pack_head *h);
+#define PACK_HEAD_MAX_BYTES 64
+/* Writes a head at `at`, where PACK_HEAD_MAX_BYTES are free; returns the end. */
+uint8_t *pack_write_head(const struct pack_head *h, uint8_t *at);
+/* Reads one and advances *at; false when it is damaged. */
+bool pack_read_head(struct pack_head *h, const uint8_t **at, const uint8_t *end);
+
+/* Appends the figures and behind them the rest; says how long each is. */
+void pack_write(const struct packed *p, int64_t id, const struct pack_head *h, struct buf *out, uint16_t *figures_len,
+                uint16_t *rest_len);
+/* Reads the figures, and what the head says, from *at, which it advances. The ids, flags and attributes are
+ * left as they are, has_trace, has_span and has_parent become false; flag_count is right. */
+bool pack_read_figures(struct packed *p, int64_t id, const struct pack_head *h, const uint8_t **at, const uint8_t *end);
+#define PACK_IDS (1u << 30)   /* beside the attributes' bits: trace, span and parent */
+#define PACK_FLAGS (1u << 31) /* the findings */
+#define PACK_ALL UINT32_MAX
+/* After pack_read_figures: reads what `wanted` (1u << enum attr, PACK_…) says of the rest and steps over the
+ * other; attributes that are not wanted become empty. */
+bool pack_read_rest(struct packed *p, const struct pack_head *h, uint32_t wanted, const uint8_t **at, const uint8_t *end);
+/* Steps over the figures; *flag_count is what pack_skip_rest() wants to know. */
+bool pack_skip_figures(const struct pack_head *h, uint32_t *flag_count, const uint8_t **at, const uint8_t *end);
+bool pack_skip_rest(const struct pack_head *h, uint32_t flag_count, const uint8_t **at, const uint8_t *end);
 
 #endif

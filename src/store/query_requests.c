@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/block_walk.h"
 #include "store/reader_private.h"
 #include "store/sql.h"
 #include "store/top.h"
@@ -14,13 +15,16 @@
 struct found {
 	int64_t id, rank;
 	uint32_t series;
-	struct buf body; /* kept packed until the end */
+	struct pack_head head; /* kept packed until the end */
+	struct buf bytes;
+	uint16_t figures_len;
 };
 struct search {
 	const struct request_query *q;
 	struct store_reader *r;
 	uint32_t error_type;
 	bool *passes; /* by series id */
+	uint32_t wanted; /* of a row's rest, to tell whether it matches */
 	struct found *items; /* a heap, lowest rank first */
 	size_t len, limit;
 };
@@ -39,7 +43,7 @@ static int64_t rank_of(const struct search *s, const struct packed *p, int64_t i
 	}
 }
 
-static bool matches(const struct search *s, uint32_t series, const struct packed *p)
+static bool figures_match(const struct search *s, uint32_t series, const struct packed *p)
 {
 	const struct request_query *q = s->q;
 
@@ -49,8 +53,13 @@ static bool matches(const struct search *s, uint32_t series, const struct packed
 		return false;
 	if ((q->failed_only && p->status != REQUEST_ERROR) || (q->flagged_only && !p->flag_count))
 		return false;
-	if (q->error_type.len && (!s->error_type || p->error_type != s->error_type))
-		return false;
+	return !q->error_type.len || (s->error_type && p->error_type == s->error_type);
+}
+
+static bool rest_matches(const struct search *s, const struct packed *p)
+{
+	const struct request_query *q = s->q;
+
 	if (q->has_trace && (!p->has_trace || memcmp(p->trace_id, q->trace_id, 16)))
 		return false;
 	for (int a = 0; a < ATTR_COUNT; a++)
@@ -91,21 +100,22 @@ static void sift_down(struct search *s)
 	}
 }
 
-static void keep(struct search *s, int64_t id, int64_t rank, uint32_t series, const void *body, size_t len)
+static void keep(struct search *s, struct block_walk *k, int64_t rank)
 {
-	struct found f = {.id = id, .rank = rank, .series = series};
+	const struct block_row *row = block_walk_row(k);
+	struct found f = {.id = row->id, .rank = rank, .series = row->series};
 
 	if (s->len == s->limit) {
 		if (!before(&s->items[0], &f))
 			return;
-		f.body = s->items[0].body;
-		buf_reset(&f.body);
-		buf_append(&f.body, body, len);
+		f.bytes = s->items[0].bytes;
+		buf_reset(&f.bytes);
 		s->items[0] = f;
+		block_copy_row(&k->block, k->at, &s->items[0].head, &s->items[0].bytes, &s->items[0].figures_len);
 		sift_down(s);
 		return;
 	}
-	buf_append(&f.body, body, len);
+	block_copy_row(&k->block, k->at, &f.head, &f.bytes, &f.figures_len);
 	s->items[s->len++] = f;
 	sift_up(s, s->len - 1);
 }
@@ -175,38 +185,53 @@ static int64_t import_key(struct store_reader *r, uint32_t ref)
 	return sql_int(r->db, sql, 0, &key, NULL) ? 0 : key;
 }
 
-static int scan(struct search *s, struct request_result *out, struct err *err)
+/* Looks at the rows of the opened block; false when enough was seen. */
+static bool scan_block(struct search *s, struct block_walk *k, struct request_result *out)
 {
 	static _Thread_local struct packed p;
-	sqlite3_stmt *st = NULL;
+
+	while (block_walk_next_row(k)) {
+		const struct block_row *row = block_walk_row(k);
+
+		if (s->q->scan_limit && out->scanned >= s->q->scan_limit) {
+			out->truncated = true;
+			return false;
+		}
+		out->scanned++;
+		out->scanned_from_us = id_time_us(row->id);
+		if (block_read_figures(&k->block, k->at, &p) && figures_match(s, row->series, &p) &&
+		    (!s->wanted || (block_read_rest(&k->block, k->at, s->wanted, &p) && rest_matches(s, &p))))
+			keep(s, k, rank_of(s, &p, row->id));
+		if (s->q->sort == SORT_NEWEST && s->len == s->limit)
+			return false;
+	}
+	return true;
+}
+
+static int scan(struct search *s, struct request_result *out, struct err *err)
+{
 	int64_t from_us = s->q->view.from_us > 0 ? s->q->view.from_us : 0, to_us = s->q->view.to_us;
-	int got = 0;
+	struct block_walk k;
+	const void *blob;
+	size_t len;
+	int got;
 
 	/* Rows of one crowded microsecond may have gone on into the next ones. */
 	to_us = to_us > ID_TIME_MAX_US - US_PER_S ? ID_TIME_MAX_US : to_us < 0 ? 0 : to_us + US_PER_S;
 	from_us = from_us < ID_TIME_MAX_US ? from_us : ID_TIME_MAX_US;
-	if (sql_prepare(s->r->db, &st, "SELECT id, series, body FROM requests WHERE id>=?1 AND id<?2 ORDER BY id DESC", err))
+	if (block_walk_begin(&k, s->r->db, id_first_us(from_us), id_first_us(to_us), true, err))
 		return -1;
-	sqlite3_bind_int64(st, 1, id_first_us(from_us));
-	sqlite3_bind_int64(st, 2, id_first_us(to_us));
-	while ((got = sql_step(st, err)) > 0) {
-		int64_t id = sqlite3_column_int64(st, 0);
-		uint32_t series = (uint32_t)sqlite3_column_int64(st, 1);
-		const void *body = sqlite3_column_blob(st, 2);
-		size_t len = (size_t)sqlite3_column_bytes(st, 2);
-
-		if (s->q->scan_limit && out->scanned >= s->q->scan_limit) {
-			out->truncated = true;
-			break;
+	while ((got = block_walk_next_block(&k, &blob, &len, err)) > 0) {
+		/* Most blocks without the trace are told apart by a search for its bytes. */
+		if (s->q->has_trace && !memmem(blob, len, s->q->trace_id, 16) &&
+		    (!s->q->scan_limit || out->scanned + (int64_t)block_count(blob, len) < s->q->scan_limit)) {
+			out->scanned += (int64_t)block_count(blob, len);
+			continue;
 		}
-		out->scanned++;
-		out->scanned_from_us = id_time_us(id);
-		if (pack_read(&p, id, body, len) && matches(s, series, &p))
-			keep(s, id, rank_of(s, &p, id), series, body, len);
-		if (s->q->sort == SORT_NEWEST && s->len == s->limit)
+		if (block_walk_open(&k, blob, len) && !scan_block(s, &k, out))
 			break;
 	}
-	sqlite3_finalize(st);
+	block_walk_end(&k);
 	return got < 0 ? -1 : 0;
 }
 
@@ -225,7 +250,8 @@ static void give(struct search *s, struct request_result *out)
 	for (size_t i = 0; i < s->len; i++) {
 		struct found *f = &s->items[i];
 
-		if (!pack_read(&p, f->id, f->body.data, f->body.len))
+		const uint8_t *at = (const uint8_t *)f->bytes.data, *end = at + f->bytes.len;
+		if (!pack_read_figures(&p, f->id, &f->head, &at, end) || !pack_read_rest(&p, &f->head, PACK_ALL, &at, end))
 			continue;
 		unpack(s->r, &out->arena, f->id, f->series, &p, &out->rows[out->row_count]);
 		out->rows[out->row_count++].import_key = import_key(s->r, p.import_ref);
@@ -245,11 +271,14 @@ int query_requests(struct store_reader *r, const struct request_query *q, struct
 	for (size_t i = 0; i < r->names.series_count; i++)
 		s.passes[i] = r->names.series[i].kind == SERIES_IS_LEAF && view_passes_series(r, &q->view, &r->names.series[i]);
 	s.items = mem_zalloc(s.limit * sizeof *s.items);
+	s.wanted = q->has_trace ? PACK_IDS : 0;
+	for (int a = 0; a < ATTR_COUNT; a++)
+		s.wanted |= q->attr_values[a].len ? 1u << a : 0;
 	int failed = scan(&s, out, err);
 	if (!failed)
 		give(&s, out);
 	for (size_t i = 0; i < s.len; i++)
-		buf_fini(&s.items[i].body);
+		buf_fini(&s.items[i].bytes);
 	free(s.items);
 	free(s.passes);
 	return reader_end(r, failed);
@@ -258,26 +287,19 @@ int query_requests(struct store_reader *r, const struct request_query *q, struct
 int query_request(struct store_reader *r, int64_t id, struct request_result *out, struct err *err)
 {
 	static _Thread_local struct packed p;
-	sqlite3_stmt *st = NULL;
+	uint32_t series;
 
 	memset(out, 0, sizeof *out);
 	if (reader_begin(r, err))
 		return -1;
-	if (sql_prepare(r->db, &st, "SELECT series, body FROM requests WHERE id=?1", err))
-		return reader_end(r, -1);
-	sqlite3_bind_int64(st, 1, id);
-	int got = sql_step(st, err);
-	if (got > 0 && !pack_read(&p, id, sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1)))
-		got = err_set(err, "store: request %llx is damaged: run llmdeck doctor --deep", (long long)id);
+	int got = block_walk_find(r->db, id, &series, &p, err);
 	if (got > 0) {
 		out->rows = arena_alloc(&out->arena, sizeof *out->rows);
-		unpack(r, &out->arena, id, (uint32_t)sqlite3_column_int64(st, 0), &p, out->rows);
+		unpack(r, &out->arena, id, series, &p, out->rows);
+		out->rows[0].import_key = import_key(r, p.import_ref);
 		out->row_count = 1;
 		out->scanned = 1;
 	}
-	sqlite3_finalize(st);
-	if (got > 0)
-		out->rows[0].import_key = import_key(r, p.import_ref);
 	return reader_end(r, got < 0 ? -1 : 0);
 }
 

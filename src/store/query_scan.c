@@ -1,14 +1,13 @@
-/* Each row is unpacked into one scratch row; the strings stay numbers. Filters are looked up once per
- * series, not per row. */
+/* Each row's figures are unpacked into one scratch row, the longer rest only as far as it is asked for; the
+ * strings stay numbers. Filters are looked up once per series, not per row. */
 #include "store/query_scan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "store/pack.h"
+#include "store/block_walk.h"
 #include "store/reader_private.h"
-#include "store/sql.h"
 
 _Static_assert(sizeof(struct scan_flag) == sizeof(struct packed_flag), "flags are handed out as they are stored");
 
@@ -18,6 +17,7 @@ struct scan {
 	scan_fn *fn;
 	void *arg;
 	bool *passes; /* by series */
+	uint32_t wanted; /* of each row's rest */
 	struct packed packed;
 	struct scan_row row;
 };
@@ -57,39 +57,41 @@ static void fill_row(struct scan *s, int64_t id, uint32_t series)
 	row->has_parent = p->has_parent;
 }
 
-static bool passes(const struct scan *s, uint32_t series)
+static bool may_pass(const struct scan *s, uint32_t series)
+{
+	return series < s->r->names.series_count && s->passes[series];
+}
+
+static bool passes(const struct scan *s)
 {
 	const struct packed *p = &s->packed;
 
-	return series < s->r->names.series_count && s->passes[series] && p->end_us >= s->q->view.from_us &&
-	       p->end_us < s->q->view.to_us && (!s->q->failed_only || p->status == REQUEST_ERROR);
+	return p->end_us >= s->q->view.from_us && p->end_us < s->q->view.to_us && (!s->q->failed_only || p->status == REQUEST_ERROR);
 }
 
 static int walk(struct scan *s, struct err *err)
 {
 	int64_t from_us = s->q->view.from_us > 0 ? s->q->view.from_us : 0, to_us = s->q->view.to_us;
-	sqlite3_stmt *st = NULL;
-	int got = 0;
+	struct block_walk k;
+	int got;
 
 	/* Rows of one crowded microsecond may have gone on into the next ones. */
 	to_us = to_us > ID_TIME_MAX_US - US_PER_S ? ID_TIME_MAX_US : to_us < 0 ? 0 : to_us + US_PER_S;
 	from_us = from_us < ID_TIME_MAX_US ? from_us : ID_TIME_MAX_US;
-	if (sql_prepare(s->r->db, &st, s->q->newest_first ? "SELECT id, series, body FROM requests WHERE id>=?1 AND id<?2 ORDER BY id DESC"
-	                : "SELECT id, series, body FROM requests WHERE id>=?1 AND id<?2 ORDER BY id", err))
+	if (block_walk_begin(&k, s->r->db, id_first_us(from_us), id_first_us(to_us), s->q->newest_first, err))
 		return -1;
-	sqlite3_bind_int64(st, 1, id_first_us(from_us));
-	sqlite3_bind_int64(st, 2, id_first_us(to_us));
-	while ((got = sql_step(st, err)) > 0) {
-		int64_t id = sqlite3_column_int64(st, 0);
-		uint32_t series = (uint32_t)sqlite3_column_int64(st, 1);
+	while ((got = block_walk_next(&k, err)) > 0) {
+		const struct block_row *row = block_walk_row(&k);
 
-		if (!pack_read(&s->packed, id, sqlite3_column_blob(st, 2), (size_t)sqlite3_column_bytes(st, 2)) || !passes(s, series))
+		if (!may_pass(s, row->series) || !block_read_figures(&k.block, k.at, &s->packed) || !passes(s))
 			continue;
-		fill_row(s, id, series);
+		if (s->wanted && !block_read_rest(&k.block, k.at, s->wanted, &s->packed))
+			continue;
+		fill_row(s, row->id, row->series);
 		if (!s->fn(&s->row, s->arg))
 			break;
 	}
-	sqlite3_finalize(st);
+	block_walk_end(&k);
 	return got < 0 ? -1 : 0;
 }
 
@@ -104,6 +106,7 @@ int query_scan(struct store_reader *r, const struct scan_query *q, scan_fn *fn, 
 	s->passes = mem_zalloc(r->names.series_count + 1);
 	for (size_t i = 0; i < r->names.series_count; i++)
 		s->passes[i] = r->names.series[i].kind == SERIES_IS_LEAF && view_passes_series(r, &q->view, &r->names.series[i]);
+	s->wanted = q->attrs | (q->fields & SCAN_IDS ? PACK_IDS : 0) | (q->fields & SCAN_FLAGS ? PACK_FLAGS : 0);
 	s->row.attrs = s->packed.attrs;
 	s->row.flags = q->fields & SCAN_FLAGS ? (const struct scan_flag *)(const void *)s->packed.flags : NULL;
 	s->row.trace_id = s->packed.trace_id;

@@ -64,8 +64,7 @@ int query_scores(struct store_reader *r, struct str service, struct str environm
                  struct score_result *out, struct err *err)
 {
 	static const char sql[] =
-		"SELECT coalesce((SELECT series FROM requests WHERE id=e.request_id), e.series) s, e.name, count(*), sum(e.score),"
-		" sum(e.score*e.score)"
+		"SELECT e.series s, e.name, count(*), sum(e.score), sum(e.score*e.score)"
 		" FROM (SELECT * FROM evaluations WHERE time_us>=?1 AND time_us<?2 AND score IS NOT NULL ORDER BY time_us DESC"
 		" LIMIT " SCORES_SCANNED ") e GROUP BY 1, 2";
 	sqlite3_stmt *st = NULL;

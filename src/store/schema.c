@@ -1,6 +1,6 @@
 /* Migrations are a table of SQL texts: entry i brings version i to i + 1. Never change one that
- * was released; add the next. Raw and rollup blobs are decoded for SQL users by the functions
- * request_field() and rollup_field(), which exist on our own connections only. */
+ * was released; add the next. Raw and rollup blobs are decoded for SQL users by the table
+ * request_rows and the function rollup_field(), which exist on our own connections only. */
 #include "store/schema.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "store/pack.h"
+#include "store/request_rows.h"
 #include "store/rollup.h"
 #include "store/sql.h"
 
@@ -18,7 +18,8 @@ static const char *const version_1[] = {
 	"CREATE TABLE series(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, dim INTEGER NOT NULL,"
 	"  d0 INTEGER, d1 INTEGER, d2 INTEGER, d3 INTEGER, d4 INTEGER, d5 INTEGER, d6 INTEGER)",
 	"INSERT INTO series VALUES(1, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
-	"CREATE TABLE requests(id INTEGER PRIMARY KEY, series INTEGER NOT NULL, body BLOB NOT NULL)",
+	/* A block of requests whose ids begin at its own (store/block.h). */
+	"CREATE TABLE requests(id INTEGER PRIMARY KEY, rows BLOB NOT NULL)",
 	"CREATE TABLE rollups_10s(id INTEGER PRIMARY KEY, figures BLOB NOT NULL)",
 	"CREATE TABLE rollups_1m(id INTEGER PRIMARY KEY, figures BLOB NOT NULL)",
 	"CREATE TABLE rollups_10m(id INTEGER PRIMARY KEY, figures BLOB NOT NULL)",
@@ -126,33 +127,14 @@ static const char *const version_1[] = {
 	"  e.text model, f.text team, g.text region FROM series s LEFT JOIN strings a ON a.id=s.d0 LEFT JOIN strings b ON b.id=s.d1"
 	"  LEFT JOIN strings c ON c.id=s.d2 LEFT JOIN strings d ON d.id=s.d3 LEFT JOIN strings e ON e.id=s.d4"
 	"  LEFT JOIN strings f ON f.id=s.d5 LEFT JOIN strings g ON g.id=s.d6 WHERE s.kind=2",
-	"CREATE VIEW v_requests AS SELECT r.id, request_field(r.id, r.body, 'end_us') end_us, s.service, s.environment,"
-	"  s.deployment, s.provider, s.model, s.team, s.region,"
-	"  request_field(r.id, r.body, 'latency_us') latency_us, request_field(r.id, r.body, 'ttft_us') ttft_us,"
-	"  request_field(r.id, r.body, 'input_tokens') input_tokens, request_field(r.id, r.body, 'output_tokens') output_tokens,"
-	"  request_field(r.id, r.body, 'cached_tokens') cached_tokens,"
-	"  request_field(r.id, r.body, 'cache_write_tokens') cache_write_tokens,"
-	"  request_field(r.id, r.body, 'reasoning_tokens') reasoning_tokens, request_field(r.id, r.body, 'cost_nusd') cost_nusd,"
-	"  request_field(r.id, r.body, 'cost_source') cost_source, request_field(r.id, r.body, 'status') status,"
-	"  request_field(r.id, r.body, 'http_status') http_status, request_field(r.id, r.body, 'attempt') attempt,"
-	"  (SELECT text FROM strings WHERE id=request_field(r.id, r.body, 'error_type')) error_type,"
-	"  (SELECT text FROM strings WHERE id=request_field(r.id, r.body, 'finish_reason')) finish_reason,"
-	"  (SELECT text FROM strings WHERE id=request_field(r.id, r.body, 'operation')) operation,"
-	"  (SELECT text FROM strings WHERE id=request_field(r.id, r.body, 'request_model')) request_model,"
-	"  (SELECT text FROM strings WHERE id=request_field(r.id, r.body, 'outcome')) outcome,"
-	"  (SELECT text FROM strings WHERE id=request_field(r.id, r.body, 'source')) source,"
-	"  (SELECT text FROM strings WHERE id=request_field(r.id, r.body, 'cost_basis')) cost_basis,"
-	"  request_field(r.id, r.body, 'trace_id') trace_id, request_field(r.id, r.body, 'span_id') span_id,"
-	"  request_field(r.id, r.body, 'user') user, request_field(r.id, r.body, 'key') key,"
-	"  request_field(r.id, r.body, 'tenant') tenant, request_field(r.id, r.body, 'session') session,"
-	"  request_field(r.id, r.body, 'tool') tool, request_field(r.id, r.body, 'prompt_version') prompt_version,"
-	"  request_field(r.id, r.body, 'flag_count') flag_count, request_field(r.id, r.body, 'import_ref') import_ref"
-	"  FROM requests r JOIN v_series s ON s.id=r.series",
+	"CREATE VIEW v_requests AS SELECT id, end_us, service, environment, deployment, provider, model, team, region,"
+	"  latency_us, ttft_us, input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_nusd,"
+	"  cost_source, status, http_status, attempt, error_type, finish_reason, operation, request_model, outcome, source,"
+	"  cost_basis, trace_id, span_id, user, key, tenant, session, tool, prompt_version, flag_count, import_ref"
+	"  FROM request_rows",
 	"CREATE VIEW v_flags AS SELECT r.id request_id, r.end_us, r.service, r.environment, r.deployment, r.model,"
-	"  (SELECT text FROM strings WHERE id=json_extract(j.value, '$[0]')) category,"
-	"  nullif(json_extract(j.value, '$[1]'), -1) severity, json_extract(j.value, '$[2]') blocked"
-	"  FROM (SELECT q.id, q.body, request_field(q.id, q.body, 'end_us') end_us, s.service, s.environment, s.deployment,"
-	"  s.model FROM requests q JOIN v_series s ON s.id=q.series) r, json_each(request_field(r.id, r.body, 'flags')) j",
+	"  json_extract(j.value, '$[0]') category, nullif(json_extract(j.value, '$[1]'), -1) severity,"
+	"  json_extract(j.value, '$[2]') blocked FROM request_rows r, json_each(r.flags) j WHERE r.flag_count>0",
 	"CREATE VIEW v_feedback AS SELECT f.id, f.id>>10 time_us, f.counted_us, s.service, s.environment, s.deployment,"
 	"  s.provider, s.model, s.team, s.region, f.mood, f.score, f.rating, f.user, f.request_id, f.source_id, f.sentiment,"
 	"  f.confidence, f.state, f.settled_us, f.settled_by, f.assignee, f.labels, f.notes, f.dataset<>0 in_dataset,"
@@ -233,7 +215,7 @@ int schema_version(void)
 
 int schema_check(sqlite3 *db, const char *path, int64_t *version, struct err *err)
 {
-	int64_t application, tables;
+	int64_t application, tables, old;
 
 	if (sql_int(db, "PRAGMA application_id", 0, &application, err) ||
 	    sql_int(db, "PRAGMA user_version", 0, version, err) ||
@@ -241,11 +223,16 @@ int schema_check(sqlite3 *db, const char *path, int64_t *version, struct err *er
 		return -1;
 	if (application == 0 && *version == 0 && tables == 0)
 		return 0;
+	if (sql_int(db, "SELECT count(*) FROM sqlite_master WHERE name='requests' AND sql NOT LIKE '%rows BLOB%'", 0, &old, err))
+		return -1;
 	if (application != STORE_APPLICATION_ID)
 		return err_set(err, "%s: this is an SQLite file, but no llmdeck store: name another file with --store", path);
 	if (*version > schema_version())
 		return err_set(err, "%s: the store has version %lld, this llmdeck knows up to %d: use a newer llmdeck; "
 		               "nothing was changed", path, (long long)*version, schema_version());
+	if (old)
+		return err_set(err, "%s: the store is from before the first release and keeps its requests in another way: "
+		               "import into a new one; nothing was changed", path);
 	return 0;
 }
 
@@ -299,62 +286,10 @@ char *schema_text_path(const char *path)
 	return mem_printf("%.*s-text.db", STR_ARG(s));
 }
 
-static void give_flags(sqlite3_context *c, const struct packed *p)
-{
-	struct buf b = {0};
-
-	buf_append_c(&b, '[');
-	for (uint32_t i = 0; i < p->flag_count; i++)
-		buf_printf(&b, "%s[%u,%d,%d]", i ? "," : "", p->flags[i].category, p->flags[i].severity, p->flags[i].action);
-	buf_append_c(&b, ']');
-	sqlite3_result_text64(c, b.data, b.len, SQLITE_TRANSIENT, SQLITE_UTF8);
-	buf_fini(&b);
-}
-
 static void give_count(sqlite3_context *c, int64_t v)
 {
 	if (v != UNKNOWN_INT)
 		sqlite3_result_int64(c, v);
-}
-
-/* request_field(id, body, name): NULL when the field is not known. */
-static void request_field(sqlite3_context *c, int argc, sqlite3_value **argv)
-{
-	static _Thread_local struct packed p;
-	const char *name = (const char *)sqlite3_value_text(argv[2]);
-	enum attr a;
-
-	if (argc != 3 || !name ||
-	    !pack_read(&p, sqlite3_value_int64(argv[0]), sqlite3_value_blob(argv[1]), (size_t)sqlite3_value_bytes(argv[1])))
-		return;
-	const struct {
-		const char *name;
-		int64_t value;
-	} fields[] = {
-		{"end_us", p.end_us}, {"latency_us", p.latency_us}, {"ttft_us", p.ttft_us}, {"input_tokens", p.input_tokens},
-		{"output_tokens", p.output_tokens}, {"cached_tokens", p.cached_tokens},
-		{"cache_write_tokens", p.cache_write_tokens}, {"reasoning_tokens", p.reasoning_tokens},
-		{"cost_source", p.cost_source}, {"status", p.status}, {"attempt", p.attempt ? p.attempt : UNKNOWN_INT},
-		{"http_status", p.http_status ? p.http_status : UNKNOWN_INT}, {"error_type", p.error_type},
-		{"finish_reason", p.finish_reason}, {"operation", p.operation}, {"request_model", p.request_model},
-		{"outcome", p.outcome}, {"source", p.source}, {"cost_basis", p.cost_basis},
-		{"flag_count", p.flag_count}, {"import_ref", p.import_ref},
-	};
-	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-		if (!strcmp(name, fields[i].name)) {
-			give_count(c, fields[i].value);
-			return;
-		}
-	if (!strcmp(name, "cost_nusd") && p.cost_source != COST_UNPRICED)
-		sqlite3_result_int64(c, p.cost_nusd);
-	else if (!strcmp(name, "trace_id") && p.has_trace)
-		sqlite3_result_blob(c, p.trace_id, 16, SQLITE_TRANSIENT);
-	else if (!strcmp(name, "span_id") && p.has_span)
-		sqlite3_result_blob(c, p.span_id, 8, SQLITE_TRANSIENT);
-	else if (!strcmp(name, "flags"))
-		give_flags(c, &p);
-	else if (attr_from_name(str_of(name), &a) && p.attrs[a].len)
-		sqlite3_result_text(c, p.attrs[a].ptr, (int)p.attrs[a].len, SQLITE_TRANSIENT);
 }
 
 /* rollup_field(figures, name). */
@@ -390,8 +325,7 @@ int schema_add_functions(sqlite3 *db, struct err *err)
 {
 	const int how = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
 
-	if (sqlite3_create_function(db, "request_field", 3, how, NULL, request_field, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_create_function(db, "rollup_field", 2, how, NULL, rollup_field, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_create_function(db, "rollup_field", 2, how, NULL, rollup_field, NULL, NULL) != SQLITE_OK)
 		return sql_fail(db, "store", err);
-	return 0;
+	return request_rows_register(db, err);
 }

@@ -33,13 +33,6 @@ const char *const meta_name[META_COUNT] = {
 };
 
 static const char *const statements[ST_COUNT] = {
-	[ST_ADD_REQUEST] = "INSERT OR IGNORE INTO requests(id, series, body) VALUES(?1, ?2, ?3)",
-	[ST_GET_REQUEST] = "SELECT series, body FROM requests WHERE id=?1",
-	[ST_SET_REQUEST] = "UPDATE requests SET series=?2, body=?3 WHERE id=?1",
-	[ST_REMOVE_REQUEST] = "DELETE FROM requests WHERE id=?1",
-	[ST_SCAN_REQUESTS] = "SELECT id, series, body FROM requests WHERE id>=?1 AND id<?2 ORDER BY id DESC",
-	[ST_SCAN_UPWARDS] = "SELECT id, series, body FROM requests WHERE id>=?1 AND id<?2 ORDER BY id",
-	[ST_RECENT_REQUESTS] = "SELECT id, body FROM requests ORDER BY id DESC LIMIT 8192",
 	[ST_MOVE_FEEDBACK] = "UPDATE feedback SET request_id=?3 WHERE counted_us=?1 AND request_id=?2",
 	[ST_MOVE_FLAGS] = "UPDATE flags SET request_id=?2 WHERE request_id=?1",
 	[ST_ADD_FLAG] = "INSERT OR IGNORE INTO flags(time_us, trace_id, category, severity, action, source, request_id, key)"
@@ -203,7 +196,7 @@ int store_writer_open(struct store_writer **out, const char *path, const struct 
 	w->options = *o;
 	w->lock = lock_take(path, err);
 	if (w->lock < 0 || open_main(w, err) || prepare_all(w, err) || load_meta(w, err) ||
-	    names_open(&w->names, w->db, limit, err) || rollup_writer_open(&w->rollups, w->db, err) ||
+	    names_open(&w->names, w->db, limit, err) || writer_blocks_open(w, err) || rollup_writer_open(&w->rollups, w->db, err) ||
 	    top_writer_open(&w->tops, w->db, err) || journal_writer_open(&w->journal, w->db, err) || feedback_open(w, err) ||
 	    writer_load_waiting(w, err)) {
 		store_writer_close(&w);
@@ -237,6 +230,7 @@ void store_writer_close(struct store_writer **writer)
 		log_error("store: closing: %s", err.text);
 	for (int i = 0; i < ST_COUNT; i++)
 		sqlite3_finalize(w->st[i]);
+	writer_blocks_close(w);
 	names_close(&w->names);
 	rollup_writer_close(&w->rollups);
 	top_writer_close(&w->tops);
@@ -252,7 +246,6 @@ void store_writer_close(struct store_writer **writer)
 	sqlite3_close(w->texts);
 	sqlite3_close(w->db);
 	lock_release(w->lock);
-	buf_fini(&w->body);
 	free(w->traces);
 	free(w->times);
 	free(w->calls_by_span);
@@ -287,6 +280,7 @@ int writer_rollback(struct store_writer *w)
 	if (w->texts_open)
 		sqlite3_exec(w->texts, "ROLLBACK", NULL, NULL, NULL);
 	w->open = w->texts_open = w->spilled = false;
+	writer_blocks_forget(w);
 	delta_clear(&w->delta);
 	journal_writer_forget(&w->journal);
 	rollup_writer_forget(&w->rollups);
@@ -379,7 +373,7 @@ int store_writer_commit(struct store_writer *w, struct err *err)
 {
 	if (!w->open)
 		return 0;
-	if (write_rollups(w, err) || store_meta(w, err))
+	if (writer_blocks_write(w, err) || write_rollups(w, err) || store_meta(w, err))
 		return writer_rollback(w);
 	if (w->texts_open && sql_exec(w->texts, "COMMIT", err))
 		return writer_rollback(w);

@@ -9,10 +9,12 @@
  * calls inside it find that row too. */
 #include <string.h>
 
+#include "store/block_walk.h"
 #include "store/sql.h"
 #include "store/writer_private.h"
 
 #define WAYS 4u
+#define CALLS_LOADED 8192
 
 static uint64_t call_hash(const uint8_t trace_id[16], const uint8_t span_id[8])
 {
@@ -188,8 +190,7 @@ static int take_back(struct store_writer *w, int64_t id, uint32_t series, int64_
 
 	writer_count_request(w, series, inner, -1);
 	w->meta[META_REQUESTS]--;
-	sqlite3_bind_int64(w->st[ST_REMOVE_REQUEST], 1, id);
-	if (sql_run(w->st[ST_REMOVE_REQUEST], err))
+	if (writer_remove_request(w, id, err))
 		return -1;
 	sqlite3_bind_int64(w->st[ST_MOVE_FEEDBACK], 1, inner->end_us);
 	sqlite3_bind_int64(w->st[ST_MOVE_FEEDBACK], 2, id);
@@ -259,16 +260,16 @@ void writer_remember_call(struct store_writer *w, int64_t id, const struct packe
 
 int writer_load_calls(struct store_writer *w, struct err *err)
 {
-	sqlite3_stmt *st = w->st[ST_RECENT_REQUESTS];
-	int got;
+	struct block_walk k;
+	int got = 0;
 
 	memset(w->calls_by_span, 0, RECENT_CALLS * sizeof *w->calls_by_span);
 	memset(w->calls_by_parent, 0, RECENT_CALLS * sizeof *w->calls_by_parent);
-	while ((got = sql_step(st, err)) > 0) {
-		int64_t id = sqlite3_column_int64(st, 0);
-
-		if (pack_read(&w->other, id, sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1)))
-			writer_remember_call(w, id, &w->other);
-	}
-	return got;
+	if (writer_walk_requests(w, &k, 0, INT64_MAX, true, err))
+		return -1;
+	for (int i = 0; i < CALLS_LOADED && (got = block_walk_next(&k, err)) > 0; i++)
+		if (block_read_figures(&k.block, k.at, &w->other) && block_read_rest(&k.block, k.at, PACK_IDS, &w->other))
+			writer_remember_call(w, block_walk_row(&k)->id, &w->other);
+	block_walk_end(&k);
+	return got < 0 ? -1 : 0;
 }

@@ -121,6 +121,9 @@ static int add_evaluation(struct store_writer *w, const struct evaluation *e, st
 		return -1;
 	if (e->has_trace && (joined = writer_find_trace(w, e->trace_id, e->time_us, &request, err)) < 0)
 		return -1;
+	/* It speaks of what its request was, whatever it says of that itself. */
+	if (joined && writer_get_request(w, request, &series, &w->other, err) < 0)
+		return -1;
 	uint64_t key = hash_mix(hash_mix((uint64_t)e->time_us, (uint64_t)name << 32 | label),
 	                        hash_mix(e->has_trace ? hash_bytes(e->trace_id, 16) : 0, hash_bytes(e->response_id.ptr, e->response_id.len)));
 	sqlite3_bind_int64(st, 1, (int64_t)(key & INT64_MAX));

@@ -50,8 +50,7 @@ struct recent_time {
 };
 
 enum statement {
-	ST_ADD_REQUEST, ST_GET_REQUEST, ST_SET_REQUEST, ST_REMOVE_REQUEST, ST_SCAN_REQUESTS,
-	ST_SCAN_UPWARDS, ST_RECENT_REQUESTS, ST_MOVE_FEEDBACK, ST_MOVE_FLAGS,
+	ST_MOVE_FEEDBACK, ST_MOVE_FLAGS,
 	ST_ADD_FLAG, ST_JOIN_FLAG, ST_WAITING_FLAGS,
 	ST_ADD_SPAN, ST_FIND_SPAN, ST_ADD_EVALUATION, ST_ADD_BILLING, ST_ADD_GAUGE_SERIES, ST_FIND_GAUGE_SERIES,
 	ST_ADD_GAUGE, ST_ADD_GAUGE_END = ST_ADD_GAUGE + TIER_COUNT - 1,
@@ -77,6 +76,7 @@ struct store_writer {
 	bool texts_open;
 	struct names names;
 	struct delta delta;
+	struct block_cache *blocks; /* writer_blocks.c's own */
 	struct rollup_writer rollups;
 	struct top_writer tops;
 	struct journal_writer journal; /* what earlier transactions added to both */
@@ -84,7 +84,6 @@ struct store_writer {
 	int64_t meta[META_COUNT], meta_stored[META_COUNT];
 	sqlite3_stmt *st[ST_COUNT];
 	sqlite3_stmt *add_text;
-	struct buf body;
 	struct packed packed, other, before; /* scratch */
 	uint32_t memo[MEMO_COUNT];
 	struct by_end *order; /* scratch */
@@ -105,14 +104,27 @@ int writer_rollback(struct store_writer *w);
 int writer_flush(struct store_writer *w, bool now, struct err *err);
 int64_t writer_now_us(const struct store_writer *w);
 
+/* The blocks that hold the raw rows (writer_blocks.c). */
+int writer_blocks_open(struct store_writer *w, struct err *err);
+void writer_blocks_close(struct store_writer *w);
+void writer_blocks_forget(struct store_writer *w); /* after a rollback */
+int writer_blocks_write(struct store_writer *w, struct err *err);
+/* Stores a new row: 1 stored, 0 the id is taken and the row that has it is in `taken` (NULL: not asked), -1 error. */
+int writer_insert_request(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct packed *taken,
+                          struct err *err);
+/* Reads a stored row: 1 found, 0 not there, -1 error. */
+int writer_get_request(struct store_writer *w, int64_t id, uint32_t *series, struct packed *p, struct err *err);
+/* Replaces a stored row and its series. */
+int writer_set_request(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct err *err);
+int writer_remove_request(struct store_writer *w, int64_t id, struct err *err);
+/* Begins a walk that sees all rows up to now. Rows must not be changed while it lasts. */
+struct block_walk;
+int writer_walk_requests(struct store_writer *w, struct block_walk *k, int64_t from_id, int64_t to_id, bool down, struct err *err);
+
 /* Requests (writer_requests.c). */
 int writer_add_requests(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
 /* Puts a request's share into the rollups `sign` times. */
 void writer_count_request(struct store_writer *w, uint32_t series, const struct packed *p, int sign);
-/* Reads a stored row: 1 found, 0 not there, -1 error. */
-int writer_get_request(struct store_writer *w, int64_t id, uint32_t *series, struct packed *p, struct err *err);
-/* Replaces a stored row's body and series. */
-int writer_set_request(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct err *err);
 /* Finds the request of a trace in the hour around `time_us`: 1 found, 0 not, -1 error. */
 int writer_find_trace(struct store_writer *w, const uint8_t trace_id[16], int64_t time_us, int64_t *id, struct err *err);
 

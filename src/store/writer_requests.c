@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include "store/block_walk.h"
 #include "store/feedback.h"
-#include "store/sql.h"
 #include "store/writer_private.h"
 
 static struct str bounded(struct str s)
@@ -95,48 +95,6 @@ void writer_count_request(struct store_writer *w, uint32_t series, const struct 
 	top_writer_add(&w->tops, p, sign);
 }
 
-/* 1 inserted, 0 the id is taken, -1 error. */
-static int insert(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct err *err)
-{
-	sqlite3_stmt *st = w->st[ST_ADD_REQUEST];
-
-	buf_reset(&w->body);
-	pack_write(p, id, &w->body);
-	sqlite3_bind_int64(st, 1, id);
-	sqlite3_bind_int64(st, 2, series);
-	sqlite3_bind_blob64(st, 3, w->body.data, w->body.len, SQLITE_STATIC);
-	if (sql_run(st, err))
-		return -1;
-	return sqlite3_changes(w->db) ? 1 : 0;
-}
-
-int writer_get_request(struct store_writer *w, int64_t id, uint32_t *series, struct packed *p, struct err *err)
-{
-	sqlite3_stmt *st = w->st[ST_GET_REQUEST];
-
-	sqlite3_bind_int64(st, 1, id);
-	int got = sql_step(st, err);
-	if (got > 0) {
-		*series = (uint32_t)sqlite3_column_int64(st, 0);
-		if (!pack_read(p, id, sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1)))
-			got = err_set(err, "store: request %llx is damaged: run llmdeck doctor --deep", (long long)id);
-	}
-	sqlite3_reset(st);
-	return got;
-}
-
-int writer_set_request(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct err *err)
-{
-	sqlite3_stmt *st = w->st[ST_SET_REQUEST];
-
-	buf_reset(&w->body);
-	pack_write(p, id, &w->body);
-	sqlite3_bind_int64(st, 1, id);
-	sqlite3_bind_int64(st, 2, series);
-	sqlite3_bind_blob64(st, 3, w->body.data, w->body.len, SQLITE_STATIC);
-	return sql_run(st, err);
-}
-
 static bool same_span(const struct packed *a, const struct packed *b)
 {
 	return a->has_span && b->has_span && !memcmp(a->span_id, b->span_id, 8) && a->has_trace == b->has_trace &&
@@ -147,16 +105,11 @@ static bool same_span(const struct packed *a, const struct packed *b)
 static int place(struct store_writer *w, int64_t *id, uint32_t series, const struct packed *p, struct err *err)
 {
 	for (;; ++*id) {
-		uint32_t taken_series;
-		int got = insert(w, *id, series, p, err);
+		int got = writer_insert_request(w, *id, series, p, p->has_span ? &w->other : NULL, err);
 
 		if (got)
 			return got;
-		if (!p->has_span)
-			continue;
-		if (writer_get_request(w, *id, &taken_series, &w->other, err) < 0)
-			return -1;
-		if (same_span(p, &w->other))
+		if (p->has_span && same_span(p, &w->other))
 			return 0;
 	}
 }
@@ -339,11 +292,27 @@ static int is_of_trace(struct store_writer *w, int64_t id, const uint8_t trace_i
 	return got > 0 ? w->other.has_trace && !memcmp(w->other.trace_id, trace_id, 16) : got;
 }
 
+/* Looks for the trace in the opened block of a walk. */
+static bool find_in_block(struct block_walk *k, const uint8_t trace_id[16], struct packed *p, int64_t *id)
+{
+	while (block_walk_next_row(k)) {
+		if (!block_read_figures(&k->block, k->at, p) || !block_read_rest(&k->block, k->at, PACK_ALL, p) || !p->has_trace ||
+		    memcmp(p->trace_id, trace_id, 16))
+			continue;
+		*id = block_walk_row(k)->id;
+		return true;
+	}
+	return false;
+}
+
 int writer_find_trace(struct store_writer *w, const uint8_t trace_id[16], int64_t time_us, int64_t *id, struct err *err)
 {
 	uint64_t h = trace_hash(trace_id);
 	const struct recent_trace *recent = &w->traces[h % RECENT_TRACES];
-	sqlite3_stmt *st = w->st[ST_SCAN_REQUESTS];
+	struct block_walk k;
+	const void *blob;
+	bool found = false;
+	size_t len;
 	int got = 0;
 
 	if (recent->hash == h) {
@@ -353,18 +322,12 @@ int writer_find_trace(struct store_writer *w, const uint8_t trace_id[16], int64_
 			return got;
 	}
 	int64_t from_us = time_us > US_PER_HOUR ? time_us - US_PER_HOUR : 0;
-	sqlite3_bind_int64(st, 1, id_first_us(from_us));
-	sqlite3_bind_int64(st, 2, id_first_us(time_us + US_PER_HOUR));
-	bool found = false;
-	while (!found && (got = sql_step(st, err)) > 0) {
-		*id = sqlite3_column_int64(st, 0);
-		const void *body = sqlite3_column_blob(st, 2);
-		size_t len = (size_t)sqlite3_column_bytes(st, 2);
-		/* Most rows are told apart by a search for the bytes, without unpacking. */
-		found = memmem(body, len, trace_id, 16) && pack_read(&w->other, *id, body, len) && w->other.has_trace &&
-		        !memcmp(w->other.trace_id, trace_id, 16);
-	}
-	sqlite3_reset(st);
+	if (writer_walk_requests(w, &k, id_first_us(from_us), id_first_us(time_us + US_PER_HOUR), true, err))
+		return -1;
+	/* Most blocks are told apart by a search for the bytes, without looking at their rows. */
+	while (!found && (got = block_walk_next_block(&k, &blob, &len, err)) > 0)
+		found = memmem(blob, len, trace_id, 16) && block_walk_open(&k, blob, len) && find_in_block(&k, trace_id, &w->other, id);
+	block_walk_end(&k);
 	return got < 0 ? -1 : found;
 }
 

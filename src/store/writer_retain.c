@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/block_walk.h"
 #include "store/feedback.h"
 #include "store/sql.h"
 #include "store/writer_private.h"
@@ -35,31 +36,30 @@ static int remove_raw(struct store_writer *w, bool *more, struct err *err)
 {
 	int64_t *ids = mem_array(NULL, ROWS_A_CALL, sizeof *ids), to = id_first_us(w->meta[META_RAW_FLOOR]);
 	size_t count = 0, seen = 0;
-	sqlite3_stmt *st = w->st[ST_SCAN_UPWARDS];
-	int got = 0;
+	struct block_walk k;
+	int got = 0, failed = 0;
 
-	sqlite3_bind_int64(st, 1, w->meta[META_RETAIN_ID]);
-	sqlite3_bind_int64(st, 2, to);
-	while (seen < ROWS_A_CALL && (got = sql_step(st, err)) > 0) {
-		int64_t id = sqlite3_column_int64(st, 0);
+	if (writer_walk_requests(w, &k, w->meta[META_RETAIN_ID], to, false, err)) {
+		free(ids);
+		return -1;
+	}
+	while (seen < ROWS_A_CALL && (got = block_walk_next(&k, err)) > 0) {
+		int64_t id = block_walk_row(&k)->id;
 
 		seen++;
 		w->meta[META_RETAIN_ID] = id + 1;
-		if (pack_read(&w->other, id, sqlite3_column_blob(st, 2), (size_t)sqlite3_column_bytes(st, 2)) && !w->other.import_ref)
+		if (block_read_figures(&k.block, k.at, &w->other) && !w->other.import_ref)
 			ids[count++] = id;
 	}
-	sqlite3_reset(st);
-	for (size_t i = 0; i < count && got >= 0; i++) {
-		sqlite3_bind_int64(w->st[ST_REMOVE_REQUEST], 1, ids[i]);
-		if (sql_run(w->st[ST_REMOVE_REQUEST], err))
-			got = -1;
-	}
+	block_walk_end(&k);
+	for (size_t i = 0; i < count && got >= 0 && !failed; i++)
+		failed = writer_remove_request(w, ids[i], err);
 	free(ids);
 	if (seen == ROWS_A_CALL)
 		*more = true;
 	else if (w->meta[META_RETAIN_ID] < to)
 		w->meta[META_RETAIN_ID] = to;
-	return got < 0 ? -1 : 0;
+	return got < 0 || failed ? -1 : 0;
 }
 
 /* Steps of traces and evaluations below the same floor. */
@@ -177,18 +177,18 @@ static int bound_size(struct store_writer *w, const struct retention *keep, int6
 		return -1;
 	if ((pages - unused) * page_bytes <= keep->size_bytes)
 		return 0;
-	sqlite3_stmt *st = w->st[ST_SCAN_UPWARDS];
-	sqlite3_bind_int64(st, 1, w->meta[META_RETAIN_ID]);
-	sqlite3_bind_int64(st, 2, id_first_us(now_us > US_PER_HOUR ? now_us - US_PER_HOUR : 0));
-	int got = sql_step(st, err);
+	struct block_walk k;
+	if (writer_walk_requests(w, &k, w->meta[META_RETAIN_ID], id_first_us(now_us > US_PER_HOUR ? now_us - US_PER_HOUR : 0), false, err))
+		return -1;
+	int got = block_walk_next(&k, err);
 	if (got > 0) {
-		int64_t floor = align_down(id_time_us(sqlite3_column_int64(st, 0)), US_PER_HOUR) + US_PER_HOUR;
+		int64_t floor = align_down(id_time_us(block_walk_row(&k)->id), US_PER_HOUR) + US_PER_HOUR;
 
 		if (floor > w->meta[META_RAW_FLOOR])
 			w->meta[META_RAW_FLOOR] = floor;
 		*more = true;
 	}
-	sqlite3_reset(st);
+	block_walk_end(&k);
 	return got < 0 ? -1 : 0;
 }
 
@@ -255,8 +255,7 @@ static int forget_request(struct store_writer *w, int64_t id, struct err *err)
 		return -1;
 	writer_count_request(w, series, &w->other, -1);
 	w->meta[META_REQUESTS]--;
-	sqlite3_bind_int64(w->st[ST_REMOVE_REQUEST], 1, id);
-	if (sql_run(w->st[ST_REMOVE_REQUEST], err) || feedback_forget_request(w, id, err))
+	if (writer_remove_request(w, id, err) || feedback_forget_request(w, id, err))
 		return -1;
 	if (!w->other.flag_count)
 		return 0;
@@ -275,19 +274,21 @@ static int forget_requests(struct store_writer *w, const struct forgotten *f, in
 	int failed = 0;
 
 	for (bool done = false; !done && !failed;) {
-		sqlite3_stmt *st = w->st[ST_SCAN_UPWARDS];
+		struct block_walk k;
 		size_t count = 0;
 		int got = 0;
 
-		sqlite3_bind_int64(st, 1, from);
-		sqlite3_bind_int64(st, 2, INT64_MAX);
-		while (count < ROWS_A_CALL && (got = sql_step(st, err)) > 0) {
-			from = sqlite3_column_int64(st, 0) + 1;
-			if (pack_read(&w->other, from - 1, sqlite3_column_blob(st, 2), (size_t)sqlite3_column_bytes(st, 2)) &&
-			    is_forgotten(f, &w->other))
+		if (writer_walk_requests(w, &k, from, INT64_MAX, false, err)) {
+			failed = -1;
+			break;
+		}
+		while (count < ROWS_A_CALL && (got = block_walk_next(&k, err)) > 0) {
+			from = block_walk_row(&k)->id + 1;
+			if (block_read_figures(&k.block, k.at, &w->other) &&
+			    block_read_rest(&k.block, k.at, 1u << ATTR_USER, &w->other) && is_forgotten(f, &w->other))
 				ids[count++] = from - 1;
 		}
-		sqlite3_reset(st);
+		block_walk_end(&k);
 		failed = got < 0 ? -1 : 0;
 		done = got <= 0;
 		for (size_t i = 0; i < count && !failed; i++)

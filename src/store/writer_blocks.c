@@ -1,0 +1,331 @@
+/* The writer's side of the blocks: a few of them are kept open in memory, changed there, and written when
+ * their place is needed, before anybody walks over them, and before the commit. As there is one writer
+ * only, what is open stays right from one transaction to the next; after a rollback all is forgotten.
+ *
+ * Each id is covered by exactly one block: the one with the greatest key not above it, or the first of all.
+ * An open block knows where the next one begins; what is said in the database is enough to find those
+ * that are not open, for these are stored. A new row that finds its block full goes into a new block behind
+ * it when it is greater than all in it, which is how data comes in; otherwise the block is cut in half. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/block_walk.h"
+#include "store/sql.h"
+#include "store/writer_private.h"
+
+#define OPEN_BLOCKS 16
+
+struct open_block {
+	struct block block;
+	int64_t next_key;  /* INT64_MAX: there is none behind */
+	bool used, dirty;
+	bool stored;       /* the database has a row of this key */
+	uint64_t last_use;
+};
+
+struct block_cache {
+	struct open_block open[OPEN_BLOCKS];
+	struct open_block *latest;
+	uint64_t uses;
+	struct buf blob;
+	sqlite3_stmt *put, *remove, *before, *after;
+};
+
+int writer_blocks_open(struct store_writer *w, struct err *err)
+{
+	struct block_cache *c = w->blocks = mem_zalloc(sizeof *c);
+
+	return sql_prepare(w->db, &c->put, "INSERT OR REPLACE INTO requests(id, rows) VALUES(?1, ?2)", err) ||
+	       sql_prepare(w->db, &c->remove, "DELETE FROM requests WHERE id=?1", err) ||
+	       sql_prepare(w->db, &c->before, "SELECT id, rows FROM requests WHERE id<=?1 ORDER BY id DESC LIMIT 1", err) ||
+	       sql_prepare(w->db, &c->after, "SELECT id FROM requests WHERE id>?1 ORDER BY id LIMIT 1", err) ? -1 : 0;
+}
+
+void writer_blocks_close(struct store_writer *w)
+{
+	struct block_cache *c = w->blocks;
+
+	if (!c)
+		return;
+	for (size_t i = 0; i < OPEN_BLOCKS; i++)
+		block_fini(&c->open[i].block);
+	buf_fini(&c->blob);
+	sqlite3_finalize(c->put);
+	sqlite3_finalize(c->remove);
+	sqlite3_finalize(c->before);
+	sqlite3_finalize(c->after);
+	free(c);
+	w->blocks = NULL;
+}
+
+void writer_blocks_forget(struct store_writer *w)
+{
+	struct block_cache *c = w->blocks;
+
+	for (size_t i = 0; i < OPEN_BLOCKS; i++)
+		c->open[i].used = c->open[i].dirty = false;
+	c->latest = NULL;
+}
+
+static int put_block(struct block_cache *c, struct open_block *o, struct err *err)
+{
+	buf_reset(&c->blob);
+	block_encode(&o->block, &c->blob);
+	sqlite3_bind_int64(c->put, 1, o->block.key);
+	sqlite3_bind_blob64(c->put, 2, c->blob.data, c->blob.len, SQLITE_STATIC);
+	if (sql_run(c->put, err))
+		return -1;
+	o->stored = true;
+	return 0;
+}
+
+static int remove_block(struct block_cache *c, struct open_block *o, struct err *err)
+{
+	if (!o->stored)
+		return 0;
+	sqlite3_bind_int64(c->remove, 1, o->block.key);
+	o->stored = false;
+	return sql_run(c->remove, err);
+}
+
+/* An empty block goes; what it covered is the one's before it from then on. */
+static int drop_block(struct block_cache *c, struct open_block *o, struct err *err)
+{
+	if (remove_block(c, o, err))
+		return -1;
+	for (size_t i = 0; i < OPEN_BLOCKS; i++)
+		if (c->open[i].used && c->open[i].next_key == o->block.key)
+			c->open[i].next_key = o->next_key;
+	o->used = false;
+	if (c->latest == o)
+		c->latest = NULL;
+	return 0;
+}
+
+static int write_block(struct block_cache *c, struct open_block *o, struct err *err)
+{
+	if (!o->used || !o->dirty)
+		return 0;
+	o->dirty = false;
+	return o->block.count ? put_block(c, o, err) : drop_block(c, o, err);
+}
+
+int writer_blocks_write(struct store_writer *w, struct err *err)
+{
+	for (size_t i = 0; i < OPEN_BLOCKS; i++)
+		if (write_block(w->blocks, &w->blocks->open[i], err))
+			return -1;
+	return 0;
+}
+
+/* A free place, if need be that of the block that was not used for longest. */
+static int take_place(struct block_cache *c, struct open_block **out, struct err *err)
+{
+	struct open_block *o = &c->open[0];
+
+	for (size_t i = 0; i < OPEN_BLOCKS && o->used; i++)
+		if (!c->open[i].used || c->open[i].last_use < o->last_use)
+			o = &c->open[i];
+	if (write_block(c, o, err))
+		return -1;
+	if (c->latest == o)
+		c->latest = NULL;
+	o->used = o->dirty = o->stored = false;
+	*out = o;
+	return 0;
+}
+
+static struct open_block *use(struct block_cache *c, struct open_block *o)
+{
+	o->used = true;
+	o->last_use = ++c->uses;
+	c->latest = o;
+	return o;
+}
+
+static bool covers(const struct open_block *o, int64_t id)
+{
+	return o->block.key <= id && id < o->next_key;
+}
+
+static struct open_block *find_open(struct block_cache *c, int64_t id)
+{
+	if (c->latest && covers(c->latest, id))
+		return c->latest;
+	for (size_t i = 0; i < OPEN_BLOCKS; i++)
+		if (c->open[i].used && covers(&c->open[i], id))
+			return use(c, &c->open[i]);
+	return NULL;
+}
+
+/* The lowest key above `id` of all blocks, stored or open; INT64_MAX when there is none. */
+static int key_behind(struct block_cache *c, int64_t id, int64_t *key, struct err *err)
+{
+	sqlite3_bind_int64(c->after, 1, id);
+	int got = sql_step(c->after, err);
+
+	*key = got > 0 ? sqlite3_column_int64(c->after, 0) : INT64_MAX;
+	sqlite3_reset(c->after);
+	for (size_t i = 0; i < OPEN_BLOCKS; i++)
+		if (c->open[i].used && c->open[i].block.key > id && c->open[i].block.key < *key)
+			*key = c->open[i].block.key;
+	return got < 0 ? -1 : 0;
+}
+
+/* Opens the stored block that covers `id`: 1, 0 there is none, -1 error. */
+static int open_stored(struct block_cache *c, int64_t id, struct open_block **out, struct err *err)
+{
+	struct open_block *o;
+
+	if (take_place(c, &o, err))
+		return -1;
+	sqlite3_bind_int64(c->before, 1, id);
+	int got = sql_step(c->before, err);
+	if (got > 0) {
+		int64_t key = sqlite3_column_int64(c->before, 0);
+
+		if (!block_decode(&o->block, key, sqlite3_column_blob(c->before, 1), (size_t)sqlite3_column_bytes(c->before, 1)) ||
+		    !block_own(&o->block))
+			got = err_set(err, "store: the block of requests %llx is damaged: run llmdeck doctor --deep", (long long)key);
+	}
+	sqlite3_reset(c->before);
+	if (got <= 0 || key_behind(c, o->block.key, &o->next_key, err))
+		return got > 0 ? -1 : got;
+	o->stored = true;
+	*out = use(c, o);
+	return 1;
+}
+
+/* A new, empty block in [key, next_key). */
+static int new_block(struct block_cache *c, int64_t key, int64_t next_key, struct open_block **out, struct err *err)
+{
+	if (take_place(c, out, err))
+		return -1;
+	block_reset(&(*out)->block, key);
+	(*out)->next_key = next_key;
+	use(c, *out);
+	return 0;
+}
+
+/* The block that covers `id`: 1, 0 there is none (all ids are greater), -1 error. */
+static int find_block(struct store_writer *w, int64_t id, struct open_block **out, struct err *err)
+{
+	*out = find_open(w->blocks, id);
+	return *out ? 1 : open_stored(w->blocks, id, out, err);
+}
+
+/* Below all others: the first block begins earlier, or there is a new one. */
+static int extend_downwards(struct block_cache *c, int64_t id, struct open_block **out, struct err *err)
+{
+	int64_t first_key;
+
+	if (key_behind(c, id, &first_key, err))
+		return -1;
+	struct open_block *o = first_key < INT64_MAX ? find_open(c, first_key) : NULL;
+	if (!o || !block_has_room(&o->block, first_key) || !block_spans(&o->block, id))
+		return new_block(c, id, first_key, out, err);
+	if (remove_block(c, o, err))
+		return -1;
+	o->block.key = id;
+	o->dirty = true;
+	*out = o;
+	return 0;
+}
+
+/* Makes room for a row at `id` in `*o`, which covers it; *o may be another block afterwards. */
+static int make_room(struct block_cache *c, struct open_block **o, int64_t id, struct err *err)
+{
+	struct open_block *full = *o, *fresh;
+	bool behind = !full->block.count || full->block.rows[full->block.count - 1].id < id;
+
+	if (block_has_room(&full->block, id) || (!behind && full->block.count < 2))
+		return 0;
+	full->last_use = ++c->uses; /* or its own place might be taken */
+	if (new_block(c, id, full->next_key, &fresh, err))
+		return -1;
+	if (!behind) {
+		block_split(&full->block, &fresh->block);
+		fresh->dirty = full->dirty = true;
+	}
+	full->next_key = fresh->block.key;
+	*o = covers(fresh, id) ? fresh : use(c, full);
+	return 0;
+}
+
+int writer_insert_request(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct packed *taken,
+                          struct err *err)
+{
+	struct open_block *o;
+	int got = find_block(w, id, &o, err);
+
+	if (got < 0 || (!got && extend_downwards(w->blocks, id, &o, err)))
+		return -1;
+	size_t at = block_find(&o->block, id);
+	if (at < o->block.count && o->block.rows[at].id == id) {
+		if (taken && !block_read(&o->block, at, taken))
+			return err_set(err, "store: request %llx is damaged: run llmdeck doctor --deep", (long long)id);
+		return 0;
+	}
+	if (make_room(w->blocks, &o, id, err))
+		return -1;
+	block_insert(&o->block, block_find(&o->block, id), id, series, p);
+	o->dirty = true;
+	return 1;
+}
+
+/* The open block and place of a stored row: 1, 0 there is none, -1 error. */
+static int find_row(struct store_writer *w, int64_t id, struct open_block **o, size_t *at, struct err *err)
+{
+	int got = find_block(w, id, o, err);
+
+	if (got <= 0)
+		return got;
+	*at = block_find(&(*o)->block, id);
+	return *at < (*o)->block.count && (*o)->block.rows[*at].id == id;
+}
+
+int writer_get_request(struct store_writer *w, int64_t id, uint32_t *series, struct packed *p, struct err *err)
+{
+	struct open_block *o;
+	size_t at;
+	int got = find_row(w, id, &o, &at, err);
+
+	if (got <= 0)
+		return got;
+	*series = o->block.rows[at].series;
+	if (!block_read(&o->block, at, p))
+		return err_set(err, "store: request %llx is damaged: run llmdeck doctor --deep", (long long)id);
+	return 1;
+}
+
+int writer_set_request(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct err *err)
+{
+	struct open_block *o;
+	size_t at;
+	int got = find_row(w, id, &o, &at, err);
+
+	if (got <= 0)
+		return got;
+	block_replace(&o->block, at, series, p);
+	o->dirty = true;
+	return 0;
+}
+
+int writer_remove_request(struct store_writer *w, int64_t id, struct err *err)
+{
+	struct open_block *o;
+	size_t at;
+	int got = find_row(w, id, &o, &at, err);
+
+	if (got <= 0)
+		return got;
+	block_remove(&o->block, at);
+	o->dirty = true;
+	return 0;
+}
+
+int writer_walk_requests(struct store_writer *w, struct block_walk *k, int64_t from_id, int64_t to_id, bool down, struct err *err)
+{
+	return writer_blocks_write(w, err) ? -1 : block_walk_begin(k, w->db, from_id, to_id, down, err);
+}
