@@ -1,5 +1,6 @@
-/* What people say: the stream, newest first, with the mood's sign, and the split and trend from
- * rollups, so that they count every item of the window and not only those on the screen. */
+/* What people say. As a tile the stream, newest first, with the mood's sign, and the split and trend from
+ * rollups, so that they count every item of the window and not only those on the screen. Its page is
+ * where the items are worked through: panels/triage.c. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,39 +8,42 @@
 #include "base/clock.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
+#include "panels/triage.h"
 #include "ui/bars.h"
 
 #define TILE_ITEMS 60
-#define PAGE_ITEMS 300
 
-struct feedback_state {
-	struct fleet fleet;
-	struct figures_result groups; /* page only */
+struct feedback_shown {
+	bool page;
+	struct triage_state triage; /* page only */
+	struct fleet fleet;         /* tile only, as the rest */
 	struct feedback_result items;
-	enum dim by;
 };
 
 static int feedback_load(const struct panel_query *query, void *state, struct err *err)
 {
-	struct feedback_state *f = state;
-	bool page = query->form == PANEL_PAGE;
+	struct feedback_shown *f = state;
 
-	f->by = query->by;
+	f->page = query->form == PANEL_PAGE;
+	if (f->page)
+		return triage_load(query, &f->triage, err);
 	if (fleet_load(&f->fleet, query, 0, 0, err) != 0)
 		return -1;
-	if (page && fleet_groups(&f->groups, query, query->by, 0, err) != 0)
-		return -1;
-	return query_feedback(query->reader, &query->view, page ? PAGE_ITEMS : TILE_ITEMS, &f->items,
-	                      err);
+	return query_feedback(query->reader, &query->view, TILE_ITEMS, &f->items, err);
 }
 
 static void feedback_fini(void *state)
 {
-	struct feedback_state *f = state;
+	struct feedback_shown *f = state;
 
+	triage_fini(&f->triage);
 	fleet_fini(&f->fleet);
-	figures_result_fini(&f->groups);
 	feedback_result_fini(&f->items);
+}
+
+const struct triage_state *triage_of(const void *state)
+{
+	return &((const struct feedback_shown *)state)->triage;
 }
 
 static char mood_sign(uint8_t mood)
@@ -73,7 +77,7 @@ static int draw_split(struct surface *s, int x, int y, int width, const struct f
 	return x - start;
 }
 
-static void feedback_head(const struct feedback_state *f, const struct panel_frame *frame,
+static void feedback_head(const struct feedback_shown *f, const struct panel_frame *frame,
                           struct surface *s)
 {
 	const struct figures *total = &f->fleet.now.total.total;
@@ -125,13 +129,11 @@ static bool item_shown(const struct feedback_row *row, const char *find)
 	return filter_matches(find, texts, 2);
 }
 
-static void draw_items(const struct feedback_state *f, const struct panel_frame *frame,
+static void draw_items(const struct feedback_shown *f, const struct panel_frame *frame,
                        struct surface *s, int y)
 {
-	size_t shown = 0, skip = frame->form == PANEL_PAGE ? frame->ui->table.top_row : 0;
-
 	for (size_t i = 0; i < f->items.row_count && y < s->height; i++) {
-		if (!item_shown(&f->items.rows[i], frame->find) || shown++ < skip)
+		if (!item_shown(&f->items.rows[i], frame->find))
 			continue;
 		draw_item(&f->items.rows[i], frame, s, y++);
 	}
@@ -139,18 +141,8 @@ static void draw_items(const struct feedback_state *f, const struct panel_frame 
 		surface_text(s, 1, y, ROLE_MUTED, "no feedback in this window");
 }
 
-static const struct groups_column feedback_columns[] = {
-	{{"feedback_per_minute", "/min", 7, false, 1, false}, METRIC_FEEDBACK_RATE, NULL},
-	{{"negative_per_100", "-/100", 7, false, 0, false}, METRIC_NEGATIVE_PER_100, NULL},
-};
-
-static void feedback_group_rows(const struct feedback_state *f, struct sheet *out)
-{
-	groups_sheet(&f->groups, f->by, f->fleet.seconds, feedback_columns, 2, out);
-}
-
 /* The trend of negatives in 100 with its change, and the worst groups beside each other. */
-static int draw_trend(const struct feedback_state *f, const struct panel_frame *frame,
+static int draw_trend(const struct feedback_shown *f, const struct panel_frame *frame,
                       struct surface *s, int y)
 {
 	struct value now = fleet_value(&f->fleet, METRIC_NEGATIVE_PER_100);
@@ -170,42 +162,17 @@ static int draw_trend(const struct feedback_state *f, const struct panel_frame *
 	return y + 1;
 }
 
-static int draw_groups(const struct feedback_state *f, const struct panel_frame *frame,
-                       struct surface *s, int y)
-{
-	struct sheet sheet = {0};
-	char title[48];
-	int rows;
-
-	feedback_group_rows(f, &sheet);
-	rows = (int)sheet.row_count + 1;
-	if (rows > (s->height - y) / 3)
-		rows = (s->height - y) / 3;
-	if (rows > 2) {
-		struct surface table = surface_part(s, (struct rect){0, y + 1, s->width, rows});
-
-		snprintf(title, sizeof title, "by %s", dim_name(f->by));
-		surface_rule(s, y, ROLE_BORDER, title, "");
-		sheet_arrange(&sheet, "", 2, false);
-		sheet_draw(&sheet, NULL, false, frame->stale, &table);
-		y += rows + 1;
-	}
-	sheet_fini(&sheet);
-	return y;
-}
-
 static void feedback_draw(const void *state, const struct panel_frame *frame, struct surface *s)
 {
-	const struct feedback_state *f = state;
+	const struct feedback_shown *f = state;
 	int y = 1;
 
+	if (f->page) {
+		triage_draw(&f->triage, frame, s);
+		return;
+	}
 	feedback_head(f, frame, s);
-	if (frame->form == PANEL_PAGE && s->height > 6) {
-		y = draw_trend(f, frame, s, y);
-		y = draw_groups(f, frame, s, y);
-		if (y + 2 < s->height)
-			surface_rule(s, y++, ROLE_BORDER, "stream, newest first", "");
-	} else if (s->width < 60 && s->height > 8 && f->items.row_count > 0) {
+	if (s->width < 60 && s->height > 8 && f->items.row_count > 0) {
 		draw_split(s, 1, y++, s->width - 2, &f->fleet.now.total.total);
 		y = draw_trend(f, frame, s, y);
 	}
@@ -222,10 +189,14 @@ static const struct sheet_column item_columns[] = {
 static void feedback_rows(const void *state, const struct panel_frame *frame, struct sheet *out)
 {
 	static const char *const moods[] = {"unknown", "positive", "neutral", "negative"};
-	const struct feedback_state *f = state;
+	const struct feedback_shown *f = state;
 	char text[FIGURE_TEXT_BYTES], time[TIME_TEXT_BYTES];
 
 	(void)frame;
+	if (f->page) {
+		triage_rows(&f->triage, out);
+		return;
+	}
 	sheet_set_columns(out, item_columns, 7);
 	for (size_t i = 0; i < f->items.row_count; i++) {
 		const struct feedback *item = &f->items.rows[i].item;
@@ -247,14 +218,20 @@ static void feedback_rows(const void *state, const struct panel_frame *frame, st
 const struct panel feedback_panel = {
 	.name = "feedback",
 	.title = "feedback",
-	.help = "What people say about the answers, newest first: + positive, = neutral, - negative. The "
-	        "split counts every item of the window whose mood is known; the trend is negative items in "
-	        "100 of them. Texts live in a file of their own: without the right to read it they are "
-	        "withheld, and the figures stay.",
+	.help = "What people say about the answers: + positive, = neutral, - negative, ? unknown. The page is where "
+	        "it is worked through: Enter opens an item and locks it, so that nobody else works on it; then 1-9 "
+	        "set and clear labels, Enter settles it and goes to the next, x dismisses, n notes, @ assigns, d "
+	        "takes it to the data set with a corrected answer, i to an incident, u undoes. Space, V and * mark: "
+	        "verdicts then are for all that are marked. [ and ] walk through the groups of similar remarks. The "
+	        "filter takes mood:negative state:settled state:all assignee:mia assignee:none label:tone=rude "
+	        "language:de dataset:yes service:chat and any text. Texts live in a file of their own: without the "
+	        "right to read it they are withheld, and the figures stay.",
 	.page = '7',
-	.groups = true,
+	.asks = ASK_TRIAGE,
+	.kept_size = sizeof(struct triage_kept),
+	.kept_fini = triage_kept_fini,
 	.pace_us = 10 * US_PER_S,
-	.state_size = sizeof(struct feedback_state),
+	.state_size = sizeof(struct feedback_shown),
 	.load = feedback_load,
 	.fini = feedback_fini,
 	.draw = feedback_draw,

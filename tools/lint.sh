@@ -19,7 +19,7 @@ allowed() {
 	src/console) echo "base core parse judge store/query* net collect remote alert act ui panels" ;;
 	src/cli) echo "base core parse judge store net collect remote alert act daemon console ui panels" ;;
 	ui) echo "base core" ;;
-	panels) echo "base core ui store/query* judge/ab" ;;
+	panels) echo "base core ui store/query* judge/ab judge/clusters" ;;
 	esac
 }
 

@@ -7,7 +7,9 @@
 
 #include "base/buf.h"
 #include "panels/alerts.h"
+#include "panels/panels.h"
 #include "panels/rollouts.h"
+#include "panels/triage.h"
 
 const struct action console_actions[] = {
 	{ACT_HELP, "help", "?", "this help", DANGER_NONE},
@@ -40,6 +42,17 @@ const struct action console_actions[] = {
 	{ACT_ACKNOWLEDGE, "acknowledge", "a", "acknowledge the alert, with a note", DANGER_STORED},
 	{ACT_MUTE, "mute", "m", "mute the alert for a time", DANGER_STORED},
 	{ACT_TRACE, "open-trace", "t", "the trace of the request under the cursor", DANGER_NONE},
+	{ACT_MARK, "mark", "Space", "mark the row: verdicts are for all that are marked", DANGER_NONE},
+	{ACT_RANGE, "range", "V", "begin a range of marks, end it", DANGER_NONE},
+	{ACT_INVERT, "invert", "*", "turn the marks around", DANGER_NONE},
+	{ACT_DISMISS, "dismiss", "x", "feedback: nothing in it; the next one", DANGER_STORED},
+	{ACT_NOTE, "note", "n", "add a note", DANGER_STORED},
+	{ACT_ASSIGN, "assign", "@", "feedback: give it to somebody", DANGER_STORED},
+	{ACT_DATASET, "dataset", "d", "feedback: to the data set, with the right answer", DANGER_STORED},
+	{ACT_UNDO, "undo", "u", "undo the last change", DANGER_STORED},
+	{ACT_REDO, "redo", "U", "do it again", DANGER_STORED},
+	{ACT_GROUP_NEXT, "group-in", "]", "feedback: the next group of similar remarks", DANGER_NONE},
+	{ACT_GROUP_BEFORE, "group-out", "[", "feedback: the group before", DANGER_NONE},
 	{ACT_ROLLBACK, "rollback", "R", "rollout: everything back to stable", DANGER_TRAFFIC},
 	{ACT_STEP_UP, "step", ">", "rollout: the next step", DANGER_TRAFFIC},
 	{ACT_STEP_BACK, "step-back", "<", "rollout: the step before", DANGER_TRAFFIC},
@@ -62,10 +75,11 @@ const struct action console_actions[] = {
 };
 
 /* What the key line offers, most needed first; `where` says on which kind of place. */
+enum offer_place { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS, ON_ROLLOUTS, ON_ALERTS, ON_FEEDBACK, ON_LIST, ON_ITEM };
 static const struct {
 	int action;
 	const char *word;
-	enum { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS, ON_ROLLOUTS, ON_ALERTS } where;
+	enum offer_place where;
 } offers[] = {
 	{ACT_HELP, "help", ANYWHERE},      {ACT_PALETTE, "cmd", ANYWHERE},
 	{ACT_FILTER, "filter", ANYWHERE},  {ACT_NEXT_PANEL, "panel", ON_TILES},
@@ -75,6 +89,12 @@ static const struct {
 	{ACT_PROMOTE_ROLLOUT, "promote", ON_ROLLOUTS},
 	{ACT_OPEN, "narrow", ON_ALERTS},   {ACT_ACKNOWLEDGE, "acknowledge", ON_ALERTS},
 	{ACT_MUTE, "mute", ON_ALERTS},
+	{ACT_OPEN, "settle", ON_ITEM},     {ACT_DISMISS, "dismiss", ON_ITEM},
+	{ACT_DATASET, "data set", ON_ITEM},
+	{ACT_OPEN, "open", ON_LIST},       {ACT_MARK, "mark", ON_LIST},
+	{ACT_NOTE, "note", ON_FEEDBACK},   {ACT_UNDO, "undo", ON_FEEDBACK},
+	{ACT_GROUP_NEXT, "group", ON_LIST}, {ACT_ASSIGN, "assign", ON_FEEDBACK},
+	{ACT_SORT, "sort", ON_LIST},
 	{ACT_GROUP, "group", ON_GROUPS},   {ACT_SORT, "sort", ON_GROUPS},
 	{ACT_ZOOM_IN, "zoom", ANYWHERE},   {ACT_PAUSE, "pause", ANYWHERE},
 	{ACT_QUIT, "quit", ANYWHERE},      {ACT_PAGE0 + 6, "monitor", ANYWHERE},
@@ -118,10 +138,28 @@ static bool is_sign(const char *key)
 	return ispunct((unsigned char)key[0]) && key[1] == '\0';
 }
 
+static bool is_offered(const struct deck *d, enum offer_place where)
+{
+	const struct panel *page = d->place.panel >= 0 ? panels[d->place.panel] : NULL;
+	bool opened = d->desk && d->desk->opened;
+
+	switch (where) {
+	case ANYWHERE: return true;
+	case ON_TILES: return !page;
+	case ON_PAGE: return page != NULL;
+	case ON_GROUPS: return page && page->groups;
+	case ON_ROLLOUTS: return page == &rollouts_panel;
+	case ON_ALERTS: return page == &alerts_panel;
+	case ON_FEEDBACK: return page == &feedback_panel;
+	case ON_LIST: return page == &feedback_panel && !opened;
+	case ON_ITEM: return page == &feedback_panel && opened;
+	}
+	return false;
+}
+
 const char *actions_key_line(const struct keymap *m, const struct deck *d, int width, char *out,
                              size_t cap)
 {
-	bool page = d->place.panel >= 0;
 	struct buf key = {0};
 	size_t len = 0;
 
@@ -129,10 +167,7 @@ const char *actions_key_line(const struct keymap *m, const struct deck *d, int w
 	for (size_t i = 0; i < sizeof offers / sizeof *offers; i++) {
 		char piece[64];
 
-		if ((offers[i].where == ON_TILES && page) || (offers[i].where >= ON_PAGE && !page) ||
-		    (offers[i].where == ON_GROUPS && !panels[d->place.panel]->groups) ||
-		    (offers[i].where == ON_ROLLOUTS && panels[d->place.panel] != &rollouts_panel) ||
-		    (offers[i].where == ON_ALERTS && panels[d->place.panel] != &alerts_panel))
+		if (!is_offered(d, offers[i].where))
 			continue;
 		first_key(m, action_of(offers[i].action), &key);
 		if (key.len == 0)

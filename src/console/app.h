@@ -10,6 +10,7 @@
 #include "console/loader.h"
 #include "console/rollout_calls.h"
 #include "console/tiles.h"
+#include "console/triage_app.h"
 #include "panels/alerts.h"
 #include "ui/chooser.h"
 #include "ui/dialog.h"
@@ -19,7 +20,7 @@
 #include "ui/toast.h"
 
 /* What the keys go to. */
-enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP, MODE_INTENT, MODE_ALERT };
+enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP, MODE_INTENT, MODE_ALERT, MODE_TRIAGE };
 
 #define CHOICES_MAX 96
 
@@ -46,6 +47,7 @@ struct app {
 	struct rollout_board *board;   /* as the collector said last; the deck borrows it */
 	struct intent *intent;         /* open in MODE_INTENT */
 	struct alert_dialog *alert;    /* open in MODE_ALERT */
+	struct triage_work *triage;    /* the feedback page's; the deck borrows its desk */
 	int wake[2];
 	struct layout layout;
 	struct load_job job;           /* the last one given to the loader */

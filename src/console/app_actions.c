@@ -298,7 +298,7 @@ void app_do(struct app *a, int action)
 	int64_t wall_us = clock_wall_us();
 
 	a->dirty = true;
-	if (do_move(a, action) || do_view(a, action, wall_us))
+	if (app_triage_do(a, action) || do_move(a, action) || do_view(a, action, wall_us))
 		return;
 	switch (action) {
 	case ACT_HELP: open_help(a); break;
@@ -399,14 +399,17 @@ void app_key(struct app *a, struct key key)
 		app_intent_key(a, key);
 	} else if (a->mode == MODE_ALERT) {
 		app_alert_key(a, key);
+	} else if (a->mode == MODE_TRIAGE) {
+		app_triage_dialog_key(a, key);
 	} else if (a->mode == MODE_HELP) {
 		if (help_key(&a->help, key, screen_surface(a->screen)->height - 2) == HELP_CLOSED)
 			a->mode = MODE_DECK;
 	} else if (key.code == KEYCODE_MOUSE) {
 		mouse(a, key);
-	} else {
+	} else if (!app_triage_key(a, key)) {
 		hit = keymap_find_key(a->keymap, tables, 1, key);
 		if (hit.action)
 			app_do(a, hit.action->id);
 	}
+	app_triage_follow(a);
 }

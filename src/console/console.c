@@ -101,6 +101,8 @@ static bool take_loaded(struct app *a)
 		a->generation++;
 		app_refresh(a);
 	}
+	if (news)
+		app_triage_follow(a);
 	return news;
 }
 
@@ -129,6 +131,7 @@ static void take_config(struct app *a, struct config *config)
 	a->rules = rule_set_new(config);
 	loader_set_rules(a->loader, a->rules);
 	apply_keys(a);
+	app_triage_labels(a);
 	app_refresh(a);
 }
 
@@ -162,6 +165,11 @@ static void draw_overlay(struct app *a, struct surface *s)
 	}
 	if (a->mode == MODE_ALERT) {
 		dialog_draw(s, &a->alert->dialog, clock_mono_us(), &cursor, &row);
+		screen_set_cursor(a->screen, cursor, row);
+		return;
+	}
+	if (a->mode == MODE_TRIAGE) {
+		dialog_draw(s, &a->triage->dialog, clock_mono_us(), &cursor, &row);
 		screen_set_cursor(a->screen, cursor, row);
 		return;
 	}
@@ -231,6 +239,7 @@ static void handle_event(struct app *a, enum screen_event event, struct key key)
 		a->dirty = take_loaded(a) || a->dirty;
 		take_news(a);
 		a->dirty = app_take_calls(a) || a->dirty;
+		a->dirty = app_triage_take(a) || a->dirty;
 		a->dirty = chores_collector(a->chores, &a->deck.collector) || a->dirty;
 		break;
 	case SCREEN_QUIT:
@@ -301,6 +310,7 @@ static void app_free(struct app *a)
 	loader_stop(&a->loader, STOP_WAIT_US);
 	chores_stop(&a->chores, STOP_WAIT_US);
 	rollout_calls_stop(&a->calls, STOP_WAIT_US);
+	triage_work_stop(&a->triage, STOP_WAIT_US);
 	deck_fini(&a->deck);
 	keymap_free(&a->keymap);
 	history_fini(&a->history);
@@ -343,6 +353,9 @@ static int run_screen(const struct console_options *o, struct err *err)
 	a->chores = chores_start(o->config_path, o->socket_path, a->wake[1]);
 	chores_watch_theme(a->chores, &a->theme);
 	a->calls = rollout_calls_start(o->socket_path, a->wake[1]);
+	a->triage = triage_work_start(o->socket_path, a->wake[1]);
+	a->deck.desk = &a->triage->desk;
+	app_triage_labels(a);
 	loop(a);
 	result = 0;
 out:

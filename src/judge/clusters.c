@@ -22,6 +22,7 @@
 #define PHRASES_MAX 8
 #define NO_TERM 0 /* terms count from 1 */
 #define PAIR_WEIGHT 1.6
+#define COMPLAINT_WEIGHT 4 /* remarks: what people complain of is what a group is looked for */
 #define JOIN_SHARE 0.6 /* of a term's remarks must be in a group for others to follow it there */
 
 struct term {
@@ -171,7 +172,8 @@ struct grouping {
 	size_t count;
 	uint32_t *first;   /* by term: where its remarks begin in `having`; the next term's first ends them */
 	uint32_t *having;  /* indices of remarks */
-	uint32_t *left;    /* by term: its remarks that no group has yet */
+	uint32_t *left;    /* by term: its remarks that no group has yet … */
+	uint32_t *weight;  /* … and what they weigh: complaints more */
 	uint8_t *of;
 	uint32_t seeds[CLUSTERS_MAX];
 	size_t groups;
@@ -185,6 +187,11 @@ static const uint32_t *terms_of(const struct grouping *g, size_t i)
 	return number < g->c->remark_count ? g->c->remarks[number] : none;
 }
 
+static uint32_t weight_of(const struct grouping *g, size_t i)
+{
+	return g->remarks[i].negative ? COMPLAINT_WEIGHT : 1;
+}
+
 /* A counting sort of (term, remark). */
 static void index_terms(struct grouping *g)
 {
@@ -193,11 +200,14 @@ static void index_terms(struct grouping *g)
 
 	g->first = mem_zalloc((terms + 1) * sizeof *g->first);
 	g->left = mem_zalloc(terms * sizeof *g->left);
+	g->weight = mem_zalloc(terms * sizeof *g->weight);
 	for (size_t i = 0; i < g->count; i++) {
 		const uint32_t *t = terms_of(g, i);
 
-		for (size_t k = 0; k < TERMS_A_REMARK && t[k] != NO_TERM; k++)
+		for (size_t k = 0; k < TERMS_A_REMARK && t[k] != NO_TERM; k++) {
 			g->left[t[k]]++;
+			g->weight[t[k]] += weight_of(g, i);
+		}
 	}
 	for (size_t t = 0; t < terms; t++) {
 		g->first[t] = sum;
@@ -220,7 +230,7 @@ static double worth(const struct grouping *g, uint32_t term)
 {
 	double rarity = log(((double)g->count + 1) / (double)(g->first[term + 1] - g->first[term] + 1)) + 0.2;
 
-	return (double)g->left[term] * rarity * rarity * (g->c->terms[term].pair ? PAIR_WEIGHT : 1);
+	return (double)g->weight[term] * rarity * rarity * (g->c->terms[term].pair ? PAIR_WEIGHT : 1);
 }
 
 static uint32_t best_term(const struct grouping *g, uint32_t least)
@@ -247,8 +257,10 @@ static void take_remark(struct grouping *g, size_t i, uint8_t group)
 	const uint32_t *t = terms_of(g, i);
 
 	g->of[i] = group;
-	for (size_t k = 0; k < TERMS_A_REMARK && t[k] != NO_TERM; k++)
+	for (size_t k = 0; k < TERMS_A_REMARK && t[k] != NO_TERM; k++) {
 		g->left[t[k]]--;
+		g->weight[t[k]] -= weight_of(g, i);
+	}
 }
 
 static void cover(struct grouping *g)
@@ -336,16 +348,18 @@ static const char *name_of(const struct grouping *g, size_t group, uint32_t *cou
 	return g->c->terms[best].name;
 }
 
-static int larger(const void *a, const void *b)
+static int more_complaints(const void *a, const void *b)
 {
 	const struct cluster *x = *(const struct cluster *const *)a, *y = *(const struct cluster *const *)b;
 
+	if (x->negative != y->negative)
+		return x->negative > y->negative ? -1 : 1;
 	if (x->count != y->count)
 		return x->count > y->count ? -1 : 1;
 	return x < y ? -1 : x > y;
 }
 
-/* Largest first; the remarks' indices follow. */
+/* Most complaints first; the remarks' indices follow. */
 static void order(struct clusters_result *out, size_t remarks)
 {
 	struct cluster *sorted = mem_array(NULL, CLUSTERS_MAX, sizeof *sorted);
@@ -355,7 +369,7 @@ static void order(struct clusters_result *out, size_t remarks)
 	memset(place, CLUSTER_NONE, sizeof place);
 	for (size_t i = 0; i < out->count; i++)
 		by_size[i] = &out->clusters[i];
-	qsort(by_size, out->count, sizeof *by_size, larger);
+	qsort(by_size, out->count, sizeof *by_size, more_complaints);
 	for (size_t i = 0; i < out->count; i++) {
 		sorted[i] = *by_size[i];
 		place[by_size[i] - out->clusters] = (uint8_t)i;
@@ -397,4 +411,5 @@ void clusters_find(const struct clusters *c, const struct clusters_remark *remar
 	free(g.first);
 	free(g.having);
 	free(g.left);
+	free(g.weight);
 }

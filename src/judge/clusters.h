@@ -35,7 +35,7 @@ struct cluster {
 	uint32_t steps[CLUSTERS_STEPS_MAX]; /* remarks by time */
 };
 struct clusters_result {
-	struct cluster clusters[CLUSTERS_MAX]; /* most remarks first; every one has at least two */
+	struct cluster clusters[CLUSTERS_MAX]; /* most complaints first, then most remarks; every one has at least two */
 	size_t count;
 	uint8_t *of; /* by remark: its index in clusters[], or CLUSTER_NONE; the caller frees it */
 };

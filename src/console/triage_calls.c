@@ -1,0 +1,314 @@
+/* One order at a time: the next one depends on what the collector locked for this one. Between orders
+ * the thread sleeps; while something is held it renews the lock well before it would run out. */
+#include "console/triage_calls.h"
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "console/control_client.h"
+#include "console/control_read.h"
+#include "store/query_feedback.h"
+
+#define PATH "/v1/feedback/change"
+#define ORDER_TIMEOUT_US (10 * US_PER_S)
+#define UNLOCK_TIMEOUT_US (300 * US_PER_MS)
+#define KEEP_EVERY_US (60 * US_PER_S) /* a lock lasts five minutes */
+
+struct triage_calls {
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	int wake_fd;
+	char *socket_path;
+	char session[33];
+	/* under the mutex */
+	bool stop, ended;
+	bool has_order, busy, has_answer;
+	struct buf order;
+	struct triage_answer answer;
+	/* the thread's own */
+	struct control_client *client;
+	int64_t held, kept_mono_us;
+};
+
+/* ── the order and the answer as JSON ──────────────────────────────────────────────────────── */
+
+static void put_ids(struct buf *json, const char *name, const int64_t *ids, size_t count)
+{
+	if (count == 0)
+		return;
+	buf_printf(json, ",\"%s\":[", name);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(json, "%s\"%llx\"", i ? "," : "", (unsigned long long)ids[i]);
+	buf_append_c(json, ']');
+}
+
+static void put_text(struct buf *json, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	buf_printf(json, ",\"%s\":", name);
+	buf_append_json(json, str_of(text));
+}
+
+static void write_order(const struct triage_calls *c, const struct triage_call *call, struct buf *out)
+{
+	const char *user = getenv("LLMDECK_USER");
+
+	buf_printf(out, "{\"verb\":\"%s\",\"session\":\"%s\"", triage_verb_name(call->verb), c->session);
+	put_ids(out, "ids", call->ids, call->id_count);
+	put_ids(out, "next", call->next, call->next_count);
+	put_text(out, "name", call->name);
+	put_text(out, "value", call->value);
+	put_text(out, "text", call->text);
+	if (user && *user && strlen(user) < 64)
+		put_text(out, "claimed", user);
+	buf_append_c(out, '}');
+}
+
+struct reply {
+	int64_t changed, unchanged, refused, history, undone;
+	const char *locked, *words;
+};
+static const struct read_field reply_fields[] = {
+	{.name = "changed", .type = READ_INT, .offset = offsetof(struct reply, changed)},
+	{.name = "unchanged", .type = READ_INT, .offset = offsetof(struct reply, unchanged)},
+	{.name = "refused", .type = READ_INT, .offset = offsetof(struct reply, refused)},
+	{.name = "history", .type = READ_INT, .offset = offsetof(struct reply, history)},
+	{.name = "undone", .type = READ_INT, .offset = offsetof(struct reply, undone)},
+	{.name = "locked", .type = READ_TEXT, .offset = offsetof(struct reply, locked)},
+	{.name = "words", .type = READ_TEXT, .offset = offsetof(struct reply, words)},
+	{.name = NULL},
+};
+
+static void read_answer(struct str json, struct triage_answer *out)
+{
+	struct arena arena = {0};
+	struct reply r;
+
+	*out = (struct triage_answer){.ok = control_read(json, reply_fields, &arena, &r)};
+	if (out->ok) {
+		out->changed = r.changed;
+		out->unchanged = r.unchanged;
+		out->refused = r.refused;
+		out->history = r.history;
+		out->undone = r.undone;
+		snprintf(out->words, sizeof out->words, "%s", r.words);
+		if (!feedback_id_parse(str_of(r.locked), &out->locked))
+			out->locked = 0;
+	} else {
+		snprintf(out->words, sizeof out->words, "the collector's answer cannot be read: is it of another version?");
+	}
+	arena_fini(&arena);
+}
+
+static void post(struct triage_calls *c, struct str json, int64_t timeout_us, struct triage_answer *out)
+{
+	struct err err = {""};
+	struct buf got = {0};
+
+	if (control_client_call(c->client, "POST", PATH, json, "application/json", timeout_us, &got, &err) == CONTROL_OK) {
+		read_answer(buf_str(&got), out);
+	} else {
+		*out = (struct triage_answer){.ok = false};
+		snprintf(out->words, sizeof out->words, "%.290s", err.text);
+	}
+	buf_fini(&got);
+}
+
+/* ── the thread ────────────────────────────────────────────────────────────────────────────── */
+
+static void keep_lock(struct triage_calls *c)
+{
+	struct triage_call call = {.verb = TRIAGE_LOCK, .ids = &c->held, .id_count = 1};
+	struct triage_answer answer;
+	struct buf json = {0};
+
+	write_order(c, &call, &json);
+	post(c, buf_str(&json), ORDER_TIMEOUT_US, &answer);
+	c->kept_mono_us = clock_mono_us();
+	buf_fini(&json);
+}
+
+static void give_back(struct triage_calls *c)
+{
+	struct triage_call call = {.verb = TRIAGE_UNLOCK};
+	struct triage_answer answer;
+	struct buf json = {0};
+
+	write_order(c, &call, &json);
+	post(c, buf_str(&json), UNLOCK_TIMEOUT_US, &answer);
+	buf_fini(&json);
+}
+
+static void do_order(struct triage_calls *c, struct str json)
+{
+	struct triage_answer answer;
+	char byte = 1;
+
+	post(c, json, ORDER_TIMEOUT_US, &answer);
+	if (answer.ok && (answer.locked || str_starts_with(json, STR_LIT("{\"verb\":\"unlock\""))))
+		c->held = answer.locked;
+	c->kept_mono_us = clock_mono_us();
+	pthread_mutex_lock(&c->mutex);
+	c->answer = answer;
+	c->has_answer = true;
+	c->busy = false;
+	pthread_mutex_unlock(&c->mutex);
+	if (write(c->wake_fd, &byte, 1) < 0)
+		return; /* a full pipe already says enough */
+}
+
+/* Waits for an order, at most until the lock is to be renewed; false when it is time to end. */
+static bool next_order(struct triage_calls *c, struct buf *out)
+{
+	int64_t due = clock_mono_us() + KEEP_EVERY_US;
+	struct timespec until = {.tv_sec = (time_t)(due / US_PER_S), .tv_nsec = (long)(due % US_PER_S * 1000)};
+	bool stop;
+
+	buf_reset(out);
+	pthread_mutex_lock(&c->mutex);
+	while (!c->stop && !c->has_order) {
+		if (pthread_cond_timedwait(&c->wake, &c->mutex, &until) != 0)
+			break;
+	}
+	if (c->has_order)
+		buf_append_str(out, buf_str(&c->order));
+	stop = c->stop && !c->has_order;
+	c->has_order = false;
+	pthread_mutex_unlock(&c->mutex);
+	return !stop;
+}
+
+static void *run_calls(void *arg)
+{
+	struct triage_calls *c = arg;
+	struct buf order = {0};
+
+	while (next_order(c, &order)) {
+		if (order.len > 0)
+			do_order(c, buf_str(&order));
+		else if (c->held)
+			keep_lock(c);
+	}
+	if (c->held)
+		give_back(c);
+	buf_fini(&order);
+	control_client_free(&c->client);
+	pthread_mutex_lock(&c->mutex);
+	c->ended = true;
+	pthread_cond_broadcast(&c->wake);
+	pthread_mutex_unlock(&c->mutex);
+	return NULL;
+}
+
+struct triage_calls *triage_calls_start(const char *socket_path, int wake_fd)
+{
+	struct triage_calls *c = mem_zalloc(sizeof *c);
+	pthread_condattr_t monotonic;
+	uint8_t random[16];
+
+	if (getrandom(random, sizeof random, GRND_NONBLOCK) != (ssize_t)sizeof random) {
+		int64_t other[2] = {clock_wall_us(), (int64_t)getpid()};
+
+		memcpy(random, other, sizeof random);
+	}
+	for (size_t i = 0; i < sizeof random; i++)
+		snprintf(c->session + 2 * i, 3, "%02x", random[i]);
+	c->wake_fd = wake_fd;
+	pthread_mutex_init(&c->mutex, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	if (!socket_path) {
+		c->ended = true;
+		return c;
+	}
+	c->socket_path = mem_strdup(socket_path);
+	c->client = control_client_new(socket_path);
+	pthread_create(&c->thread, NULL, run_calls, c);
+	return c;
+}
+
+void triage_calls_stop(struct triage_calls **cp, int64_t wait_us)
+{
+	struct triage_calls *c = *cp;
+	int64_t due = clock_mono_us() + wait_us;
+	struct timespec until = {.tv_sec = (time_t)(due / US_PER_S), .tv_nsec = (long)(due % US_PER_S * 1000)};
+	bool ended;
+
+	if (!c)
+		return;
+	*cp = NULL;
+	pthread_mutex_lock(&c->mutex);
+	c->stop = true;
+	pthread_cond_broadcast(&c->wake);
+	while (!c->ended) {
+		if (pthread_cond_timedwait(&c->wake, &c->mutex, &until) != 0)
+			break;
+	}
+	ended = c->ended;
+	pthread_mutex_unlock(&c->mutex);
+	if (!ended) { /* a collector that hangs: it sees that we are gone */
+		pthread_detach(c->thread);
+		return;
+	}
+	if (c->socket_path)
+		pthread_join(c->thread, NULL);
+	pthread_cond_destroy(&c->wake);
+	pthread_mutex_destroy(&c->mutex);
+	buf_fini(&c->order);
+	free(c->socket_path);
+	free(c);
+}
+
+/* ── the UI thread's side ──────────────────────────────────────────────────────────────────── */
+
+const char *triage_calls_session(const struct triage_calls *c)
+{
+	return c->session;
+}
+
+bool triage_calls_order(struct triage_calls *c, const struct triage_call *call)
+{
+	struct buf json = {0};
+	bool taken;
+
+	write_order(c, call, &json);
+	pthread_mutex_lock(&c->mutex);
+	taken = !c->busy;
+	if (taken && !c->socket_path) {
+		c->answer = (struct triage_answer){.words = "no collector is known: nothing can be changed from here"};
+		c->has_answer = true;
+	} else if (taken) {
+		buf_reset(&c->order);
+		buf_append_str(&c->order, buf_str(&json));
+		c->has_order = c->busy = true;
+		pthread_cond_signal(&c->wake);
+	}
+	pthread_mutex_unlock(&c->mutex);
+	buf_fini(&json);
+	return taken;
+}
+
+bool triage_calls_take(struct triage_calls *c, struct triage_answer *out)
+{
+	bool found;
+
+	pthread_mutex_lock(&c->mutex);
+	found = c->has_answer;
+	if (found)
+		*out = c->answer;
+	c->has_answer = false;
+	pthread_mutex_unlock(&c->mutex);
+	return found;
+}
