@@ -34,6 +34,7 @@ struct rollout_live_guard {
 };
 struct rollout_live_target {
 	char name[ROLLOUT_NAME_BYTES], state[32], words[ROLLOUT_WORDS_BYTES];
+	char arrives[ROLLOUT_NAME_BYTES]; /* by its own counters: "v42 75 %, v43 25 % of 812"; "" unknown */
 	bool applied, drift;
 };
 struct rollout_live {

@@ -227,6 +227,10 @@ static int draw_targets(const struct rollout_sheet *r, struct surface *s, int y)
 		x += surface_outside(s, x, y, 24, ROLE_TEXT, str_of(t->name)) + 1;
 		if (t->state[0])
 			x += surface_outside(s, x, y, 20, ROLE_MUTED, str_of(t->state));
+		if (t->arrives[0] && (s->width >= 100 || r->live->target_count == 1) && s->width - x > 20) {
+			x += 2 + surface_text(s, x + 2, y, ROLE_MUTED, "counters ");
+			x += surface_outside(s, x, y, s->width - x - 1, ROLE_TEXT, str_of(t->arrives));
+		}
 		if (!t->applied && !t->drift && t->words[0]) /* a drift has a line of its own */
 			x += 1 + surface_outside(s, x + 1, y, s->width - x - 2, ROLE_WARNING, str_of(t->words));
 	}
@@ -433,6 +437,8 @@ static int draw_history(const struct rollout_sheet *r, const struct panel_frame 
 		char clock[TIME_TEXT_BYTES], percent[FIGURE_TEXT_BYTES];
 		int x = 1;
 
+		if (h->time_us < frame->view->from_us)
+			break; /* of before the window */
 		x += surface_text(s, x, y, ROLE_MUTED, time_format_clock(h->time_us, frame->tz, clock)) + 1;
 		x += surface_outside(s, x, y, 12, rollout_phase_style(h->phase), h->phase) + 1;
 		for (uint32_t k = 0; k < h->arm_count; k++) {

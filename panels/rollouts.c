@@ -16,6 +16,7 @@
 
 #define ROLLOUTS_MAX 16
 #define LIST_ROWS_MAX 5
+#define HISTORY_US (30 * US_PER_DAY) /* looked back for what was wanted when the window began */
 
 struct one {
 	const struct rollout_row *row;
@@ -34,18 +35,24 @@ struct rollouts {
 
 /* ── loading ───────────────────────────────────────────────────────────────────────────────── */
 
-/* Whether nobody wanted other shares in the window: of two reports the first may be older than it. */
-static bool was_steady(const struct rollout_result *history)
+/* Whether the same shares were wanted all through the window: by the change before it, and those in it. */
+static bool was_steady(const struct rollout_result *history, int64_t from_us)
 {
-	for (size_t i = 1; i < history->row_count; i++) {
-		const struct rollout_state *a = &history->rows[i - 1].state, *b = &history->rows[i].state;
+	size_t first = 0;
+
+	while (first + 1 < history->row_count && history->rows[first + 1].state.time_us <= from_us)
+		first++;
+	if (history->row_count == 0 || history->rows[first].state.time_us > from_us)
+		return false; /* what was wanted when it began is not known */
+	for (size_t i = first + 1; i < history->row_count; i++) {
+		const struct rollout_state *a = &history->rows[first].state, *b = &history->rows[i].state;
 
 		for (uint32_t k = 0; k < a->arm_count && k < b->arm_count; k++) {
 			if (fabs(a->arms[k].desired_percent - b->arms[k].desired_percent) > 0.01)
 				return false;
 		}
 	}
-	return history->row_count > 1;
+	return true;
 }
 
 static int load_one(const struct panel_query *query, struct one *one, struct err *err)
@@ -54,9 +61,9 @@ static int load_one(const struct panel_query *query, struct one *one, struct err
 
 	if (query->form == PANEL_TILE && (!one->rule || one->rule->guardrail_count == 0))
 		return 0;
-	if (query_rollout_history(query->reader, state->name, query->view.from_us, query->view.to_us,
+	if (query_rollout_history(query->reader, state->name, query->view.from_us - HISTORY_US, query->view.to_us,
 	                          &one->history, err) != 0 ||
-	    rollout_arms_load(query, state, one->rule, was_steady(&one->history), &one->arms, err) != 0)
+	    rollout_arms_load(query, state, one->rule, was_steady(&one->history, query->view.from_us), &one->arms, err) != 0)
 		return -1;
 	one->has_arms = true;
 	one->seconds = query_seconds(query);

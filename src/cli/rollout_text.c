@@ -171,6 +171,10 @@ void rollout_text_view(const struct rollout_view *v, int width, struct buf *out)
 		buf_printf(out, " (%s)%s%s%s", t->kind, t->drift ? " DRIFT" : "", *t->fault ? " " : "", t->fault);
 		buf_puts(out, *t->words ? ": " : "");
 		put(out, t->words);
+		if (*t->arrives) {
+			buf_puts(out, "; its counters: ");
+			put(out, t->arrives);
+		}
 		buf_append_c(out, '\n');
 	}
 }

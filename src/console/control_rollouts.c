@@ -83,6 +83,7 @@ static const struct read_field guardrail_fields[] = {
 static const struct read_field target_fields[] = {
 	TEXT(rollout_target_view, name), TEXT(rollout_target_view, kind), TEXT(rollout_target_view, fault),
 	TEXT(rollout_target_view, phase), TEXT(rollout_target_view, words), TEXT(rollout_target_view, seen),
+	TEXT(rollout_target_view, arrives),
 	BOOL(rollout_target_view, drift), END,
 };
 static const struct read_field view_fields[] = {

@@ -106,7 +106,7 @@ struct rollout_guardrail_view {
 	int64_t samples, stable_samples; /* the candidate's and the stable arm's */
 };
 struct rollout_target_view {
-	const char *name, *kind, *fault, *phase, *words, *seen;
+	const char *name, *kind, *fault, *phase, *words, *seen, *arrives;
 	bool drift;
 };
 struct rollout_view {

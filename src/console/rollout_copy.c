@@ -42,6 +42,7 @@ static void copy_target(const struct rollout_target_view *from, struct rollout_l
 
 	PUT(to->name, from->name);
 	PUT(to->words, from->words);
+	PUT(to->arrives, from->arrives);
 	PUT(to->state, from->fault[0] ? from->fault : from->drift ? "drift" : seen ? from->phase : "not read yet");
 	to->drift = from->drift;
 	to->applied = seen && !from->fault[0] && !from->drift;

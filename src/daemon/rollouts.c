@@ -77,6 +77,30 @@ void sight_copy(const struct config_rollout *c, enum act_result result, const st
 	}
 }
 
+/* Counters begin anew with another process, and mean something else after a move. */
+static void keep_base(struct slot *s)
+{
+	if (!s->sight.seen || !s->sight.has_counters)
+		return;
+	if (!s->base.has_counters || s->base.counters_id != s->sight.counters_id || s->base.at_us < s->managed->step_us)
+		s->base = s->sight;
+}
+
+bool slot_arrived(const struct slot *s, int64_t arrived[ROLLOUT_ARMS_MAX], int64_t *total)
+{
+	*total = 0;
+	if (!s->sight.seen || !s->sight.has_counters || !s->base.has_counters || s->base.counters_id != s->sight.counters_id ||
+	    s->base.at_us < s->managed->step_us)
+		return false;
+	for (size_t i = 0; i < s->managed->config->arm_count; i++) {
+		bool more = s->sight.requests[i] > s->base.requests[i];
+
+		arrived[i] = more ? (int64_t)(s->sight.requests[i] - s->base.requests[i]) : 0;
+		*total += arrived[i];
+	}
+	return true;
+}
+
 static void adopt(struct managed *m, const struct sight *s)
 {
 	struct buf text = {0};
@@ -103,6 +127,7 @@ void slot_take_sight(struct slot *s, enum act_result result, const struct act_wh
 	sight_copy(m->config, result, why, seen, &s->sight);
 	if (!m->known && (result == ACT_OK || why->fault == ACT_DENIED) && seen->arm_count > 0)
 		adopt(m, &s->sight);
+	keep_base(s);
 	if (managed_drifts(m) != drifted) {
 		m->changed = true;
 		if (!drifted)

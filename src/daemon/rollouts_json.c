@@ -190,6 +190,31 @@ static void put_guardrail(struct buf *out, const struct managed *m, size_t arm, 
 	           taken ? j->samples_stable : 0);
 }
 
+/* By the target's own counters: shares for programs, and a sentence for people. */
+static void put_arrivals(struct buf *out, const struct managed *m, const struct slot *s)
+{
+	int64_t arrived[ROLLOUT_ARMS_MAX], total;
+	struct buf words = {0};
+
+	if (!slot_arrived(s, arrived, &total) || total == 0) {
+		buf_puts(out, "\"arrived_requests\":null,\"arriving_shares\":null,");
+		return;
+	}
+	buf_printf(out, "\"arrived_requests\":%" PRId64 ",\"arriving_shares\":{", total);
+	for (size_t i = 0; i < m->config->arm_count; i++) {
+		double share = 100.0 * (double)arrived[i] / (double)total;
+
+		buf_append_json(out, str_of(m->config->arms[i]));
+		buf_printf(out, ":%.4g,", share);
+		buf_printf(&words, "%s%s %.3g %%", i ? ", " : "", m->config->arms[i], share);
+	}
+	end_with(out, '}');
+	buf_append_c(out, ',');
+	buf_printf(&words, " of %" PRId64, total);
+	put_text(out, "arrives", words.data);
+	buf_fini(&words);
+}
+
 static void put_target(struct buf *out, const struct managed *m, const struct slot *s)
 {
 	const struct sight *sight = &s->sight;
@@ -201,6 +226,7 @@ static void put_target(struct buf *out, const struct managed *m, const struct sl
 	put_text(out, "phase", sight->phase);
 	put_text(out, "words", sight->words.text);
 	put_time(out, "seen", sight->at_us);
+	put_arrivals(out, m, s);
 	buf_printf(out, "\"drift\":%s,\"weights\":{", sight->drift ? "true" : "false");
 	for (size_t i = 0; i < m->config->arm_count; i++) {
 		buf_append_json(out, str_of(m->config->arms[i]));

@@ -83,6 +83,7 @@ struct slot {
 	struct target *target; /* NULL: it could not be opened */
 	char *name;
 	struct sight sight;
+	struct sight base; /* the first with counters since the shares were moved: what arrives counts from there */
 	bool observing;
 	int64_t observe_due_us; /* mono */
 };
@@ -195,6 +196,9 @@ struct managed *managed_find(struct rollouts *r, struct str name);
 void managed_describe(const struct managed *m, const char **phase, struct buf *reason);
 /* Takes a sight of a target into the slot. */
 void slot_take_sight(struct slot *s, enum act_result result, const struct act_why *why, const struct act_sight *seen);
+/* The requests that its counters say have arrived at each arm since the shares were moved, and their sum;
+ * false when they cannot tell. */
+bool slot_arrived(const struct slot *s, int64_t arrived[ROLLOUT_ARMS_MAX], int64_t *total);
 void sight_copy(const struct config_rollout *c, enum act_result result, const struct act_why *why,
                 const struct act_sight *seen, struct sight *out);
 void fill_ask(const struct managed *m, enum rollout_verb verb, const struct rollout_shares *shares, struct act_ask *ask);

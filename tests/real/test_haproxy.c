@@ -160,7 +160,11 @@ static void lower_levels_are_denied(void **state)
 		assert_int_equal(b.answer.why.fault, ACT_DENIED);
 		assert_words(&b, "level admin");
 		assert_false(b.answer.why.maybe_changed);
-		assert_act(bench_run(&b, TARGET_OBSERVE, &ask, NULL), ACT_OK, &b);
+		/* said at the first look, with what can be seen */
+		assert_act(bench_run(&b, TARGET_OBSERVE, &ask, NULL), ACT_FAILED, &b);
+		assert_int_equal(b.answer.why.fault, ACT_DENIED);
+		assert_words(&b, "level admin");
+		assert_int_equal(b.answer.sight.arm_count, 2);
 		assert_true(b.answer.sight.drift);
 		bench_close(&b);
 	}

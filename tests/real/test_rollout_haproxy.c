@@ -487,6 +487,8 @@ static void operator_level_is_denied(void **state)
 	s = start_rollout("rollback", NULL, NULL);
 	assert_ends(&s, 1, "level admin");
 	open_console();
+	assert_shows(scene.console, "0 of 1 applied"); /* said before anybody tries */
+	assert_shows(scene.console, "denied");
 	open_rollback();
 	assert_shows(scene.console, "DENIED");
 	assert_shows(scene.console, "level admin");

@@ -153,6 +153,9 @@ static void events_are_plausible(void **state)
 	assert_true(b->feedback_count > 50);
 	for (size_t i = 0; i < b->feedback_count; i++)
 		assert_true(b->feedback[i].text.len && b->feedback[i].has_trace);
+	assert_true(b->evaluation_count > b->request_count / 6 && b->evaluation_count < b->request_count / 3);
+	for (size_t i = 0; i < b->evaluation_count; i++)
+		assert_true(b->evaluations[i].score >= 0 && b->evaluations[i].score <= 1 && b->evaluations[i].dims[DIM_DEPLOYMENT].len);
 	batch_free(&b);
 }
 

@@ -32,6 +32,36 @@ static void test_drift_and_reapply(void **state)
 	end(&w);
 }
 
+/* Where the traffic really goes, target by target, by the targets' own counters. */
+static void test_counters_of_each_target(void **state)
+{
+	struct world w;
+	struct buf json = {0};
+	int64_t arrived[ROLLOUT_ARMS_MAX], total;
+
+	(void)state;
+	make_world(&w, 2);
+	start(&w);
+	rollouts_json(w.r, &json);
+	assert_non_null(strstr(json.data, "\"arriving_shares\":null"));
+	fakes[0].requests[0] = 300;
+	fakes[0].requests[1] = 100;
+	fakes[1].requests[0] = 400; /* the second proxy sends nobody to the candidate, whatever its weights say */
+	pass_time(&w, OBSERVE_EVERY_US + US_PER_S);
+	assert_true(slot_arrived(&w.r->managed[0].slots[1], arrived, &total));
+	assert_true(arrived[0] == 400 && arrived[1] == 0 && total == 400);
+	buf_reset(&json);
+	rollouts_json(w.r, &json);
+	assert_non_null(strstr(json.data, "\"arrived_requests\":400,\"arriving_shares\":{\"v42\":75,\"v43\":25}"));
+	assert_non_null(strstr(json.data, "\"arrives\":\"v42 100 %, v43 0 % of 400\""));
+	/* what came before a move says nothing about it */
+	begin(&w, "rollback", "");
+	wait_beating(&w, 4 * US_PER_S);
+	assert_true(!slot_arrived(&w.r->managed[0].slots[0], arrived, &total) || total == 0);
+	buf_fini(&json);
+	end(&w);
+}
+
 static struct evidence verdict(const struct world *w, int64_t errors, int64_t requests)
 {
 	struct figures stable = {.requests = requests, .errors = requests / 100}, candidate = {.requests = requests / 3, .errors = errors};
@@ -245,7 +275,8 @@ static void test_shares(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_drift_and_reapply), cmocka_unit_test(test_breach_asks),
+		cmocka_unit_test(test_drift_and_reapply), cmocka_unit_test(test_counters_of_each_target),
+		cmocka_unit_test(test_breach_asks),
 		cmocka_unit_test(test_breach_rolls_back), cmocka_unit_test(test_steps_advance),
 		cmocka_unit_test(test_hold), cmocka_unit_test(test_stop_all), cmocka_unit_test(test_no_mark),
 		cmocka_unit_test(test_never_pass), cmocka_unit_test(test_what_can_guard),
