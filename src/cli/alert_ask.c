@@ -12,7 +12,7 @@
 
 #define ASK_TIMEOUT_US (20 * US_PER_S)
 
-int alert_ask(const struct global *g, bool change, const struct buf *json)
+int control_ask(const struct global *g, const char *path, const struct buf *json, struct buf *answer)
 {
 	static const int codes[] = {
 		[CONTROL_FAILED] = EXIT_FAILED, [CONTROL_OK] = EXIT_DONE, [CONTROL_NOBODY] = EXIT_UNAVAILABLE,
@@ -20,11 +20,15 @@ int alert_ask(const struct global *g, bool change, const struct buf *json)
 	};
 	struct control_client *client = control_client_new(g->socket_path);
 	struct err err = {""};
-	enum control_result result = control_client_call(client, "POST", change ? "/v1/alerts/change" : "/v1/alerts/respond",
-	                                                 buf_str(json), "application/json", ASK_TIMEOUT_US, NULL, &err);
+	enum control_result result = control_client_call(client, "POST", path, buf_str(json), "application/json", ASK_TIMEOUT_US, answer, &err);
 
 	control_client_free(&client);
 	return result == CONTROL_OK ? EXIT_DONE : cli_fail((enum exit_code)codes[result], &err);
+}
+
+int alert_ask(const struct global *g, bool change, const struct buf *json)
+{
+	return control_ask(g, change ? "/v1/alerts/change" : "/v1/alerts/respond", json, NULL);
 }
 
 void alert_add_text(struct buf *out, const char *name, const char *text)

@@ -1,10 +1,12 @@
-/* What the commands alert and budget share: asking the collector, and how times and figures read. */
+/* What the commands alert, budget and incident share: asking the collector, and how times and figures read. */
 #ifndef LLMDECK_CLI_ALERT_ASK_H
 #define LLMDECK_CLI_ALERT_ASK_H
 
 #include "cli/args.h"
 #include "core/figures.h"
 
+/* Sends one order (a JSON object) to the collector; its answer goes to `answer` (NULL: not wanted). As below. */
+int control_ask(const struct global *g, const char *path, const struct buf *json, struct buf *answer);
 /* Sends one order (a JSON object) to /v1/alerts/respond, or to change. Returns an exit code, 0 when it
  * is stored; the sentence has been printed otherwise. */
 int alert_ask(const struct global *g, bool change, const struct buf *json);

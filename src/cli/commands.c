@@ -15,6 +15,7 @@ const struct command *const commands[] = {
 	&rollout_command,
 	&budget_command,
 	&alert_command,
+	&incident_command,
 	&sources_command,
 	&query_command,
 	&judge_command,

@@ -17,7 +17,7 @@ bool incident_state_from_name(struct str name, enum incident_state *out);
 struct incident {
 	int64_t id;
 	int64_t opened_us, closed_us;  /* closed_us 0: it is open */
-	int64_t reported_us;           /* its report was written; 0 not yet. Closed and reported: its rows are let go */
+	int64_t reported_us;           /* a report was written after it was closed; 0 not yet. Then its rows are let go */
 	int64_t from_us, to_us;        /* the window it pins: raw rows and spans of it are kept. to_us 0: still going on */
 	int64_t alert_id;              /* it was opened from; 0 none */
 	enum incident_state state;

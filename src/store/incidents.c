@@ -145,7 +145,7 @@ static int add_lines(struct store_writer *w, const struct incident_change *c, co
 		buf_printf(&text, "%s%s%s", text.len ? "; " : "", *c->owner ? "assigned to " : "assigned to nobody", c->owner);
 	if (c->set_window)
 		buf_printf(&text, "%swindow changed", text.len ? "; " : "");
-	if (c->reported && !before->reported_us)
+	if (c->reported)
 		buf_printf(&text, "%sreport written", text.len ? "; " : "");
 	if (text.len)
 		failed = add_line(w, c, INCIDENT_LINE_STATE, text.data, err);
@@ -159,7 +159,8 @@ static int update(struct store_writer *w, const struct incident_change *c, const
 {
 	bool closes = c->set_state && c->state == INCIDENT_CLOSED, opens = c->set_state && c->state != INCIDENT_CLOSED;
 	int64_t closed_us = closes && !before->closed_us ? c->time_us : opens ? 0 : before->closed_us;
-	int64_t reported_us = c->reported ? c->time_us : opens && before->closed_us ? 0 : before->reported_us;
+	/* A report of what still goes on is not the last one. */
+	int64_t reported_us = c->reported && before->closed_us ? c->time_us : opens ? 0 : before->reported_us;
 	int64_t to_us = c->set_window ? c->to_us : before->to_us;
 	sqlite3_stmt *st;
 

@@ -19,7 +19,7 @@ struct incident_change {
 	enum incident_state state;   /* INCIDENT_CLOSED closes it, any other opens it again */
 	bool set_window;
 	int64_t from_us, to_us;      /* to_us 0: still going on */
-	bool reported;               /* its report was written */
+	bool reported;               /* a report was written; counts for its rows when it is closed */
 	int64_t feedback_id;         /* added to it; 0 none */
 };
 /* The incident as it was before goes to *before (strings in the arena), for the audit. 1 with a sentence, and nothing
