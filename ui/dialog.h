@@ -9,7 +9,7 @@
 
 #include "ui/field.h"
 
-#define DIALOG_FIELDS_MAX 4
+#define DIALOG_FIELDS_MAX 8
 #define DIALOG_LINES_MAX 40
 
 struct dialog_field {

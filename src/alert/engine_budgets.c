@@ -444,7 +444,7 @@ int engine_assess_budgets(struct engine *e, struct store_reader *r, int64_t now_
 	drop_expired(e, now_us);
 	for (size_t i = 0; i < e->budget_count; i++) {
 		struct budget_slot *s = &e->budgets[i];
-		bool due = !s->assessed_us || now_us - s->assessed_us >= ASSESS_EVERY_US || now_us < s->assessed_us || now_us >= s->status.to_us;
+		bool due = !s->assessed_us || s->status.stale || now_us - s->assessed_us >= ASSESS_EVERY_US || now_us < s->assessed_us || now_us >= s->status.to_us;
 
 		if (due && budget_assess(r, &s->budget, s->tz, now_us, &s->status, err))
 			return -1;

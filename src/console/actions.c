@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "panels/alerts.h"
+#include "panels/budgets.h"
 #include "panels/panels.h"
 #include "panels/rollouts.h"
 #include "panels/triage.h"
@@ -41,6 +42,8 @@ const struct action console_actions[] = {
 	{ACT_LIMITS, "limits", "!", "the alerts: what fires, or is over its limit", DANGER_NONE},
 	{ACT_ACKNOWLEDGE, "acknowledge", "a", "acknowledge the alert, with a note", DANGER_STORED},
 	{ACT_MUTE, "mute", "m", "mute the alert for a time", DANGER_STORED},
+	{ACT_SET_BUDGET, "budget-set", "B", "set a budget, or change the one under the cursor", DANGER_STORED},
+	{ACT_REMOVE_BUDGET, "budget-remove", "D", "remove the budget under the cursor", DANGER_STORED},
 	{ACT_TRACE, "open-trace", "t", "the trace of the request under the cursor", DANGER_NONE},
 	{ACT_MARK, "mark", "Space", "mark the row: verdicts are for all that are marked", DANGER_NONE},
 	{ACT_RANGE, "range", "V", "begin a range of marks, end it", DANGER_NONE},
@@ -75,7 +78,7 @@ const struct action console_actions[] = {
 };
 
 /* What the key line offers, most needed first; `where` says on which kind of place. */
-enum offer_place { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS, ON_ROLLOUTS, ON_ALERTS, ON_FEEDBACK, ON_LIST, ON_ITEM };
+enum offer_place { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS, ON_ROLLOUTS, ON_ALERTS, ON_BUDGETS, ON_FEEDBACK, ON_LIST, ON_ITEM };
 static const struct {
 	int action;
 	const char *word;
@@ -89,6 +92,8 @@ static const struct {
 	{ACT_PROMOTE_ROLLOUT, "promote", ON_ROLLOUTS},
 	{ACT_OPEN, "narrow", ON_ALERTS},   {ACT_ACKNOWLEDGE, "acknowledge", ON_ALERTS},
 	{ACT_MUTE, "mute", ON_ALERTS},
+	{ACT_SET_BUDGET, "set", ON_BUDGETS}, {ACT_OPEN, "spend", ON_BUDGETS},
+	{ACT_ACKNOWLEDGE, "acknowledge", ON_BUDGETS}, {ACT_REMOVE_BUDGET, "remove", ON_BUDGETS},
 	{ACT_OPEN, "settle", ON_ITEM},     {ACT_DISMISS, "dismiss", ON_ITEM},
 	{ACT_DATASET, "data set", ON_ITEM},
 	{ACT_OPEN, "open", ON_LIST},       {ACT_MARK, "mark", ON_LIST},
@@ -150,6 +155,7 @@ static bool is_offered(const struct deck *d, enum offer_place where)
 	case ON_GROUPS: return page && page->groups;
 	case ON_ROLLOUTS: return page == &rollouts_panel;
 	case ON_ALERTS: return page == &alerts_panel;
+	case ON_BUDGETS: return page == &budgets_panel;
 	case ON_FEEDBACK: return page == &feedback_panel;
 	case ON_LIST: return page == &feedback_panel && !opened;
 	case ON_ITEM: return page == &feedback_panel && opened;

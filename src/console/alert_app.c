@@ -20,6 +20,8 @@ static bool pick(struct app *a, struct alert_pick *out)
 	const struct panel_snapshot *shown = a->deck.shown[index];
 	struct panel_frame frame;
 
+	if (app_budget_pick_alert(a, out))
+		return true;
 	if (shown) {
 		frame = frame_of(&a->deck, index, shown->form, false);
 		if (a->deck.place.panel != index)

@@ -20,7 +20,7 @@
 #include "ui/toast.h"
 
 /* What the keys go to. */
-enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP, MODE_INTENT, MODE_ALERT, MODE_TRIAGE };
+enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP, MODE_INTENT, MODE_ALERT, MODE_BUDGET, MODE_TRIAGE };
 
 #define CHOICES_MAX 96
 
@@ -47,6 +47,7 @@ struct app {
 	struct rollout_board *board;   /* as the collector said last; the deck borrows it */
 	struct intent *intent;         /* open in MODE_INTENT */
 	struct alert_dialog *alert;    /* open in MODE_ALERT */
+	struct budget_dialog *budget;  /* open in MODE_BUDGET */
 	struct triage_work *triage;    /* the feedback page's; the deck borrows its desk */
 	int wake[2];
 	struct layout layout;
@@ -111,6 +112,18 @@ void app_trace_command(struct app *a, const char *text);
 bool app_trace_fold(struct app *a);
 /* The focused panel's row under the cursor as a trace; false when there is none. */
 bool app_trace_pick(const struct app *a, int panel, struct trace_pick *out);
+
+/* budget_app.c: ACT_SET_BUDGET opens the form for the budget under the cursor, or a new one;
+ * ACT_REMOVE_BUDGET asks whether to remove it. */
+void app_budget(struct app *a, int action);
+/* ":budget NAME 500": the form with what was said filled in. */
+void app_budget_named(struct app *a, const char *text);
+void app_budget_key(struct app *a, struct key key);
+void app_budget_draw(const struct app *a, struct surface *s, int *cursor_x, int *cursor_y);
+/* Enter on the budgets page: what it is spent on. False elsewhere. */
+bool app_budget_open(struct app *a);
+/* The open alert of the budget under the cursor of the budgets page; false when there is none. */
+bool app_budget_pick_alert(const struct app *a, struct alert_pick *out);
 
 /* app_share.c */
 void app_copy_here(struct app *a);

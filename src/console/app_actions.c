@@ -114,7 +114,7 @@ static void open_focused(struct app *a)
 		a->deck.ui[a->deck.place.panel].opened = true;
 		return;
 	}
-	if (app_alert_open(a) || app_trace_fold(a))
+	if (app_alert_open(a) || app_budget_open(a) || app_trace_fold(a))
 		return;
 	if (a->deck.place.panel >= 0) {
 		narrow_to_row(a);
@@ -315,6 +315,7 @@ void app_do(struct app *a, int action)
 	case ACT_ROLLBACK: case ACT_STEP_UP: case ACT_STEP_BACK: case ACT_HOLD_ROLLOUT: case ACT_PROMOTE_ROLLOUT:
 	case ACT_REAPPLY: app_rollout(a, action); break;
 	case ACT_ACKNOWLEDGE: case ACT_MUTE: app_alert(a, action); break;
+	case ACT_SET_BUDGET: case ACT_REMOVE_BUDGET: app_budget(a, action); break;
 	case ACT_TRACE: app_trace(a); break;
 	case ACT_STOP_ALL: app_rollout_stop_all(a, ""); break;
 	case ACT_THEME: theme_next(a); break;
@@ -399,6 +400,8 @@ void app_key(struct app *a, struct key key)
 		app_intent_key(a, key);
 	} else if (a->mode == MODE_ALERT) {
 		app_alert_key(a, key);
+	} else if (a->mode == MODE_BUDGET) {
+		app_budget_key(a, key);
 	} else if (a->mode == MODE_TRIAGE) {
 		app_triage_dialog_key(a, key);
 	} else if (a->mode == MODE_HELP) {

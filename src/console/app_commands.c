@@ -15,6 +15,7 @@ static const struct choice worded[] = {
 	{"live", "follow the clock again", NULL},
 	{"trace", "open a trace by its id: 32 hexadecimal digits, then a time when it is old", NULL},
 	{"weight", "shares of the rollout's arms: 25, or v43=30 v44=10", NULL},
+	{"budget", "NAME AMOUNT: set or change a budget; the form opens with it", NULL},
 	{"theme", "colours by name", NULL},
 	{"export", "write the panel to FILE.csv, .json or .txt", NULL},
 	{"mouse", "take mouse clicks, or leave them to the terminal", NULL},
@@ -210,6 +211,8 @@ static bool run_worded(struct app *a, struct str word, const char *rest)
 		app_rollout_set(a, rest);
 	else if (str_equal_c(word, "trace") && rest[0])
 		app_trace_command(a, rest);
+	else if (str_equal_c(word, "budget"))
+		app_budget_named(a, rest);
 	else if (str_equal_c(word, "stop-all"))
 		app_rollout_stop_all(a, rest);
 	else if (str_equal_c(word, "live"))

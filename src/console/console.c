@@ -173,6 +173,11 @@ static void draw_overlay(struct app *a, struct surface *s)
 		screen_set_cursor(a->screen, cursor, row);
 		return;
 	}
+	if (a->mode == MODE_BUDGET) {
+		app_budget_draw(a, s, &cursor, &row);
+		screen_set_cursor(a->screen, cursor, row);
+		return;
+	}
 	if (a->mode == MODE_PALETTE || a->mode == MODE_COLUMNS) {
 		cursor = chooser_draw(s, &a->chooser, a->mode == MODE_PALETTE ? ":" : "columns ");
 	} else if (a->mode == MODE_FILTER) {
@@ -322,6 +327,7 @@ static void app_free(struct app *a)
 	free(a->board);
 	free(a->intent);
 	free(a->alert);
+	free(a->budget);
 	tz_free(&a->tz);
 	for (int i = 0; i < 2; i++) {
 		if (a->wake[i] >= 0)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "panels/budgets.h"
 #include "panels/inference.h"
 #include "panels/panels.h"
 
@@ -279,11 +280,14 @@ bool deck_panel_stale(const struct deck *d, int panel, int64_t wall_us, int64_t 
 bool deck_meet_servers(struct deck *d)
 {
 	const struct panel_snapshot *shown = d->shown[panel_index(&inference_panel)];
-	bool had = d->has_servers;
+	const struct panel_snapshot *budgets = d->shown[panel_index(&budgets_panel)];
+	bool had = d->has_servers, had_budgets = d->has_budgets;
 
 	if (shown)
 		d->has_servers = inference_has_servers(shown->state);
-	return d->has_servers != had;
+	if (budgets)
+		d->has_budgets = budgets_has_any(budgets->state);
+	return d->has_servers != had || d->has_budgets != had_budgets;
 }
 
 int panel_index(const struct panel *p)

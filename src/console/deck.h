@@ -82,6 +82,7 @@ struct deck {
 	char banner[160];                   /* one line that stays; "" = none */
 	const struct tz *tz;
 	bool has_servers;                   /* model servers tell: their tile has a place */
+	bool has_budgets;                   /* and so have budgets */
 	int columns_hint;                   /* width a chart has, for the series step */
 };
 
@@ -129,7 +130,8 @@ void deck_pause(struct deck *d, int64_t wall_us, bool pause);
  * to life is live. */
 void deck_judge_history(struct deck *d, int64_t wall_us);
 
-/* After a panel was loaded: learns whether model servers tell; true when that is news. */
+/* After a panel was loaded: learns whether model servers tell and budgets are there; true when that is
+ * news. */
 bool deck_meet_servers(struct deck *d);
 
 int panel_index(const struct panel *p); /* in panels[] */

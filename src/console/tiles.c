@@ -107,18 +107,24 @@ static void overview_two(struct layout *l)
 	                        l->body.height}), right);
 }
 
-static void overview_three(struct layout *l, bool servers)
+static void overview_three(struct layout *l, bool servers, bool budgets)
 {
 	static const struct slot left[] = {{&signals_panel, 7, 7, 0}, {&apps_panel, 8, 10, 1},
 	                                   {&rollouts_panel, 4, 6, 0}, {&flags_panel, 5, 8, 1},
 	                                   {&slowest_panel, 6, 10, 2}};
+	static const struct slot left_budgets[] = {{&signals_panel, 7, 7, 0}, {&apps_panel, 8, 10, 1},
+	                                           {&rollouts_panel, 4, 6, 0}, {&budgets_panel, 3, 5, 0},
+	                                           {&flags_panel, 5, 8, 1},    {&slowest_panel, 6, 10, 2}};
 	static const struct slot right[] = {{&alerts_panel, 4, 6, 0}, {&feedback_panel, 9, 12, 1}};
 	static const struct slot right_servers[] = {{&alerts_panel, 4, 6, 0}, {&inference_panel, 4, 9, 0},
 	                                            {&feedback_panel, 9, 12, 1}};
 	int side = l->body.width * 34 / 100, last = l->body.width * 26 / 100;
 	struct rect middle = {side + 1, l->body.y, l->body.width - side - last - 2, l->body.height};
 
-	STACK(l, ((struct rect){0, l->body.y, side, l->body.height}), left);
+	if (budgets)
+		STACK(l, ((struct rect){0, l->body.y, side, l->body.height}), left_budgets);
+	else
+		STACK(l, ((struct rect){0, l->body.y, side, l->body.height}), left);
 	grid(l, middle, charts);
 	middle = (struct rect){l->body.width - last, l->body.y, last, l->body.height};
 	if (servers)
@@ -171,7 +177,7 @@ static void place_tiles(const struct deck *d, struct layout *l)
 	else if (d->place.page == '6')
 		monitor(l);
 	else if (l->body.width >= 160 && l->body.height >= 28)
-		overview_three(l, d->has_servers);
+		overview_three(l, d->has_servers, d->has_budgets);
 	else if (l->body.width >= 100)
 		overview_two(l);
 	else
@@ -199,17 +205,21 @@ size_t layout_items(const struct deck *d, const struct layout *l,
 {
 	int alerts = panel_index(&alerts_panel);
 	size_t count = 0;
-	bool has_alerts = false;
+	bool has_alerts = false, has_budgets = false;
 
 	for (size_t i = 0; i < l->tile_count; i++) {
 		const struct tile *t = &l->tiles[i];
 
 		out[count++] = (struct load_item){t->panel, t->form, d->ui[t->panel].by};
 		has_alerts = has_alerts || t->panel == alerts;
+		has_budgets = has_budgets || panels[t->panel] == &budgets_panel;
 	}
 	/* Looked at on the overview even without a place there, which it gets when there are servers. */
 	if (d->place.page == '0' && l->body.width >= 160 && !d->has_servers && count < DECK_PANELS_MAX)
 		out[count++] = (struct load_item){panel_index(&inference_panel), PANEL_TILE, DIM_SERVICE};
+	/* Known on the overview whatever has a place there: :budget opens its form from what is known. */
+	if (d->place.page == '0' && !has_budgets && count < DECK_PANELS_MAX)
+		out[count++] = (struct load_item){panel_index(&budgets_panel), PANEL_TILE, DIM_SERVICE};
 	if (!has_alerts && count < DECK_PANELS_MAX)
 		out[count++] = (struct load_item){alerts, PANEL_TILE, DIM_SERVICE};
 	return count;
