@@ -10,11 +10,8 @@
 #include "core/dims.h"
 #include "panels/triage_ask.h"
 
-/* What an incident page looks at. */
-enum incident_view { INCIDENT_LATENCY, INCIDENT_ERRORS, INCIDENT_COST, INCIDENT_FLAGS, INCIDENT_VIEWS };
-
 /* The parts of an ask: a panel is loaded anew when one that it follows has changed. */
-enum ask_part { ASK_TRACE = 1, ASK_CELL = 2, ASK_VIEW = 4, ASK_TRIAGE = 8, ASK_PARTS = 4 /* how many */ };
+enum ask_part { ASK_TRACE = 1, ASK_CELL = 2, ASK_INCIDENT = 4, ASK_TRIAGE = 8, ASK_PARTS = 4 /* how many */ };
 
 struct panel_ask {
 	uint32_t serials[ASK_PARTS]; /* raised with every change of the part; see panel_ask_changed() */
@@ -23,14 +20,16 @@ struct panel_ask {
 	uint8_t trace_id[16];
 	int64_t trace_around_us;     /* 0: from the window's end backwards */
 	int64_t trace_request;       /* the request that led to it; 0 none */
-	/* ASK_CELL: the requests that are looked at, and told apart from the rest */
+	/* ASK_CELL: a cell of the incident page's heat map */
+	bool cell_chosen;            /* else the requests are those that the page itself thinks bad */
 	struct bad cell;
-	bool cell_chosen;            /* by the cursor; else it is what the page thinks bad */
-	/* ASK_VIEW */
-	enum incident_view view;
-	int64_t incident_id;         /* one that is open; 0: none */
-	int64_t since_us;            /* the bad part of the window begins; 0: not known */
-	int64_t before_us;           /* compare with the window so much earlier; 0: none */
+	/* ASK_INCIDENT */
+	int heat;                    /* enum heat_kind */
+	int64_t incident_id;         /* one that was opened; 0: none */
+	int64_t since_us;            /* when the bad part of the window begins; 0: not known */
+	int64_t until_us;            /* when it was over; 0: it was not */
+	double limit;                /* of the alert that led here, in the metric's unit; NaN or 0: none */
+	int64_t other_from_us, other_to_us; /* a window to compare with; other_to_us 0: none */
 	/* ASK_TRIAGE */
 	struct triage_ask triage;
 };

@@ -19,6 +19,7 @@
 #include "ui/surface.h"
 
 struct rollout_board; /* panels/rollout_live.h */
+struct query_board;   /* panels/query.h */
 struct triage_desk;   /* panels/triage.h */
 
 /* How much room and detail a panel is drawn with. */
@@ -66,6 +67,7 @@ struct panel_frame {
 	const struct tz *tz;     /* clock on the screen; NULL is UTC */
 	const struct rollout_board *board; /* what the collector says about the rollouts; NULL: it says nothing */
 	const struct triage_desk *desk; /* feedback page: what the person does there; NULL: nothing */
+	const struct query_board *query;   /* the page for SQL: what is typed and answered there; NULL: nothing */
 	const struct panel_ui *ui;
 	const struct panel_ask *ask;       /* as the screen has it now: the state may be of an older one */
 	const struct collector_status *collector; /* as it said when it was asked last */

@@ -16,7 +16,7 @@ allowed() {
 	src/collect) echo "base core parse judge store net" ;;
 	src/remote | src/alert | src/act) echo "base core parse judge store net" ;;
 	src/daemon) echo "base core parse judge store net collect remote alert act" ;;
-	src/console) echo "base core parse judge store/query* net collect remote alert act ui panels" ;;
+	src/console) echo "base core parse judge store/query* store/ask store/ask_text net collect remote alert act ui panels" ;;
 	src/cli) echo "base core parse judge store net collect remote alert act daemon console ui panels" ;;
 	ui) echo "base core" ;;
 	panels) echo "base core ui store/query* judge/ab judge/clusters" ;;

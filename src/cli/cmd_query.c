@@ -1,5 +1,4 @@
 /* llmdeck query: one SELECT over the documented views. */
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/text_table.h"
 #include "store/ask.h"
+#include "store/ask_text.h"
 
 #define SQL_MAX_BYTES ((size_t)64 << 10)
 
@@ -29,24 +29,6 @@ static void on_interrupt(int number)
 	store_asker_interrupt(asker);
 }
 
-static void put_hex(struct buf *out, struct str bytes)
-{
-	for (size_t i = 0; i < bytes.len; i++)
-		buf_printf(out, "%02x", (unsigned char)bytes.ptr[i]);
-}
-
-/* The cell as text; a blob (a trace id, say) in hexadecimal. */
-static void put_cell(struct buf *out, const struct answer_cell *cell)
-{
-	switch (cell->kind) {
-	case ANSWER_NULL: break;
-	case ANSWER_INTEGER: buf_printf(out, "%" PRId64, cell->integer); break;
-	case ANSWER_REAL: buf_printf(out, "%.15g", cell->real); break;
-	case ANSWER_TEXT: buf_append_str(out, cell->text); break;
-	case ANSWER_BLOB: put_hex(out, cell->text); break;
-	}
-}
-
 static void print_table(const struct answer *a, struct buf *out)
 {
 	struct text_column *columns = mem_zalloc((a->column_count + 1) * sizeof *columns);
@@ -61,7 +43,7 @@ static void print_table(const struct answer *a, struct buf *out)
 	table = text_table_new(columns, a->column_count);
 	for (size_t i = 0; i < a->row_count * a->column_count; i++) {
 		buf_reset(&cell);
-		put_cell(&cell, &a->cells[i]);
+		answer_cell_append(&cell, &a->cells[i]);
 		if (a->cells[i].kind == ANSWER_NULL)
 			buf_puts(&cell, cli_utf8() ? "–" : "-");
 		text_table_add(table, buf_str(&cell));
@@ -72,60 +54,10 @@ static void print_table(const struct answer *a, struct buf *out)
 	free(columns);
 }
 
-static void print_json_cell(const struct answer_cell *cell, struct buf *out)
-{
-	struct buf text = {0};
-
-	if (cell->kind == ANSWER_NULL) {
-		buf_puts(out, "null");
-		return;
-	}
-	put_cell(&text, cell);
-	if (cell->kind == ANSWER_INTEGER || (cell->kind == ANSWER_REAL && cell->real - cell->real == 0))
-		buf_append_str(out, buf_str(&text));
-	else
-		buf_append_json(out, buf_str(&text));
-	buf_fini(&text);
-}
-
-static void print_json(const struct answer *a, struct buf *out)
-{
-	buf_puts(out, "{\"schema\":1,\"rows\":[");
-	for (size_t r = 0; r < a->row_count; r++) {
-		buf_puts(out, r ? ",\n {" : "\n {");
-		for (size_t c = 0; c < a->column_count; c++) {
-			buf_puts(out, c ? "," : "");
-			buf_append_json(out, str_of(a->columns[c]));
-			buf_append_c(out, ':');
-			print_json_cell(&a->cells[r * a->column_count + c], out);
-		}
-		buf_append_c(out, '}');
-	}
-	buf_printf(out, "],\n \"more\":%s}\n", a->more ? "true" : "false");
-}
-
-static void print_csv(const struct answer *a, struct buf *out)
-{
-	struct buf cell = {0};
-
-	for (size_t c = 0; c < a->column_count; c++) {
-		buf_puts(out, c ? "," : "");
-		buf_append_csv(out, str_of(a->columns[c]));
-	}
-	buf_append_c(out, '\n');
-	for (size_t i = 0; i < a->row_count * a->column_count; i++) {
-		buf_reset(&cell);
-		put_cell(&cell, &a->cells[i]);
-		buf_append_csv(out, buf_str(&cell));
-		buf_append_c(out, (i + 1) % a->column_count ? ',' : '\n');
-	}
-	buf_fini(&cell);
-}
-
 static int print_answer(const struct answer *a, int format)
 {
 	static void (*const print[])(const struct answer *, struct buf *) = {
-		[FORMAT_TABLE] = print_table, [FORMAT_JSON] = print_json, [FORMAT_CSV] = print_csv,
+		[FORMAT_TABLE] = print_table, [FORMAT_JSON] = answer_append_json, [FORMAT_CSV] = answer_append_csv,
 	};
 	struct buf out = {0};
 	int result;

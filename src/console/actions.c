@@ -44,6 +44,8 @@ const struct action console_actions[] = {
 	{ACT_MUTE, "mute", "m", "mute the alert for a time", DANGER_STORED},
 	{ACT_SET_BUDGET, "budget-set", "B", "set a budget, or change the one under the cursor", DANGER_STORED},
 	{ACT_REMOVE_BUDGET, "budget-remove", "D", "remove the budget under the cursor", DANGER_STORED},
+	{ACT_INCIDENTS, "what-changed", "i", "what changed: the incident page of the alert, rollout, cursor or window", DANGER_NONE},
+	{ACT_CHART, "chart", "v", "sql: the answer as a chart, or as a table", DANGER_NONE},
 	{ACT_TRACE, "open-trace", "t", "the trace of the request under the cursor", DANGER_NONE},
 	{ACT_MARK, "mark", "Space", "mark the row: verdicts are for all that are marked", DANGER_NONE},
 	{ACT_RANGE, "range", "V", "begin a range of marks, end it", DANGER_NONE},

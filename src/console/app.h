@@ -20,7 +20,7 @@
 #include "ui/toast.h"
 
 /* What the keys go to. */
-enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP, MODE_INTENT, MODE_ALERT, MODE_BUDGET, MODE_TRIAGE };
+enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP, MODE_INTENT, MODE_ALERT, MODE_BUDGET, MODE_INCIDENT, MODE_QUERY, MODE_TRIAGE };
 
 #define CHOICES_MAX 96
 
@@ -29,6 +29,12 @@ struct alert_dialog {
 	struct alert_pick pick; /* of the moment it was opened */
 	bool mute;
 	char title[160];
+	struct dialog dialog;
+};
+
+/* A note to an incident, or the opening of one. */
+struct incident_dialog {
+	bool opens;
 	struct dialog dialog;
 };
 
@@ -49,6 +55,11 @@ struct app {
 	struct alert_dialog *alert;    /* open in MODE_ALERT */
 	struct budget_dialog *budget;  /* open in MODE_BUDGET */
 	struct triage_work *triage;    /* the feedback page's; the deck borrows its desk */
+	struct query_page *query;      /* the SQL page; the deck borrows its board */
+	struct incident_dialog *incident; /* open in MODE_INCIDENT */
+	int64_t pinned_from_us, pinned_to_us; /* a window to compare with; 0: none */
+	bool incident_wanted;          /* the page shows the one that was just opened */
+	bool incident_jump;            /* the page of the one that is being loaded is wanted */
 	int wake[2];
 	struct layout layout;
 	struct load_job job;           /* the last one given to the loader */
@@ -102,6 +113,34 @@ void app_alert(struct app *a, int action);
 void app_alert_key(struct app *a, struct key key);
 /* Enter on the alerts page: the alert's filters and time, on the page of its figure. False elsewhere. */
 bool app_alert_open(struct app *a);
+
+/* incident_app.c */
+/* What a key means to the incident page, its list and its timeline, `i` everywhere; false: something else. */
+bool app_incident_do(struct app *a, int action);
+/* ":incident", ":pin", ":assign" …; false when it is none of them. */
+bool app_incident_command(struct app *a, struct str word, const char *rest);
+void app_incident_key(struct app *a, struct key key);
+/* After a load: the trace of the chosen request is shown, a page that waited for its incident opens. */
+void app_incident_follow(struct app *a);
+void app_incident_jump(struct app *a);
+/* The collector has opened one, or changed it. */
+void app_incident_opened(struct app *a, int64_t id);
+
+/* query_page.c */
+struct query_page *query_page_start(const char *store_path, int wake_fd);
+void query_page_stop(struct query_page **p, int64_t wait_us);
+const struct query_board *query_page_board(const struct query_page *p);
+/* Keys and actions on the SQL page; false: something else. Ctrl-C cancels what runs there. */
+bool app_query_key(struct app *a, struct key key);
+bool app_query_do(struct app *a, int action);
+/* Takes what has been answered; true when something is to be drawn. */
+bool app_query_take(struct app *a);
+/* The answer into a file by its suffix; false when the SQL page is not open. */
+bool app_query_export(struct app *a, const char *path);
+/* ":sql [SELECT …]" */
+void app_query_command(struct app *a, const char *sql);
+/* Before drawing: how long it has been running. */
+bool app_query_tick(struct app *a);
 
 /* trace_app.c */
 /* `t`: the trace of the row under the cursor, on its own page. */

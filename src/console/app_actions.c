@@ -256,6 +256,7 @@ static bool do_move(struct app *a, int action)
 	for (size_t i = 0; i < sizeof moves / sizeof *moves; i++) {
 		if (moves[i].action == action) {
 			move_rows(a, moves[i].move);
+			app_incident_follow(a);
 			return true;
 		}
 	}
@@ -298,7 +299,7 @@ void app_do(struct app *a, int action)
 	int64_t wall_us = clock_wall_us();
 
 	a->dirty = true;
-	if (app_triage_do(a, action) || do_move(a, action) || do_view(a, action, wall_us))
+	if (app_triage_do(a, action) || app_query_do(a, action) || app_incident_do(a, action) || do_move(a, action) || do_view(a, action, wall_us))
 		return;
 	switch (action) {
 	case ACT_HELP: open_help(a); break;
@@ -390,7 +391,9 @@ void app_key(struct app *a, struct key key)
 	struct keymap_hit hit;
 
 	a->dirty = true;
-	if (key.code == 'c' && key.mods == KEYMOD_CTRL) {
+	if (app_query_key(a, key)) {
+		return;
+	} else if (key.code == 'c' && key.mods == KEYMOD_CTRL) {
 		a->quit = true;
 	} else if (a->mode == MODE_PALETTE || a->mode == MODE_COLUMNS) {
 		key_in_chooser(a, key);
@@ -404,6 +407,8 @@ void app_key(struct app *a, struct key key)
 		app_budget_key(a, key);
 	} else if (a->mode == MODE_TRIAGE) {
 		app_triage_dialog_key(a, key);
+	} else if (a->mode == MODE_INCIDENT) {
+		app_incident_key(a, key);
 	} else if (a->mode == MODE_HELP) {
 		if (help_key(&a->help, key, screen_surface(a->screen)->height - 2) == HELP_CLOSED)
 			a->mode = MODE_DECK;

@@ -13,7 +13,13 @@ static const struct choice worded[] = {
 	{"group", "group by service, deployment, model, team, region, provider, environment", NULL},
 	{"filter", "service=chat model!=x, or text; empty clears", NULL},
 	{"live", "follow the clock again", NULL},
+	{"sql", "ask the store: one SELECT over its views", NULL},
 	{"trace", "open a trace by its id: 32 hexadecimal digits, then a time when it is old", NULL},
+	{"incident", "what changed here; errors, cost, flags: by that; INC-3: that one", NULL},
+	{"assign", "incident: give it to somebody", NULL},
+	{"status", "incident: open, investigating, identified, mitigated", NULL},
+	{"close", "incident: it is over, with a note", NULL},
+	{"pin", "keep this window, to compare another with it: =", NULL},
 	{"weight", "shares of the rollout's arms: 25, or v43=30 v44=10", NULL},
 	{"budget", "NAME AMOUNT: set or change a budget; the form opens with it", NULL},
 	{"theme", "colours by name", NULL},
@@ -211,6 +217,10 @@ static bool run_worded(struct app *a, struct str word, const char *rest)
 		app_rollout_set(a, rest);
 	else if (str_equal_c(word, "trace") && rest[0])
 		app_trace_command(a, rest);
+	else if (str_equal_c(word, "sql"))
+		app_query_command(a, rest);
+	else if (app_incident_command(a, word, rest))
+		return true;
 	else if (str_equal_c(word, "budget"))
 		app_budget_named(a, rest);
 	else if (str_equal_c(word, "stop-all"))

@@ -21,6 +21,7 @@
 #include "console/collector_ask.h"
 #include "console/control_client.h"
 #include "parse/config.h"
+#include "parse/json_edit.h"
 
 #define QUEUE_MAX 8
 #define STATUS_EVERY 2 /* seconds */
@@ -137,15 +138,25 @@ static void do_tmux(struct chores *c, const struct chore *chore)
 
 static void do_order(struct chores *c, const struct chore *chore, struct control_client *client)
 {
+	struct chore_news *news = mem_zalloc(sizeof *news);
+	struct buf answer = {0};
 	struct err err = {""};
 
-	if (!client)
-		say(c, true, "no collector is asked here: nothing was changed");
-	else if (control_client_call(client, "POST", chore->path, buf_str(&chore->bytes), "application/json", ORDER_TIMEOUT_US, NULL,
-	                             &err) != CONTROL_OK)
-		say(c, true, "%.300s", err.text);
-	else
-		say(c, false, "%s", chore->said);
+	news->bad = true;
+	if (!client) {
+		snprintf(news->text, sizeof news->text, "no collector is asked here: nothing was changed");
+	} else if (control_client_call(client, "POST", chore->path, buf_str(&chore->bytes), "application/json", ORDER_TIMEOUT_US,
+	                               &answer, &err) != CONTROL_OK) {
+		snprintf(news->text, sizeof news->text, "%.300s", err.text);
+	} else {
+		news->bad = false;
+		snprintf(news->text, sizeof news->text, "%s", chore->said);
+		if (strcmp(chore->path, "/v1/incidents/change") == 0)
+			json_int_at(buf_str(&answer), "/id", &news->incident_id);
+	}
+	post(c, news);
+	buf_fini(&answer);
+	free(news);
 }
 
 static void look_at_config(struct chores *c, bool first)

@@ -34,6 +34,7 @@ void chores_watch_theme(struct chores *c, const struct theme *theme);
 struct chore_news {
 	char text[400];        /* to be said; "" = nothing */
 	bool bad;
+	int64_t incident_id;   /* the collector has opened or changed it; 0 none */
 	struct config *config; /* a changed config, read; the caller owns it; NULL = none */
 	bool has_theme;        /* `theme` is the changed theme, read */
 	struct theme theme;

@@ -17,6 +17,7 @@
 #include "console/frame.h"
 #include "console/plain.h"
 #include "console/render.h"
+#include "panels/query.h"
 
 #define TOAST_US (4 * US_PER_S)
 #define COUNTDOWN_FRAME_US (250 * US_PER_MS)
@@ -97,6 +98,10 @@ static bool take_loaded(struct app *a)
 		a->deck.shown[i] = s;
 		news = true;
 	}
+	if (news) {
+		app_incident_jump(a);
+		app_incident_follow(a);
+	}
 	if (a->deck.history != was_history || deck_meet_servers(&a->deck)) {
 		a->generation++;
 		app_refresh(a);
@@ -146,6 +151,8 @@ static void take_news(struct app *a)
 			a->theme = news->theme;
 			screen_set_theme(a->screen, &a->theme);
 		}
+		if (news->incident_id)
+			app_incident_opened(a, news->incident_id);
 		if (news->text[0])
 			app_say(a, news->bad, "%s", news->text);
 		a->dirty = true;
@@ -160,6 +167,11 @@ static void draw_overlay(struct app *a, struct surface *s)
 
 	if (a->mode == MODE_INTENT) {
 		intent_draw(a->intent, s, clock_mono_us(), &cursor, &row);
+		screen_set_cursor(a->screen, cursor, row);
+		return;
+	}
+	if (a->mode == MODE_INCIDENT) {
+		dialog_draw(s, &a->incident->dialog, clock_mono_us(), &cursor, &row);
 		screen_set_cursor(a->screen, cursor, row);
 		return;
 	}
@@ -217,7 +229,7 @@ static int wait_ms(const struct app *a)
 
 	if (toast && toast - now < next)
 		next = toast - now;
-	if (a->mode == MODE_INTENT && next > COUNTDOWN_FRAME_US)
+	if ((a->mode == MODE_INTENT || a->deck.query->running) && next > COUNTDOWN_FRAME_US)
 		next = COUNTDOWN_FRAME_US;
 	return next < 0 ? 0 : (int)(next / US_PER_MS) + 1;
 }
@@ -243,6 +255,7 @@ static void handle_event(struct app *a, enum screen_event event, struct key key)
 		drain_wake(a);
 		a->dirty = take_loaded(a) || a->dirty;
 		take_news(a);
+		a->dirty = app_query_take(a) || a->dirty;
 		a->dirty = app_take_calls(a) || a->dirty;
 		a->dirty = app_triage_take(a) || a->dirty;
 		a->dirty = chores_collector(a->chores, &a->deck.collector) || a->dirty;
@@ -251,6 +264,7 @@ static void handle_event(struct app *a, enum screen_event event, struct key key)
 		a->quit = true;
 		break;
 	default: /* a second has passed: the clock and the ages */
+		app_query_tick(a);
 		app_take_calls(a);
 		a->dirty = true;
 		break;
@@ -328,6 +342,8 @@ static void app_free(struct app *a)
 	free(a->intent);
 	free(a->alert);
 	free(a->budget);
+	free(a->incident);
+	query_page_stop(&a->query, STOP_WAIT_US);
 	tz_free(&a->tz);
 	for (int i = 0; i < 2; i++) {
 		if (a->wake[i] >= 0)
@@ -358,6 +374,8 @@ static int run_screen(const struct console_options *o, struct err *err)
 	a->loader = loader_start(o->store_path, a->rules, a->wake[1]);
 	a->chores = chores_start(o->config_path, o->socket_path, a->wake[1]);
 	chores_watch_theme(a->chores, &a->theme);
+	a->query = query_page_start(o->store_path, a->wake[1]);
+	a->deck.query = query_page_board(a->query);
 	a->calls = rollout_calls_start(o->socket_path, a->wake[1]);
 	a->triage = triage_work_start(o->socket_path, a->wake[1]);
 	a->deck.desk = &a->triage->desk;

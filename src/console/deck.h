@@ -77,6 +77,7 @@ struct deck {
 	bool read_only;                     /* this session may change nothing whatever its role */
 	bool raised;                        /* :rw was given */
 	struct collector_status collector;
+	const struct query_board *query;    /* the SQL page's; NULL: nobody types */
 	const struct rollout_board *board;  /* NULL: not asked */
 	const struct triage_desk *desk;     /* the feedback page's; NULL: nobody works */
 	char banner[160];                   /* one line that stays; "" = none */

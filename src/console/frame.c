@@ -33,6 +33,7 @@ struct panel_frame frame_of(const struct deck *d, int panel, enum panel_form for
 		.board = d->board,
 		.desk = d->desk,
 		.ui = &d->ui[panel],
+		.query = d->query,
 		.ask = &d->ask,
 		.collector = &d->collector,
 	};

@@ -156,6 +156,30 @@ static void monitor(struct layout *l)
 	grid(l, rest, charts);
 }
 
+/* Map and suspects, the requests below, the trace of the chosen one; with room what happened beside it. */
+static void incident(struct layout *l)
+{
+	struct rect r = l->body;
+	int top = r.height * 45 / 100, middle = r.height * 25 / 100, right = r.width * 36 / 100, side = 0;
+
+	if (r.width >= 132)
+		side = r.width * 28 / 100;
+	top = top < 11 ? 11 : top > 18 ? 18 : top;
+	middle = middle < 5 ? 5 : middle;
+	if (r.height < 12 || r.width < 60) {
+		add_tile(l, &incident_panel, PANEL_TILE, r);
+		return;
+	}
+	right = right < 34 ? 34 : right > 60 ? 60 : right;
+	add_tile(l, &incident_panel, PANEL_TILE, (struct rect){r.x, r.y, r.width - right - 1, top});
+	add_tile(l, &suspects_panel, PANEL_TILE, (struct rect){r.x + r.width - right, r.y, right, top});
+	add_tile(l, &cell_panel, PANEL_TILE, (struct rect){r.x, r.y + top, r.width - side - (side > 0), middle});
+	add_tile(l, &trace_panel, PANEL_TILE,
+	         (struct rect){r.x, r.y + top + middle, r.width - side - (side > 0), r.height - top - middle});
+	if (side)
+		add_tile(l, &timeline_panel, PANEL_TILE, (struct rect){r.x + r.width - side, r.y + top, side, r.height - top});
+}
+
 /* The tiles a page has where there is room for one only. */
 static int alone_panel(const struct deck *d)
 {
@@ -170,7 +194,9 @@ static void place_tiles(const struct deck *d, struct layout *l)
 {
 	int only = d->place.panel >= 0 ? d->place.panel : page_only_panel(d->place.page);
 
-	if (only >= 0)
+	if (only >= 0 && panels[only] == &incident_panel)
+		incident(l);
+	else if (only >= 0)
 		add_tile(l, panels[only], PANEL_PAGE, l->body);
 	else if (l->body.height < 12 || l->body.width < 30)
 		add_tile(l, panels[alone_panel(d)], PANEL_TILE, l->body);
@@ -234,6 +260,8 @@ int layout_chart_columns(const struct layout *l)
 	for (size_t i = 0; i < l->tile_count; i++) {
 		int columns = panels[l->tiles[i].panel] == &signals_panel ? l->tiles[i].rect.width - 48 : 0;
 
+		if (panels[l->tiles[i].panel] == &incident_panel)
+			columns = l->tiles[i].rect.width - 17;
 		for (size_t k = 0; wide[k]; k++) {
 			if (panels[l->tiles[i].panel] == wide[k])
 				columns = l->tiles[i].rect.width - 8;
