@@ -174,6 +174,11 @@ static int update(struct store_writer *w, const struct incident_change *c, const
 	sqlite3_bind_int(st, 6, (int)(c->set_state ? c->state : before->state));
 	bind_text(st, 7, c->title ? c->title : before->title);
 	bind_text(st, 8, c->owner ? c->owner : before->owner);
+	/* Retention has been past these rows: it goes back for what is let go. */
+	const int64_t first_id = id_first_us(before->from_us > 0 ? before->from_us : 0);
+
+	if ((reported_us || c->set_window) && w->meta[META_RETAIN_ID] > first_id)
+		w->meta[META_RETAIN_ID] = first_id;
 	return finish(st, err);
 }
 

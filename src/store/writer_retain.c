@@ -8,11 +8,14 @@
 #include "base/mem.h"
 #include "store/block_walk.h"
 #include "store/feedback.h"
+#include "store/incidents.h"
 #include "store/sql.h"
 #include "store/writer_private.h"
 
 #define ROWS_A_CALL 20000
 #define PAGES_A_CALL 4096
+#define PINS_MOST 256
+#define STEPS_AFTER_US US_PER_HOUR /* a trace's steps may end so long after its calls */
 
 static int64_t align_down(int64_t v, int64_t unit) { return v > 0 ? v / unit * unit : 0; }
 
@@ -31,15 +34,56 @@ static int delete_range(sqlite3 *db, const char *table, int64_t from, int64_t to
 	return 0;
 }
 
+/* Windows of incidents, whose raw rows stay. When one lets go, store_incident_change() sets the mark back. */
+struct pins {
+	struct pinned items[PINS_MOST];
+	size_t len;
+};
+
+static int read_pins(struct store_writer *w, struct pins *out, struct err *err)
+{
+	int len = store_incident_pins(w, out->items, PINS_MOST, err);
+
+	out->len = len > 0 ? (size_t)len : 0;
+	return len < 0 ? -1 : 0;
+}
+
+static bool is_pinned(const struct pins *p, int64_t time_us)
+{
+	for (size_t i = 0; i < p->len; i++)
+		if (time_us >= p->items[i].from_us && time_us < p->items[i].to_us)
+			return true;
+	return false;
+}
+
+/* The part of [*at, end) before the next pin, as [*from, *to); *at moves behind that pin. False at the end. */
+static bool next_unpinned(const struct pins *p, int64_t end_us, int64_t *at, int64_t *from, int64_t *to)
+{
+	if (*at >= end_us)
+		return false;
+	*from = *at;
+	*to = *at = end_us;
+	for (size_t i = 0; i < p->len; i++) {
+		int64_t pin_to = p->items[i].to_us < INT64_MAX - STEPS_AFTER_US ? p->items[i].to_us + STEPS_AFTER_US : INT64_MAX;
+
+		if (pin_to <= *from || p->items[i].from_us >= *to)
+			continue;
+		*to = p->items[i].from_us > *from ? p->items[i].from_us : *from;
+		*at = pin_to;
+	}
+	return true;
+}
+
 /* Raw rows that were collected and ended before the floor. */
 static int remove_raw(struct store_writer *w, bool *more, struct err *err)
 {
 	int64_t *ids = mem_array(NULL, ROWS_A_CALL, sizeof *ids), to = id_first_us(w->meta[META_RAW_FLOOR]);
 	size_t count = 0, seen = 0;
 	struct block_walk k;
+	struct pins pins;
 	int got = 0, failed = 0;
 
-	if (writer_walk_requests(w, &k, w->meta[META_RETAIN_ID], to, false, err)) {
+	if (read_pins(w, &pins, err) || writer_walk_requests(w, &k, w->meta[META_RETAIN_ID], to, false, err)) {
 		free(ids);
 		return -1;
 	}
@@ -48,7 +92,7 @@ static int remove_raw(struct store_writer *w, bool *more, struct err *err)
 
 		seen++;
 		w->meta[META_RETAIN_ID] = id + 1;
-		if (block_read_figures(&k.block, k.at, &w->other) && !w->other.import_ref)
+		if (block_read_figures(&k.block, k.at, &w->other) && !w->other.import_ref && !is_pinned(&pins, w->other.end_us))
 			ids[count++] = id;
 	}
 	block_walk_end(&k);
@@ -65,19 +109,24 @@ static int remove_raw(struct store_writer *w, bool *more, struct err *err)
 /* Steps of traces and evaluations below the same floor. */
 static int remove_steps(struct store_writer *w, bool *more, struct err *err)
 {
-	int64_t floor_us = w->meta[META_RAW_FLOOR], gone = 0;
-	char sql[160];
+	int64_t floor_us = w->meta[META_RAW_FLOOR], gone = 0, at = 0, from, to;
+	struct pins pins;
+	char sql[192];
 
 	if (floor_us <= 0)
 		return 0;
-	if (delete_range(w->db, "spans", 0, id_first_us(floor_us), ROWS_A_CALL, &gone, err) ||
-	    delete_range(w->db, "responses", 0, id_first_us(floor_us), ROWS_A_CALL, &gone, err))
+	if (read_pins(w, &pins, err))
 		return -1;
-	sqlite3_snprintf(sizeof sql, sql, "DELETE FROM evaluations WHERE id IN (SELECT id FROM evaluations WHERE time_us<%lld"
-	                 " LIMIT %d)", floor_us, ROWS_A_CALL);
-	if (sql_exec(w->db, sql, err))
-		return -1;
-	gone += sqlite3_changes(w->db);
+	while (gone < ROWS_A_CALL && next_unpinned(&pins, floor_us, &at, &from, &to)) {
+		if (delete_range(w->db, "spans", id_first_us(from), id_first_us(to), ROWS_A_CALL, &gone, err) ||
+		    delete_range(w->db, "responses", id_first_us(from), id_first_us(to), ROWS_A_CALL, &gone, err))
+			return -1;
+		sqlite3_snprintf(sizeof sql, sql, "DELETE FROM evaluations WHERE id IN (SELECT id FROM evaluations WHERE time_us>=%lld"
+		                 " AND time_us<%lld LIMIT %d)", from, to, ROWS_A_CALL);
+		if (sql_exec(w->db, sql, err))
+			return -1;
+		gone += sqlite3_changes(w->db);
+	}
 	*more = *more || gone >= ROWS_A_CALL;
 	return 0;
 }

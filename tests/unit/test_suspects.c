@@ -1,0 +1,390 @@
+/* Suspects and heat maps over a real store: planted causes are found and clean traffic accuses nobody, three
+ * requests never lead, what goes along with a cause stands behind it; counts are those that the latency
+ * panel, the report and the single requests have. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/planted.h"
+#include "store/query_heat.h"
+#include "store/query_suspects.h"
+#include "store/writer.h"
+
+#define START_US (INT64_C(1767225600) * US_PER_S)
+
+static char folder[64], path[96];
+static struct batch *b;
+static struct store_reader *r;
+static struct err err;
+
+static void must(int result)
+{
+	if (result)
+		fail_msg("%s", err.text);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof folder, "/tmp/llmdeck-test-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/t.db", folder);
+	b = batch_new();
+	return 0;
+}
+
+static void drop_store(void)
+{
+	char command[128];
+
+	store_reader_close(&r);
+	snprintf(command, sizeof command, "rm -rf %s/*", folder);
+	assert_int_equal(system(command), 0);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	drop_store();
+	batch_free(&b);
+	return rmdir(folder);
+}
+
+static void store_batch(void)
+{
+	struct store_options o = {.now_us = START_US + US_PER_HOUR};
+	struct store_counts counts = {0};
+	struct store_writer *w;
+
+	must(store_writer_open(&w, path, &o, &err));
+	must(store_writer_append(w, b, &counts, &err));
+	must(store_writer_commit(w, &err));
+	store_writer_close(&w);
+	batch_reset(b);
+	must(store_reader_open(&r, path, &err));
+}
+
+static struct suspects_query question(const char *bad)
+{
+	struct suspects_query q = {.limit = 10};
+
+	q.view.from_us = START_US;
+	q.view.to_us = START_US + US_PER_HOUR;
+	must(bad_parse(&q.bad, str_of(bad), &err));
+	return q;
+}
+
+static void fill_planted(uint64_t seed, enum planted_kind kind, enum planted_badness badness, int requests, struct planted *p)
+{
+	planted_begin(p, seed, kind, badness);
+	for (int i = 0; i < requests; i++)
+		planted_add(p, b, START_US + (int64_t)i * (US_PER_HOUR / requests));
+	store_batch();
+}
+
+/* A smaller version of tests/bench/bench_suspects.c: every kind of attribute with one badness each. */
+static void test_planted_causes_lead(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < PLANTED_KINDS; kind++) {
+		enum planted_badness badness = (enum planted_badness)(kind % PLANTED_BADNESSES);
+		struct suspects_result res;
+		struct planted p;
+
+		if (!planted_possible((enum planted_kind)kind, badness))
+			badness = PLANTED_SLOW;
+		fill_planted(1000 + (uint64_t)kind, (enum planted_kind)kind, badness, 4000, &p);
+		struct suspects_query q = question(planted_bad_texts[badness]);
+
+		must(query_suspects(r, &q, &res, &err));
+		if (!res.named_count)
+			fail_msg("%s, %s: nobody is named", planted_names[kind], planted_bad_texts[badness]);
+		assert_string_equal(res.rows[0].attribute, planted_names[kind]);
+		if (kind != PLANTED_INPUT_TOKENS)
+			assert_string_equal(res.rows[0].value, p.value);
+		assert_true(res.rows[0].lift > res.rows[0].lift_low && res.rows[0].lift_low > 1.2);
+		suspects_result_fini(&res);
+		drop_store();
+	}
+}
+
+static void test_clean_traffic_accuses_nobody(void **state)
+{
+	(void)state;
+	for (int badness = 0; badness < PLANTED_BADNESSES; badness++) {
+		struct suspects_query q = question(planted_bad_texts[badness]);
+		struct suspects_result res;
+		struct planted p;
+
+		fill_planted(77, PLANTED_NOTHING, (enum planted_badness)badness, 4000, &p);
+		must(query_suspects(r, &q, &res, &err));
+		assert_true(res.bad > 0);
+		assert_int_equal(res.row_count, 0);
+		suspects_result_fini(&res);
+		q.weak = true;
+		must(query_suspects(r, &q, &res, &err));
+		assert_int_equal(res.named_count, 0);
+		assert_true(res.row_count > 0 && !res.rows[0].named);
+		suspects_result_fini(&res);
+		drop_store();
+	}
+}
+
+static struct request *add(int i, const char *model, int64_t latency_us)
+{
+	struct request *q = batch_add_request(b);
+
+	q->end_us = START_US + i * US_PER_S;
+	q->dims[DIM_SERVICE] = STR_LIT("chat");
+	q->dims[DIM_MODEL] = str_of(model);
+	q->latency_us = latency_us;
+	return q;
+}
+
+/* Three of three requests of a user are bad: no user is named, whatever the lift. */
+static void test_three_requests_never_lead(void **state)
+{
+	struct suspects_query q = question("latency>4s");
+	struct suspects_result res;
+
+	(void)state;
+	for (int i = 0; i < 2000; i++)
+		add(i, "gpt-4o", i % 40 ? US_PER_S : 5 * US_PER_S)->attrs[ATTR_USER] = i % 2 ? STR_LIT("a") : STR_LIT("b");
+	for (int i = 0; i < 3; i++)
+		add(2001 + i, "rare", 9 * US_PER_S)->attrs[ATTR_USER] = STR_LIT("c");
+	store_batch();
+	q.weak = true;
+	must(query_suspects(r, &q, &res, &err));
+	for (size_t i = 0; i < res.row_count; i++)
+		assert_false(res.rows[i].named && (strcmp(res.rows[i].value, "c") == 0 || strcmp(res.rows[i].value, "rare") == 0));
+	assert_int_equal(res.bad, 53);
+	suspects_result_fini(&res);
+}
+
+/* v43 is slow. All of v43 is on one machine type, most of it in one region: neither leads. */
+static void test_proxies_stand_behind_their_cause(void **state)
+{
+	struct suspects_query q = question("latency>4s");
+	struct suspects_result res;
+
+	(void)state;
+	for (int i = 0; i < 3000; i++) {
+		bool v43 = i % 10 == 0;
+		struct request *x = add(i, "gpt-4o", v43 && i % 30 ? 6 * US_PER_S : i % 97 ? US_PER_S : 5 * US_PER_S);
+
+		x->dims[DIM_DEPLOYMENT] = v43 ? STR_LIT("v43") : STR_LIT("v42");
+		x->dims[DIM_REGION] = v43 || i % 4 == 0 ? STR_LIT("eu") : STR_LIT("us");
+		x->attrs[ATTR_TENANT] = v43 && i % 20 ? STR_LIT("acme") : i % 7 ? STR_LIT("b") : STR_LIT("c");
+	}
+	store_batch();
+	must(query_suspects(r, &q, &res, &err));
+	assert_true(res.named_count >= 3);
+	assert_string_equal(res.rows[0].value, "v43");
+	assert_int_equal(res.rows[0].explained_by, -1);
+	for (size_t i = 1; i < res.row_count; i++)
+		assert_int_equal(res.rows[i].explained_by, 0);
+	suspects_result_fini(&res);
+}
+
+/* Two causes that have nothing to do with each other are both named by themselves. */
+static void test_two_causes_are_two(void **state)
+{
+	struct suspects_query q = question("error");
+	struct suspects_result res;
+
+	(void)state;
+	for (int i = 0; i < 4000; i++) {
+		struct request *x = add(i, i % 13 ? "gpt-4o" : "bad-model", US_PER_S);
+
+		x->attrs[ATTR_TOOL] = i % 11 ? STR_LIT("search") : STR_LIT("refund");
+		if (i % 13 == 0 || i % 11 == 0) {
+			x->status = REQUEST_ERROR;
+			x->error_type = STR_LIT("timeout");
+		}
+	}
+	store_batch();
+	must(query_suspects(r, &q, &res, &err));
+	assert_true(res.named_count >= 2);
+	assert_int_equal(res.rows[0].explained_by, -1);
+	assert_int_equal(res.rows[1].explained_by, -1);
+	assert_true(strcmp(res.rows[0].value, "refund") == 0 || strcmp(res.rows[0].value, "bad-model") == 0);
+	assert_true(strcmp(res.rows[1].value, "refund") == 0 || strcmp(res.rows[1].value, "bad-model") == 0);
+	for (size_t i = 0; i < res.row_count; i++)
+		assert_string_not_equal(res.rows[i].attribute, "error_type"); /* what it fails by explains nothing */
+	suspects_result_fini(&res);
+}
+
+/* Heat map, latency panel (query_figures), suspects and single requests count the same. */
+static void test_counts_agree(void **state)
+{
+	struct planted p;
+	struct heat_result h;
+	struct figures_result f;
+
+	(void)state;
+	fill_planted(5, PLANTED_MODEL, PLANTED_SLOW, 5000, &p);
+	struct suspects_query q = question("latency>4s");
+	struct view v = q.view;
+
+	v.step_us = 5 * US_PER_MIN;
+	must(query_heat(r, HEAT_LATENCY, &v, 12, &h, &err));
+	must(query_figures(r, &v, NEED_LATENCY, NEED_LATENCY, &f, &err));
+	assert_int_equal(h.steps, f.steps);
+	assert_true(h.band_count > 3 && h.band_count <= 12);
+	assert_int_equal(h.total, f.total.total.sketches[SKETCH_LATENCY_US].count);
+	for (size_t s = 0; s < h.steps; s++) {
+		int64_t sum = 0;
+
+		for (size_t band = 0; band < h.band_count; band++)
+			sum += h.counts[band * h.steps + s];
+		assert_int_equal(sum, h.step_counts[s]);
+		assert_int_equal(sum, f.total.series[s].sketches[SKETCH_LATENCY_US].count);
+	}
+	/* A cell's requests, one by one, are as many as the cell says. */
+	for (size_t band = 0; band < h.band_count; band++)
+		for (size_t s = 0; s < h.steps; s += 3) {
+			struct request_result found;
+			struct bad cell;
+
+			heat_cell(&h, band, s, &cell);
+			must(query_bad_requests(r, &v, &cell, SORT_SLOWEST, 1000, 0, &found, &err));
+			assert_int_equal(found.row_count, h.counts[band * h.steps + s]);
+			request_result_fini(&found);
+		}
+	/* The suspects' counts are those of a filter in the report. */
+	struct suspects_result res;
+
+	q.request_limit = 20;
+	q.sort = SORT_SLOWEST;
+	must(query_suspects(r, &q, &res, &err));
+	assert_int_equal(res.total, f.total.total.requests);
+	assert_int_equal(res.request_count, 20);
+	for (size_t i = 1; i < res.request_count; i++)
+		assert_true(res.requests[i - 1].request.latency_us >= res.requests[i].request.latency_us);
+	struct view only = q.view;
+	struct figures_result model;
+	char filter[64];
+
+	snprintf(filter, sizeof filter, "model=%s", p.value);
+	must(view_add_filter(&only, str_of(filter), &err));
+	must(query_figures(r, &only, NEED_LATENCY, 0, &model, &err));
+	assert_string_equal(res.rows[0].value, p.value);
+	assert_int_equal(res.rows[0].total, model.total.total.requests);
+	suspects_result_fini(&res);
+	figures_result_fini(&model);
+	figures_result_fini(&f);
+	heat_result_fini(&h);
+}
+
+static void test_errors_and_flags_over_time(void **state)
+{
+	static const struct flag flags[] = {{.category = {"hate", 4}, .severity = 2}, {.category = {"pii", 3}, .severity = -1}};
+	struct request_result found;
+	struct heat_result h;
+	struct bad cell;
+	struct view v = {.from_us = START_US, .to_us = START_US + US_PER_HOUR, .step_us = 10 * US_PER_MIN};
+
+	(void)state;
+	for (int i = 0; i < 600; i++) {
+		struct request *x = add(i * 6, "m", US_PER_S);
+
+		if (i % 3 == 0) {
+			x->status = REQUEST_ERROR;
+			x->error_type = i % 2 ? STR_LIT("timeout") : STR_LIT("rate_limit");
+		}
+		x->flags = flags;
+		x->flag_count = i % 5 ? 0 : i % 2 ? 1 : 2;
+	}
+	store_batch();
+	must(query_heat(r, HEAT_ERRORS, &v, 8, &h, &err));
+	assert_int_equal(h.band_count, 2);
+	assert_int_equal(h.total, 200);
+	heat_cell(&h, 1, 2, &cell);
+	must(query_bad_requests(r, &v, &cell, SORT_NEWEST, 100, 0, &found, &err));
+	assert_int_equal(found.row_count, h.counts[h.steps + 2]);
+	assert_string_equal(found.rows[0].request.error_type.ptr, h.bands[1].name);
+	assert_true(found.rows[0].id > found.rows[1].id);
+	request_result_fini(&found);
+	heat_result_fini(&h);
+	must(query_heat(r, HEAT_FLAGS, &v, 8, &h, &err));
+	assert_int_equal(h.bands[0].count + h.bands[1].count, 120 + 60);
+	heat_cell(&h, 0, SIZE_MAX, &cell);
+	must(query_bad_requests(r, &v, &cell, SORT_NEWEST, 1000, 0, &found, &err));
+	assert_int_equal(found.row_count, h.bands[0].count);
+	request_result_fini(&found);
+	heat_result_fini(&h);
+}
+
+/* A sample of the window leads to the same suspect, and says that it is one. */
+static void test_a_limit_takes_a_sample(void **state)
+{
+	struct suspects_query q = question("cost>0.05");
+	struct suspects_result res;
+	struct planted p;
+
+	(void)state;
+	fill_planted(9, PLANTED_PROMPT_VERSION, PLANTED_DEAR, 20000, &p);
+	q.scan_limit = 5000;
+	must(query_suspects(r, &q, &res, &err));
+	assert_true(res.sampled);
+	assert_int_equal(res.window_requests, 20000);
+	assert_in_range(res.total, 4000, 6000);
+	assert_string_equal(res.rows[0].attribute, "prompt_version");
+	suspects_result_fini(&res);
+}
+
+static void test_conditions_read_and_write(void **state)
+{
+	static const char *const good[][2] = {
+		{"latency>4s", "latency>4s"}, {"latency>=4s", "latency>=4s"}, {" latency > 1500ms ", "latency>1.5s"}, {"ttft<500ms", "ttft<500ms"},
+		{"cost>0.05", "cost>0.05"}, {"error", "error"}, {"error=rate_limit", "error=rate_limit"}, {"flag=hate", "flag=hate"},
+		{"latency>=2s,latency<4s,error", "latency>=2s,latency<4s,error"},
+		{"time>=2026-01-01T00:00:00Z,time<2026-01-01T01:00:00Z", "time>=2026-01-01T00:00:00Z,time<2026-01-01T01:00:00Z"},
+		{"latency>=1015808us", "latency>=1015808us"},
+	};
+	static const char *const wrong[] = {"", " ", "latency", "latency>", "latency>4", "cost>x", "speed>4s", "error=", "latency>4s,,", "time>=noon", "flags"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		char text[BAD_TEXT_BYTES], again[BAD_TEXT_BYTES];
+		struct bad one, two;
+
+		must(bad_parse(&one, str_of(good[i][0]), &err));
+		assert_string_equal(bad_format(&one, text), good[i][1]);
+		must(bad_parse(&two, str_of(text), &err));
+		assert_string_equal(bad_format(&two, again), text);
+		assert_memory_equal(&one, &two, sizeof one);
+		assert_true(bad_says(&one));
+	}
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct bad one;
+
+		err.text[0] = '\0';
+		assert_int_equal(bad_parse(&one, str_of(wrong[i]), &err), -1);
+		assert_true(strlen(err.text) > 10);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_planted_causes_lead, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_clean_traffic_accuses_nobody, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_three_requests_never_lead, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_proxies_stand_behind_their_cause, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_two_causes_are_two, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_counts_agree, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_errors_and_flags_over_time, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_limit_takes_a_sample, set_up, tear_down),
+		cmocka_unit_test(test_conditions_read_and_write),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
