@@ -293,8 +293,10 @@ static struct rule_reading judge(struct round *round, const struct config_alert 
 	struct rule_reading out = {SEEN_NO_DATA, NAN, bound, NAN};
 	const struct figures *f = what->figures ? what->figures : &nothing;
 
-	if (rule->category || rule->gauge)
+	if (rule->gauge)
 		return rule_judge_value(rule, bound, what->value);
+	if (rule->category)
+		return rule_judge_flags(rule, bound, f, what->value, round->now_us);
 	switch (rule->kind) {
 	case ALERT_THRESHOLD:
 		return rule_judge_threshold(rule, bound, f, what->seconds, round->now_us);
@@ -350,8 +352,8 @@ static void step_unseen(struct engine *e, enum alert_seen seen, int64_t now_us)
 
 		if (x->seen)
 			continue;
-		/* A rule that is gone ends its alerts; a budget's are stepped by the budgets. */
-		bool gone = x->rule_index == NO_RULE;
+		/* A rule that is gone ends its alerts; budgets and rollouts step their own. */
+		bool gone = x->rule_index == NO_RULE && !engine_is_guardrail(e, x);
 		struct machine_rule waits = x->waits;
 
 		if (gone)
@@ -428,6 +430,7 @@ int engine_tick(struct engine *e, struct store_reader *r, int64_t now_us, int64_
 		failed = round.failed;
 	if (!failed)
 		failed = engine_assess_budgets(e, r, now_us, err);
+	engine_step_guardrails(e, now_us, mono_us);
 	if (failed)
 		e->watched_us = mono_us;
 	step_unseen(e, failed ? SEEN_STALE : SEEN_NO_DATA, now_us);
@@ -516,6 +519,7 @@ void engine_free(struct engine **out)
 	evaluator_free(&e->evaluator);
 	baselines_free(&e->baselines);
 	engine_free_budgets(e);
+	free(e->guardrails);
 	engine_writes_fini(&e->waiting);
 	arena_fini(&e->arena);
 	free(e);

@@ -28,6 +28,15 @@ struct engine_act {
 };
 
 
+/* What a rollout's guardrail says of one candidate, as the rollouts' controller has it. */
+struct guardrail_reading {
+	char rollout[96], service[96], environment[96], arm[96], metric[CONFIG_EVALUATION_BYTES];
+	enum guardrail_says { GUARDRAIL_UNSURE, GUARDRAIL_HOLDS, GUARDRAIL_FAILS } says; /* holds: also an idle candidate's */
+	double value, bound; /* the candidate's figure and the worst that is allowed; NaN unknown */
+	int64_t for_us;      /* how long it must fail before it counts */
+	char words[240];     /* why */
+};
+
 /* What is to be stored in one transaction. Strings live in the arena. */
 struct engine_writes {
 	struct arena arena;
@@ -67,6 +76,8 @@ void engine_set_config(struct engine *e, const struct config *config, const stru
  * Time in which nobody evaluated does not count towards any wait. */
 int engine_load(struct engine *e, struct store_reader *r, int64_t now_us, struct err *err);
 
+/* Guardrails for the rounds to come (copied), at mono_us. Without news for a minute they are STALE. */
+void engine_put_guardrails(struct engine *e, const struct guardrail_reading *readings, size_t count, int64_t mono_us);
 /* Evaluates everything at now_us (wall; mono_us tells when that clock was set). When the store cannot
  * be read, every state is STALE and nothing moves; -1 with the reason. */
 int engine_tick(struct engine *e, struct store_reader *r, int64_t now_us, int64_t mono_us, struct err *err);

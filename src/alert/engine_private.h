@@ -71,6 +71,9 @@ struct engine {
 	bool budgets_changed; /* to be stored as a whole */
 	struct budget_record *people; /* budgets that people made, changed or removed; strings in the arena */
 	size_t people_count, people_cap;
+	struct guardrail_reading *guardrails;
+	size_t guardrail_count;
+	int64_t guardrails_mono_us; /* when they were put */
 	struct arena arena;
 	struct engine_writes waiting; /* of people's verbs, until they are stored */
 	int64_t next_alert_id, next_silence_id, next_outbox_id;
@@ -87,6 +90,9 @@ struct instance *engine_step(struct engine *e, const char *rule, const char *kin
                              const struct machine_rule *waits, const struct rule_reading *reading, int64_t now_us);
 void engine_add_audit(struct engine *e, struct engine_writes *w, const struct asker *by, const char *action, const char *target,
                       const char *before, const char *after, int64_t now_us);
+/* Guardrails (engine_guardrails.c): steps their alerts; whether an alert is one of a configured rollout. */
+void engine_step_guardrails(struct engine *e, int64_t now_us, int64_t mono_us);
+bool engine_is_guardrail(const struct engine *e, const struct instance *x);
 /* Budgets (engine_budgets.c). */
 void engine_merge_budgets(struct engine *e);
 /* Copies into the engine's arena and takes it in force. */

@@ -33,6 +33,7 @@ struct query {
 
 struct asked {
 	size_t query, short_query; /* NONE: none */
+	size_t flags_query;        /* findings of a category, beside the requests; NONE: none */
 	int8_t filter_of[DIM_COUNT]; /* grouped: filter that by[i] must match, -1 none */
 	int8_t group_at[DIM_COUNT];  /* grouped: where the rule's by[i] stands in the query's */
 };
@@ -136,11 +137,15 @@ static void plan_rule(struct evaluator *e, const struct config_alert *rule, stru
 {
 	struct query q = {.window_us = rule->window_us, .view = rule->where, .gauge = rule->gauge};
 
-	a->short_query = NONE;
-	if (rule->category || rule->gauge) {
-		q.kind = rule->gauge ? QUERY_GAUGE : QUERY_FLAGS;
+	a->short_query = a->flags_query = NONE;
+	if (rule->gauge) {
+		q.kind = QUERY_GAUGE;
 		a->query = find_query(e, &q);
 		return;
+	}
+	if (rule->category) { /* the requests tell whether there is data at all */
+		q.kind = QUERY_FLAGS;
+		a->flags_query = find_query(e, &q);
 	}
 	if (rule->kind == ALERT_BURN_RATE)
 		a->short_query = plan_figures(e, rule, rule->short_window_us, kin, a);
@@ -159,7 +164,7 @@ struct evaluator *evaluator_new(const struct config_alert *rules, size_t rule_co
 	for (size_t i = 0; i < rule_count; i++) {
 		unsigned dims = dims_of(&rules[i].where);
 
-		if (!dims || rules[i].category || rules[i].gauge)
+		if (!dims || rules[i].gauge)
 			continue;
 		kinship_of(&kin, rules[i].window_us, dims)->rules++;
 		/* Both windows of a burn rate must be asked in the same way. */
@@ -289,6 +294,37 @@ static bool group_fits(const struct query *q, const struct config_alert *rule, c
 
 typedef void give_fn(void *arg, const struct evaluated *what);
 
+/* Findings of the rule's category a minute, in one of its groups. */
+static struct value flags_of(const struct evaluator *e, const struct config_alert *rule, const struct asked *a,
+                             const char *const *group)
+{
+	const struct query *q = &e->queries[a->flags_query];
+	double minutes = (double)(q->flags.to_us - q->flags.from_us) / (double)US_PER_MIN;
+	int64_t count = 0;
+
+	for (size_t i = 0; i < q->flags.row_count; i++) {
+		const struct breakdown_row *row = &q->flags.rows[i];
+		size_t same = 0;
+
+		while (same < rule->where.by_count && strcmp(row->key[same], group[same]) == 0)
+			same++;
+		if (same == rule->where.by_count && strcmp(row->name, rule->category) == 0)
+			count += row->count;
+	}
+	return value_ok((double)count / (minutes > 0 ? minutes : 1));
+}
+
+static void give_group(const struct evaluator *e, struct evaluated *out, give_fn *give, void *arg)
+{
+	const struct config_alert *rule = &e->rules[out->rule];
+	const struct asked *a = &e->asked[out->rule];
+
+	out->shorter = a->short_query != NONE ? figures_of(e, a->short_query, rule, a, out->group) : NULL;
+	if (a->flags_query != NONE)
+		out->value = flags_of(e, rule, a, out->group);
+	give(arg, out);
+}
+
 static void give_figures(const struct evaluator *e, size_t index, give_fn *give, void *arg)
 {
 	const struct config_alert *rule = &e->rules[index];
@@ -301,8 +337,7 @@ static void give_figures(const struct evaluator *e, size_t index, give_fn *give,
 	out.seconds = (double)(q->figures.to_us - q->figures.from_us) / (double)US_PER_S;
 	if (!rule->where.by_count) {
 		out.figures = figures_of(e, a->query, rule, a, group);
-		out.shorter = a->short_query != NONE ? figures_of(e, a->short_query, rule, a, group) : NULL;
-		give(arg, &out);
+		give_group(e, &out, give, arg);
 		return;
 	}
 	for (size_t g = 0; g < q->figures.group_count; g++) {
@@ -311,32 +346,8 @@ static void give_figures(const struct evaluator *e, size_t index, give_fn *give,
 		for (size_t b = 0; b < rule->where.by_count; b++)
 			group[b] = q->figures.groups[g].key[q->grouped ? (size_t)a->group_at[b] : b];
 		out.figures = &q->figures.groups[g].total;
-		out.shorter = a->short_query != NONE ? figures_of(e, a->short_query, rule, a, group) : NULL;
-		give(arg, &out);
+		give_group(e, &out, give, arg);
 	}
-}
-
-/* Findings of one category a minute. No finding in a window with data is zero, and whether there is
- * data is not told by a breakdown: where it names anything, or nothing at all, the rule counts zero. */
-static void give_flags(const struct evaluator *e, size_t index, give_fn *give, void *arg)
-{
-	const struct config_alert *rule = &e->rules[index];
-	const struct query *q = &e->queries[e->asked[index].query];
-	double minutes = (double)(q->flags.to_us - q->flags.from_us) / (double)US_PER_MIN;
-	struct evaluated out = {.rule = index, .value = value_ok(0)};
-
-	for (size_t i = 0; i < q->flags.row_count; i++) {
-		const struct breakdown_row *row = &q->flags.rows[i];
-
-		if (strcmp(row->name, rule->category) != 0)
-			continue;
-		out.value = value_ok((double)row->count / (minutes > 0 ? minutes : 1));
-		out.group = row->key;
-		if (rule->where.by_count)
-			give(arg, &out);
-	}
-	if (!rule->where.by_count)
-		give(arg, &out);
 }
 
 /* The worst of a gauge's instances: the highest mean in the window, or the lowest for `under`. */
@@ -371,7 +382,7 @@ int evaluator_run(struct evaluator *e, struct store_reader *r, int64_t now_us, g
 	for (size_t i = 0; i < e->rule_count && !failed; i++) {
 		enum query_kind kind = e->queries[e->asked[i].query].kind;
 
-		(kind == QUERY_FIGURES ? give_figures : kind == QUERY_FLAGS ? give_flags : give_gauge)(e, i, give, arg);
+		(kind == QUERY_FIGURES ? give_figures : give_gauge)(e, i, give, arg);
 	}
 	for (size_t i = 0; i < e->query_count; i++)
 		forget(&e->queries[i]);

@@ -15,7 +15,7 @@ struct evaluated {
 	const char *const *group;   /* by_count values, in order of the rule's by[] */
 	const struct figures *figures, *shorter; /* NULL: nothing there; shorter: burn rates only */
 	double seconds;             /* covered by figures */
-	struct value value;         /* rules about flags of a category or a gauge: instead of figures */
+	struct value value;         /* rules about a gauge: instead of figures; about flags of a category: beside them */
 };
 
 /* `rules` are borrowed until it is freed. */

@@ -28,6 +28,28 @@ bool rule_is_stale(int64_t window_us, int64_t requests, int64_t last_us, int64_t
 	return requests > 0 && silent_us > US_PER_MIN && silent_us > STALE_GAPS * (window_us / requests);
 }
 
+bool rule_fell_silent(int64_t window_us, int64_t requests, int64_t last_us, int64_t now_us)
+{
+	int64_t silent_us = now_us - last_us, spoken_us = window_us - silent_us;
+	int64_t least_us = window_us / 3 < US_PER_MIN ? window_us / 3 : US_PER_MIN;
+
+	return requests > 0 && silent_us > least_us && silent_us > STALE_GAPS * (spoken_us > 0 ? spoken_us / requests : 0);
+}
+
+static bool falls_by_silence(enum metric m)
+{
+	enum metric_unit unit = metrics[m].unit;
+
+	return unit == UNIT_PER_SECOND || unit == UNIT_PER_MINUTE || unit == UNIT_USD_PER_HOUR || unit == UNIT_COUNT || m == METRIC_COST;
+}
+
+/* What silence may have made so: a recovery, or for `under` an alarm. */
+static bool is_doubtful(const struct config_alert *rule, const struct rule_reading *r, const struct figures *f, int64_t now_us)
+{
+	return r->seen == (rule->below ? SEEN_OVER : SEEN_FINE) && falls_by_silence(rule->metric) &&
+	       rule_fell_silent(rule->window_us, f->requests, f->last_us, now_us);
+}
+
 static bool about_feedback(enum metric m)
 {
 	return m == METRIC_FEEDBACK_RATE || m == METRIC_NEGATIVE_SHARE || m == METRIC_NEGATIVE_PER_100;
@@ -54,7 +76,20 @@ struct rule_reading rule_judge_threshold(const struct config_alert *rule, double
 		return reading(SEEN_NO_DATA, NAN, bound);
 	struct rule_reading out = rule_judge_value(rule, bound, metric_value(rule->metric, f, seconds));
 
-	if (!feedback && out.seen != SEEN_NO_DATA && rule_is_stale(rule->window_us, f->requests, f->last_us, now_us))
+	if (!feedback && out.seen != SEEN_NO_DATA &&
+	    (rule_is_stale(rule->window_us, f->requests, f->last_us, now_us) || is_doubtful(rule, &out, f, now_us)))
+		out.seen = SEEN_STALE;
+	return out;
+}
+
+struct rule_reading rule_judge_flags(const struct config_alert *rule, double bound, const struct figures *f, struct value v,
+                                     int64_t now_us)
+{
+	if (f->requests <= 0 || f->requests < rule->min_requests)
+		return reading(SEEN_NO_DATA, NAN, bound);
+	struct rule_reading out = rule_judge_value(rule, bound, v);
+
+	if (rule_is_stale(rule->window_us, f->requests, f->last_us, now_us) || is_doubtful(rule, &out, f, now_us))
 		out.seen = SEEN_STALE;
 	return out;
 }

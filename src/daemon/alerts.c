@@ -62,6 +62,8 @@ struct alerts {
 	struct outbox_record *ends; /* deliveries to be stored; strings owned */
 	size_t end_count, end_cap;
 	struct deed *deeds;   /* that came back */
+	struct guardrail_reading *guardrails; /* for the next round; NULL: no news */
+	size_t guardrail_count;
 	const struct config *new_config;
 	const struct outlet *outlets;
 	size_t outlet_count;
@@ -498,6 +500,26 @@ static void send_waiting(struct alerts *a)
 	outbox_result_fini(&res);
 }
 
+void alerts_put_guardrails(struct alerts *a, const struct guardrail_reading *readings, size_t count)
+{
+	pthread_mutex_lock(&a->lock);
+	a->guardrails = mem_array(a->guardrails, count + 1, sizeof *a->guardrails);
+	if (count)
+		memcpy(a->guardrails, readings, count * sizeof *readings);
+	a->guardrail_count = count;
+	pthread_mutex_unlock(&a->lock);
+}
+
+static void take_guardrails(struct alerts *a)
+{
+	pthread_mutex_lock(&a->lock);
+	if (a->guardrails)
+		engine_put_guardrails(a->engine, a->guardrails, a->guardrail_count, clock_mono_us());
+	free(a->guardrails);
+	a->guardrails = NULL;
+	pthread_mutex_unlock(&a->lock);
+}
+
 static void do_round(struct alerts *a)
 {
 	int64_t now_us = clock_wall_us(), mono_us = clock_mono_us();
@@ -505,6 +527,7 @@ static void do_round(struct alerts *a)
 	int failed = get_ready(a, now_us, &err);
 
 	send_waiting(a);
+	take_guardrails(a);
 	if (a->loaded)
 		failed = engine_tick(a->engine, a->reader, now_us, mono_us, &err);
 	if (failed) {
@@ -670,6 +693,7 @@ void alerts_free(struct alerts **out)
 	for (size_t i = 0; i < a->end_count; i++)
 		free_message(&a->ends[i]);
 	free(a->ends);
+	free(a->guardrails);
 	for (size_t i = 0; i < NAMES_MOST; i++)
 		free(a->alertmanagers[i]);
 	pthread_mutex_destroy(&a->lock);

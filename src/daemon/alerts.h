@@ -3,6 +3,7 @@
 #ifndef LLMDECK_DAEMON_ALERTS_H
 #define LLMDECK_DAEMON_ALERTS_H
 
+#include "alert/engine.h"
 #include "base/err.h"
 #include "core/budget.h"
 #include "core/config.h"
@@ -23,6 +24,8 @@ int alerts_start(struct alerts **out, struct loop *loop, struct writer *writer, 
 typedef enum deed_result alerts_actor(void *arg, const char *verb, const char *rollout, const char *shares, const char *key,
                                       const char *reason, struct err *err);
 void alerts_set_actor(struct alerts *a, alerts_actor *act, void *arg);
+/* What the guardrails of all rollouts say, for the next round (copied). */
+void alerts_put_guardrails(struct alerts *a, const struct guardrail_reading *readings, size_t count);
 /* Waits for the round that is under way; states and what waits to be told go on. */
 void alerts_set_config(struct alerts *a, const struct config *config);
 /* Ends the thread and cancels deliveries (they are stored as waiting). Before the writer stops. */

@@ -190,6 +190,14 @@ static void start_sources(struct collector *c)
 	source_host_start(c->host, c->config, c->prices);
 }
 
+static void guardrails_judged(void *arg, const struct guardrail_reading *readings, size_t count)
+{
+	const struct collector *c = arg;
+
+	if (c->alerts)
+		alerts_put_guardrails(c->alerts, readings, count);
+}
+
 static int start_rollouts(struct collector *c, const struct config *config, struct err *err)
 {
 	struct rollouts_options o = {
@@ -201,6 +209,8 @@ static int start_rollouts(struct collector *c, const struct config *config, stru
 	o.ops.store = rollouts_store_record;
 	o.ops.report = rollouts_store_report;
 	o.ops.arg = &c->rollouts_store;
+	o.judged = guardrails_judged;
+	o.judged_arg = c;
 	if (rollouts_start(&c->rollouts, &o, err))
 		return -1;
 	control_set_rollouts(c->control, c->rollouts);

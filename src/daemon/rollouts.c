@@ -370,15 +370,55 @@ void managed_take_evidence(struct managed *m, const struct evidence *e)
 	}
 }
 
+static void read_guardrail(const struct managed *m, size_t arm, size_t guardrail, struct guardrail_reading *out)
+{
+	const struct config_rollout *c = m->config;
+	const struct ab_judgement *j = &m->evidence.judged[arm][guardrail];
+	const char *words = j->words.text[0] ? j->words.text : m->evidence.words.text;
+	bool better_high = c->guardrails[guardrail].evaluation[0] && !c->guardrails[guardrail].low_is_better;
+
+	*out = (struct guardrail_reading){.says = GUARDRAIL_UNSURE, .value = NAN, .bound = NAN, .for_us = c->breach_us};
+	snprintf(out->rollout, sizeof(out->rollout), "%s", c->name);
+	snprintf(out->service, sizeof(out->service), "%s", c->service);
+	snprintf(out->environment, sizeof(out->environment), "%s", c->environment ? c->environment : "");
+	snprintf(out->arm, sizeof(out->arm), "%s", c->arms[arm]);
+	snprintf(out->metric, sizeof(out->metric), "%s", guardrail_name(&c->guardrails[guardrail]));
+	snprintf(out->words, sizeof(out->words), "%.239s", words);
+	if (m->known && m->desired.percent[arm] <= 0)
+		out->says = GUARDRAIL_HOLDS;
+	else if (m->known && m->evidence.taken)
+		out->says = j->verdict == AB_FAIL ? GUARDRAIL_FAILS : j->verdict == AB_PASS ? GUARDRAIL_HOLDS : GUARDRAIL_UNSURE;
+	if (!m->evidence.taken || !value_known(j->candidate) || !value_known(j->stable))
+		return;
+	out->value = j->candidate.number;
+	out->bound = j->stable.number + (better_high ? -j->limit : j->limit);
+}
+
+void rollouts_tell_guardrails(struct rollouts *r)
+{
+	struct guardrail_reading *readings = mem_array(NULL, r->managed_count * ROLLOUT_ARMS_MAX * GUARDRAILS_MAX + 1, sizeof(*readings));
+	size_t count = 0;
+
+	for (size_t i = 0; i < r->managed_count; i++) {
+		for (size_t arm = 1; arm < r->managed[i].config->arm_count; arm++) {
+			for (size_t g = 0; g < r->managed[i].config->guardrail_count; g++)
+				read_guardrail(&r->managed[i], arm, g, &readings[count++]);
+		}
+	}
+	r->options.judged(r->options.judged_arg, readings, count);
+	free(readings);
+}
+
 static void evidence_came(void *arg, size_t index, const struct evidence *e)
 {
 	struct rollouts *r = arg;
 	struct managed *m = &r->managed[index];
 
 	/* An answer to a question of before the last change speaks of other shares. */
-	if (e->taken && e->from_us < m->stretch_us)
-		return;
-	managed_take_evidence(m, e);
+	if (!e->taken || e->from_us >= m->stretch_us)
+		managed_take_evidence(m, e);
+	if (index + 1 == r->managed_count && r->options.judged)
+		rollouts_tell_guardrails(r);
 }
 
 void managed_request_evidence(struct rollouts *r)

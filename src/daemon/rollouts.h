@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "act/target.h"
+#include "alert/engine.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "core/config.h"
@@ -59,6 +60,9 @@ struct rollouts_options {
 	const char *store_path;      /* read by the evidence's thread and at the start; NULL: neither */
 	bool demo;
 	struct rollouts_ops ops;
+	/* After every round of evidence: what all guardrails say. May be NULL. */
+	void (*judged)(void *arg, const struct guardrail_reading *readings, size_t count);
+	void *judged_arg;
 };
 
 /* Opens the targets, takes up what the ledger holds, and resolves actions that a former collector left

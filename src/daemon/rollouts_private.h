@@ -202,6 +202,8 @@ bool slot_arrived(const struct slot *s, int64_t arrived[ROLLOUT_ARMS_MAX], int64
 void sight_copy(const struct config_rollout *c, enum act_result result, const struct act_why *why,
                 const struct act_sight *seen, struct sight *out);
 void fill_ask(const struct managed *m, enum rollout_verb verb, const struct rollout_shares *shares, struct act_ask *ask);
+/* Tells options.judged what all guardrails say. */
+void rollouts_tell_guardrails(struct rollouts *r);
 void managed_take_evidence(struct managed *m, const struct evidence *e);
 /* A new stretch of evidence begins; `moved`: because the shares were changed. */
 void managed_begin_stretch(struct managed *m, bool moved);
