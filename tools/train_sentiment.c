@@ -4,6 +4,8 @@
  * emoji-emotion.tsv). First N-fold cross-validation over all sets together, folds by document, so that
  * no sentence of a test document was trained on: three-class accuracy and macro-F1 for each set, and for
  * sets with two labels accuracy by the score's sign. Then one model from everything, written to OUT.
+ * The bounds that a mood must reach (sentiment_decide()) are chosen on a fold that is neither trained on nor
+ * tested: for the figures on the fold behind the test fold, for the model on every fold in turn.
  * Softmax regression by AdaGrad; sparse features are dropped at random in training, so that the lexicon's
  * features carry what the words alone cannot. Same input, same output. */
 #include <dirent.h>
@@ -21,6 +23,7 @@
 #define PLACES (1u << SENTIMENT_HASH_BITS)
 #define EPOCHS 12
 #define SETS_MAX 16
+#define NONE_LEAST 0.45 /* remarks of few words without a valent one are mostly plain statements; our sets have hardly any */
 #define SEEN_MIN 4 /* a word or pair seen in fewer remarks says nothing of the next one */
 
 struct example {
@@ -44,7 +47,7 @@ struct weights {
 };
 
 /* Chosen by the folds' figures: neutral remarks are few and count more, small sets count more. */
-static const double rate_dense = 0.05, rate_sparse = 0.08, decay = 2e-5, drop = 0.4, neutral_weight = 2.5, set_power = 0.5;
+static const double rate_dense = 0.05, rate_sparse = 0.04, decay = 2e-5, drop = 0.4, neutral_weight = 2.5, set_power = 0.5;
 
 static uint64_t random_state = 88172645463325252u;
 
@@ -246,8 +249,12 @@ static void learn(struct weights *w, const struct example *e, double weight)
 	}
 }
 
-/* Trains on everything outside `test_fold` (outside `test_set` too, when not negative). */
-static void train(const struct training *t, struct weights *w, int test_fold, int test_set)
+/* What is left out of training: two folds and a set; -1: none. */
+struct left_out {
+	int fold, other_fold, set;
+};
+
+static void train(const struct training *t, struct weights *w, struct left_out out)
 {
 	size_t *order = mem_array(NULL, t->count + 1, sizeof *order), count = 0;
 
@@ -260,7 +267,7 @@ static void train(const struct training *t, struct weights *w, int test_fold, in
 	memset(w, 0, sizeof *w);
 	random_state = 88172645463325252u;
 	for (size_t i = 0; i < t->count; i++)
-		if ((test_set < 0 && (int)t->examples[i].fold != test_fold) || (test_set >= 0 && t->examples[i].set != test_set))
+		if ((int)t->examples[i].fold != out.fold && (int)t->examples[i].fold != out.other_fold && t->examples[i].set != out.set)
 			order[count++] = i;
 	for (size_t i = 0; i < count; i++) {
 		const struct sentiment_features *f = &t->examples[order[i]].features;
@@ -284,60 +291,152 @@ struct score {
 	size_t polar_right, polar;
 };
 
-static void judge(const struct weights *w, const struct example *e, struct score *s)
+static void judge(const struct weights *w, const struct example *e, const double bounds[2], struct score *s)
 {
+	static const int labels[] = {[MOOD_NEGATIVE] = 0, [MOOD_POSITIVE] = 1, [MOOD_NEUTRAL] = 2};
 	double p[3];
-	int said;
 
 	odds_of(w, &e->features, NULL, p);
-	said = p[0] >= p[1] && p[0] >= p[2] ? 0 : p[1] >= p[2] ? 1 : 2;
-	s->confusion[e->label][said]++;
+	s->confusion[e->label][labels[sentiment_decide(&e->features, bounds, (double[]){p[1], p[2], p[0]})]]++;
 	if (e->label != 2) {
 		s->polar++;
 		s->polar_right += (p[1] > p[0]) == (e->label == 1);
 	}
 }
 
+/* Macro-F1 over `classes`, accuracy in *accuracy. */
+static double macro_f1(const struct score *s, int classes, double *accuracy, double *count)
+{
+	double right = 0, all = 0, f1 = 0;
+
+	for (int c = 0; c < 3; c++) {
+		double said = 0, is = 0, hit = (double)s->confusion[c][c];
+		for (int o = 0; o < 3; o++) {
+			said += (double)s->confusion[o][c];
+			is += (double)s->confusion[c][o];
+		}
+		right += hit;
+		all += is;
+		f1 += c < classes && said + is > 0 ? 2 * hit / (said + is) : 0;
+	}
+	*accuracy = all ? right / all : 0;
+	*count = all;
+	return f1 / classes;
+}
+
+/* One example outside of training, with what the model of that round said. */
+struct held {
+	const struct example *e;
+	double p[3]; /* positive, neutral, negative */
+};
+struct holdout {
+	struct held *list;
+	size_t count, cap;
+};
+
+static void hold(const struct training *t, const struct weights *w, int fold, int without_set, struct holdout *h)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		const struct example *e = &t->examples[i];
+		double p[3];
+
+		if ((int)e->fold != fold || e->set == without_set)
+			continue;
+		odds_of(w, &e->features, NULL, p);
+		h->list = mem_grow(h->list, &h->cap, h->count + 1, sizeof *h->list);
+		h->list[h->count++] = (struct held){e, {p[1], p[2], p[0]}};
+	}
+}
+
+/* Sum of macro-F1 and accuracy over the sets with three classes; sets with two count by accuracy alone. */
+static double worth(const struct training *t, const struct holdout *h, const double bounds[2])
+{
+	static const int labels[] = {[MOOD_NEGATIVE] = 0, [MOOD_POSITIVE] = 1, [MOOD_NEUTRAL] = 2};
+	struct score scores[SETS_MAX] = {0};
+	double sum = 0;
+
+	for (size_t i = 0; i < h->count; i++)
+		scores[h->list[i].e->set].confusion[h->list[i].e->label][labels[sentiment_decide(&h->list[i].e->features, bounds, h->list[i].p)]]++;
+	for (int set = 0; set < t->set_count; set++) {
+		double accuracy, count, f1 = macro_f1(&scores[set], 3, &accuracy, &count);
+
+		sum += t->has_neutral[set] ? f1 + accuracy : accuracy;
+	}
+	return sum;
+}
+
+static void choose_bounds(const struct training *t, struct holdout *h, double bounds[2])
+{
+	double best = -1;
+
+	for (double some = 0.34; some < 0.62; some += 0.02)
+		for (double none = NONE_LEAST; none < 0.82; none += 0.03) {
+			double value = worth(t, h, (double[]){some, none});
+
+			if (value > best) {
+				best = value;
+				bounds[0] = some;
+				bounds[1] = none;
+			}
+		}
+	h->count = 0;
+}
+
 static void print_scores(const struct training *t, const struct score *scores, const char *how)
 {
 	for (int set = 0; set < t->set_count; set++) {
 		const struct score *s = &scores[set];
-		double right = 0, all = 0, f1 = 0;
-		int classes = t->has_neutral[set] ? 3 : 2;
-		for (int c = 0; c < 3; c++) {
-			double said = 0, is = 0, hit = (double)s->confusion[c][c];
-			for (int o = 0; o < 3; o++) {
-				said += (double)s->confusion[o][c];
-				is += (double)s->confusion[c][o];
-			}
-			right += hit;
-			all += is;
-			f1 += c < classes && said + is > 0 ? 2 * hit / (said + is) : 0;
-		}
-		printf("%s %-22s n %5.0f  accuracy %.3f  macro-F1 %.3f  polar %.3f\n", how, t->sets[set], all, right / all,
-		       f1 / classes, s->polar ? (double)s->polar_right / (double)s->polar : NAN);
+		double accuracy, count, f1 = macro_f1(s, t->has_neutral[set] ? 3 : 2, &accuracy, &count);
+
+		printf("%s %-22s n %5.0f  accuracy %.3f  macro-F1 %.3f  polar %.3f\n", how, t->sets[set], count, accuracy, f1, s->polar ? (double)s->polar_right / (double)s->polar : NAN);
 	}
 }
 
+/* Each fold judged by a model that saw nothing of it, with bounds chosen on yet another fold. */
 static void validate(const struct training *t, struct weights *w, unsigned folds)
 {
 	struct score scores[SETS_MAX] = {0}, apart[SETS_MAX] = {0};
+	struct holdout h = {0};
+	double bounds[2];
 
 	for (unsigned fold = 0; fold < folds; fold++) {
-		train(t, w, (int)fold, -1);
+		int other = (int)((fold + 1) % folds);
+
+		train(t, w, (struct left_out){(int)fold, other, -1});
+		hold(t, w, other, -1, &h);
+		choose_bounds(t, &h, bounds);
+		train(t, w, (struct left_out){(int)fold, -1, -1});
 		for (size_t i = 0; i < t->count; i++)
 			if (t->examples[i].fold == fold)
-				judge(w, &t->examples[i], &scores[t->examples[i].set]);
+				judge(w, &t->examples[i], bounds, &scores[t->examples[i].set]);
 	}
 	print_scores(t, scores, "folds");
 	/* each set judged by a model that saw none of its kind */
 	for (int set = 0; set < t->set_count; set++) {
-		train(t, w, -1, set);
+		train(t, w, (struct left_out){0, -1, set});
+		hold(t, w, 0, set, &h);
+		choose_bounds(t, &h, bounds);
+		train(t, w, (struct left_out){-1, -1, set});
 		for (size_t i = 0; i < t->count; i++)
 			if (t->examples[i].set == set)
-				judge(w, &t->examples[i], &apart[set]);
+				judge(w, &t->examples[i], bounds, &apart[set]);
 	}
 	print_scores(t, apart, "apart");
+	free(h.list);
+}
+
+/* For the shipped model: every fold is held out once. */
+static void choose_final(const struct training *t, struct weights *w, unsigned folds, double bounds[2])
+{
+	struct holdout h = {0};
+
+	for (unsigned fold = 0; fold < folds; fold++) {
+		train(t, w, (struct left_out){(int)fold, -1, -1});
+		hold(t, w, (int)fold, -1, &h);
+	}
+	choose_bounds(t, &h, bounds);
+	printf("bounds %.2f of telling texts, %.2f of others\n", bounds[0], bounds[1]);
+	free(h.list);
 }
 
 int main(int argc, char **argv)
@@ -348,6 +447,7 @@ int main(int argc, char **argv)
 	struct weights *w = mem_zalloc(sizeof *w);
 	struct buf lexicon, out = {0};
 	struct err err = {""};
+	double bounds[2];
 
 	if (argc < 3 || folds < 2) {
 		fprintf(stderr, "usage: train_sentiment DATA OUT [--folds N]\n");
@@ -358,8 +458,9 @@ int main(int argc, char **argv)
 		die(&err);
 	read_sets(&t, model, argv[1], folds);
 	validate(&t, w, folds);
-	train(&t, w, -1, SETS_MAX);
-	sentiment_model_set_weights(model, &w->dense[0][0], &w->sparse[0][0]);
+	choose_final(&t, w, folds, bounds);
+	train(&t, w, (struct left_out){-1, -1, -1});
+	sentiment_model_set_weights(model, &w->dense[0][0], &w->sparse[0][0], bounds);
 	sentiment_model_write(model, &out);
 	if (file_write_atomic(argv[2], out.data, out.len, 0644, &err))
 		die(&err);

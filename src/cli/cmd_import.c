@@ -17,6 +17,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "collect/import.h"
+#include "collect/judges.h"
 #include "console/control_client.h"
 #include "daemon/writer.h"
 #include "parse/prices.h"
@@ -302,6 +303,7 @@ static int import_all(struct run *run, const struct global *g, const struct args
 	if (price_table_load(&run->prices, &g->config, NULL, &err) != 0)
 		return cli_fail(EXIT_FAILED, &err);
 	run->job.prices = run->prices;
+	judges_configure(&g->config);
 	if (rejects && !(run->job.rejects = fopen(rejects, "we")))
 		return cli_failf(EXIT_FAILED, "--rejects %s: cannot write: %s", rejects, strerror(errno));
 	if (!dry && open_sink(run, g, &err) != 0)

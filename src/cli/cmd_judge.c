@@ -79,8 +79,10 @@ static void put_pii(struct buf *out, struct str text)
 
 static void put_safety(struct buf *out, struct str text)
 {
-	struct safety_finding found[2];
+	struct safety_finding found[12];
 	size_t count = safety_find_attacks(text, found);
+
+	count += judges_find_blocked(text, found + count, 12 - count);
 
 	buf_puts(out, ",\"safety\":[");
 	for (size_t i = 0; i < count; i++)
@@ -206,7 +208,7 @@ static int run(const struct global *g, int argc, char **argv)
 	struct err err = {""};
 	int result = EXIT_DONE;
 
-	(void)g;
+	judges_configure(&g->config);
 	if (!args_open(&args, &judge_command, argc, argv, &result))
 		return result;
 	m = judges_sentiment(&err);

@@ -150,7 +150,7 @@ static void judge_new(const struct import *im, struct batch *b, size_t requests,
 		for (size_t i = requests; i < b->request_count; i++)
 			price_request(im->job->prices, PRICE_STANDARD, &b->requests[i]);
 	for (size_t i = feedback; i < b->feedback_count; i++)
-		judges_feedback(&b->feedback[i], mapping_score_unit(im->mapping) == UNIT_SHARE_OF_ONE);
+		judges_feedback(b, &b->feedback[i], mapping_score_unit(im->mapping) == UNIT_SHARE_OF_ONE);
 }
 
 /* One record into the batch, or a reject. May give back all but a bad record's first line. */

@@ -338,8 +338,9 @@ static void take_feedback(struct otlp_intake *in, const struct otlp_origin *from
 	genai_fill_dims(in->out, f->dims, from, log->attrs);
 	f->has_trace = log->has_trace;
 	memcpy(f->trace_id, log->trace_id, sizeof f->trace_id);
+	f->response_id = batch_text(in->out, log_text(log, "gen_ai.response.id"), EVENT_NAME_MAX_BYTES);
 	f->source = source_text(in);
-	judges_feedback(f, false);
+	judges_feedback(in->out, f, false);
 	in->tally->feedback++;
 }
 

@@ -155,7 +155,7 @@ static void judge_new(const struct tail_rows *r, struct batch *b, size_t request
 		for (size_t i = requests; i < b->request_count; i++)
 			price_request(r->env->prices, PRICE_STANDARD, &b->requests[i]);
 	for (size_t i = feedback; i < b->feedback_count; i++)
-		judges_feedback(&b->feedback[i], mapping_score_unit(r->mapping) == UNIT_SHARE_OF_ONE);
+		judges_feedback(b, &b->feedback[i], mapping_score_unit(r->mapping) == UNIT_SHARE_OF_ONE);
 }
 
 static void reject(struct tail_rows *r, uint64_t offset, const char *reason)

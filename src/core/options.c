@@ -43,6 +43,10 @@ const struct option_row options[OPTION_COUNT] = {
 	[OPTION_TZ] = {"tz", OPTION_TEXT, "UTC", 0, 0, NULL, "zone", "time zone of the clock on the screen"},
 	[OPTION_SERIES_LIMIT] = {"series_limit", OPTION_INT, "10000", 10, 1000000, NULL, "series",
 		"most combinations of service, model … kept apart in rollups"},
+	[OPTION_REDACT] = {"redact", OPTION_BOOL, "yes", 0, 1, NULL, NULL,
+		"take personal data and secrets out of texts before they are stored; what was taken out cannot come back"},
+	[OPTION_KEEP_TEXT] = {"keep_text", OPTION_BOOL, "no", 0, 1, NULL, NULL,
+		"keep the prompts and answers that senders give, in the text file, redacted as `redact` says"},
 };
 
 static bool parse_bool(struct str s, int64_t *out)

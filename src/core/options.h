@@ -30,6 +30,8 @@ enum option {
 	OPTION_MOUSE,
 	OPTION_TZ,         /* clock on the screen */
 	OPTION_SERIES_LIMIT,
+	OPTION_REDACT,
+	OPTION_KEEP_TEXT,
 	OPTION_COUNT
 };
 union option_value {

@@ -3,11 +3,15 @@
  * may end in '*'. Each rule counts once a text. */
 #include "judge/safety.h"
 
+#include <pthread.h>
+#include <regex.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/config.h"
 #include "judge/words.h"
 
 #define WORDS_MAX 1200
@@ -70,6 +74,53 @@ static const struct rule rules[] = {
 	{"machiavel*|aim|stan|dude|niccolo|ucar|sam|evil|alphabreak|oppo|anti ~2 bot|gpt|is|mode|confidant|always|stands|will|machiavelli", 0.4, JAILBREAK},
 };
 
+/* A rule's sets, taken apart once. `initials` tells most words apart by their first byte: bit c % 64. */
+#define SETS_MAX 5
+struct word_set {
+	const char *text;
+	size_t len, gap; /* gap: how many words may stand before it */
+	uint64_t initials;
+};
+static struct {
+	struct word_set sets[SETS_MAX];
+	size_t count;
+} taken_apart[sizeof rules / sizeof rules[0]];
+static pthread_once_t rules_once = PTHREAD_ONCE_INIT;
+
+static uint64_t initial_bit(char c)
+{
+	return UINT64_C(1) << ((unsigned char)c % 64);
+}
+
+static uint64_t initials_of(const char *set, size_t len)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < len; i++)
+		if (i == 0 || set[i - 1] == '|')
+			bits |= initial_bit(set[i]);
+	return bits;
+}
+
+static void take_rules_apart(void)
+{
+	for (size_t r = 0; r < sizeof rules / sizeof rules[0]; r++) {
+		const char *at = rules[r].pattern;
+		size_t gap = 0, n = 0;
+
+		while (*at && n < SETS_MAX) {
+			size_t len = strcspn(at, " ");
+
+			taken_apart[r].sets[n++] = (struct word_set){at, len, gap, initials_of(at, len)};
+			at += len;
+			/* " ~N set…" */
+			gap = *at ? (size_t)(at[2] - '0') : 0;
+			at += *at ? 4 : 0;
+		}
+		taken_apart[r].count = n;
+	}
+}
+
 static bool word_fits(const struct word *w, const char *set, size_t set_len)
 {
 	const char *at = set, *end = set + set_len;
@@ -85,19 +136,14 @@ static bool word_fits(const struct word *w, const char *set, size_t set_len)
 	return false;
 }
 
-/* Whether the pattern's rest matches from word `from` on, its first set within `gap` more words. */
-static bool fits_from(const char *pattern, const struct word *words, size_t count, size_t from, size_t gap)
+/* Whether the sets from `sets` on match from word `from` on, the first of them within `gap` more words. */
+static bool fits_from(const struct word_set *sets, size_t set_count, const struct word *words, const uint64_t *initials, size_t count,
+                      size_t from, size_t gap)
 {
-	size_t set_len = strcspn(pattern, " ");
-	const char *rest = pattern + set_len;
-
 	for (size_t i = from; i < count && i <= from + gap; i++) {
-		if (!word_fits(&words[i], pattern, set_len))
+		if (!(sets->initials & initials[i]) || !word_fits(&words[i], sets->text, sets->len))
 			continue;
-		if (!*rest)
-			return true;
-		/* " ~N set…" */
-		if (fits_from(rest + 4, words, count, i + 1, (size_t)(rest[2] - '0')))
+		if (set_count == 1 || fits_from(sets + 1, set_count - 1, words, initials, count, i + 1, sets[1].gap))
 			return true;
 	}
 	return false;
@@ -138,9 +184,13 @@ size_t safety_find_attacks(struct str text, struct safety_finding out[2])
 	double sums[2] = {0, text.len ? marks(text) : 0}, heaviest[2] = {0};
 	const char *why[2] = {"marks of a chat format", "marks of a chat format"};
 	size_t count = letters_only(text, words), found = 0;
+	uint64_t initials[WORDS_MAX];
 
+	pthread_once(&rules_once, take_rules_apart);
+	for (size_t i = 0; i < count; i++)
+		initials[i] = initial_bit(words[i].lower[0]);
 	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-		if (count == 0 || !fits_from(rules[i].pattern, words, count, 0, count))
+		if (count == 0 || !fits_from(taken_apart[i].sets, taken_apart[i].count, words, initials, count, 0, count))
 			continue;
 		sums[rules[i].kind] += rules[i].weight;
 		if (rules[i].weight > heaviest[rules[i].kind]) {
@@ -195,5 +245,87 @@ size_t safety_find_blocked(struct str text, const struct safety_block *list, siz
 				break;
 			}
 	free(words);
+	return found;
+}
+
+/* ── a configuration's lists ───────────────────────────────────────────────────────────────── */
+
+#define LISTS_TEXT_MAX_BYTES 8192
+
+struct pattern {
+	regex_t compiled;
+	struct safety_block means; /* phrase: the pattern's text */
+};
+struct safety_lists {
+	struct safety_block *words;
+	struct pattern *patterns;
+	size_t word_count, pattern_count, word_cap, pattern_cap;
+	struct arena arena;
+};
+
+static const char *keep(struct safety_lists *l, const char *text, bool lower)
+{
+	char *copy = arena_copy(&l->arena, text, strlen(text));
+
+	for (char *c = copy; lower && *c; c++)
+		*c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+	return copy;
+}
+
+static void take_block(struct safety_lists *l, const struct config_block *b)
+{
+	struct safety_block means = {.category = keep(l, b->category, false), .severity = b->severity};
+
+	for (const char *const *w = b->words; *w; w++) {
+		means.phrase = keep(l, *w, true);
+		l->words = mem_grow(l->words, &l->word_cap, l->word_count + 1, sizeof *l->words);
+		l->words[l->word_count++] = means;
+	}
+	for (const char *const *p = b->patterns; *p; p++) {
+		l->patterns = mem_grow(l->patterns, &l->pattern_cap, l->pattern_count + 1, sizeof *l->patterns);
+		means.phrase = keep(l, *p, false);
+		l->patterns[l->pattern_count].means = means;
+		if (!regcomp(&l->patterns[l->pattern_count].compiled, *p, REG_EXTENDED | REG_ICASE | REG_NOSUB))
+			l->pattern_count++;
+	}
+}
+
+struct safety_lists *safety_lists_new(const struct config_block *blocks, size_t count)
+{
+	struct safety_lists *l = mem_zalloc(sizeof *l);
+
+	for (size_t i = 0; i < count; i++)
+		take_block(l, &blocks[i]);
+	return l;
+}
+
+void safety_lists_free(struct safety_lists **lists)
+{
+	struct safety_lists *l = *lists;
+
+	if (!l)
+		return;
+	for (size_t i = 0; i < l->pattern_count; i++)
+		regfree(&l->patterns[i].compiled);
+	free(l->patterns);
+	free(l->words);
+	arena_fini(&l->arena);
+	free(l);
+	*lists = NULL;
+}
+
+size_t safety_lists_find(const struct safety_lists *l, struct str text, struct safety_finding *out, size_t cap)
+{
+	size_t found = l->word_count ? safety_find_blocked(text, l->words, l->word_count, out, cap) : 0;
+	char *copy;
+
+	if (!l->pattern_count || !text.len)
+		return found;
+	/* A NUL would end the text for regexec(). */
+	copy = mem_strndup(text.ptr, text.len < LISTS_TEXT_MAX_BYTES ? text.len : LISTS_TEXT_MAX_BYTES);
+	for (size_t i = 0; i < l->pattern_count; i++)
+		if (!regexec(&l->patterns[i].compiled, copy, 0, NULL, 0))
+			found = add_finding(out, found, cap, &l->patterns[i].means);
+	free(copy);
 	return found;
 }

@@ -29,4 +29,14 @@ struct safety_block {
 size_t safety_find_blocked(struct str text, const struct safety_block *list, size_t count,
                            struct safety_finding *out, size_t cap);
 
+/* A configuration's block lists, ready for use; immutable, for every thread. Patterns that are no
+ * regular expressions were refused when the configuration was read, and are passed over here. */
+struct config_block;
+struct safety_lists;
+struct safety_lists *safety_lists_new(const struct config_block *blocks, size_t count);
+void safety_lists_free(struct safety_lists **lists);
+/* What the words and patterns find in the first 8 KiB, the most severe of each category; returns how
+ * many (at most cap). Categories and reasons live as long as the lists. */
+size_t safety_lists_find(const struct safety_lists *lists, struct str text, struct safety_finding *out, size_t cap);
+
 #endif

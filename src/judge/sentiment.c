@@ -2,7 +2,10 @@
  * reaches, which intensifier came last, what came after a "but"). Then the linear model: two
  * log-odds against neutral, made into three confidences.
  *
- * The file: a head line, a line of dense weights, "lexicon N" and its lines, "sparse N" and its lines
+ * A mood other than neutral takes a confidence of its own: more of it in a short text in which no word has
+ * a valence, since there the model only guesses by the words around.
+ *
+ * The file: a head line, a line of dense weights, a line of these two bounds, "lexicon N" and its lines, "sparse N" and its lines
  * (place, two weights in 1/64). */
 #include "judge/sentiment.h"
 
@@ -19,13 +22,15 @@
 #define WORDS_MAX 1500
 #define TEXT_MAX_BYTES 8192
 #define LEXICON_MAX 40000
+#define SHORT_WORDS 6
 #define WEIGHT_STEPS 64.0f /* weights are kept in 1/64 */
 #define VALENCE_STEPS 10.0f
-#define HEAD "llmdeck sentiment model 1"
+#define HEAD "llmdeck sentiment model 2"
 
 struct sentiment_model {
 	struct strmap lexicon; /* word, emoticon or emoji -> valence * 10 + 100 */
 	float dense[2][SENTIMENT_DENSE + 1]; /* negative, positive; the last is the constant */
+	double bounds[2]; /* least confidence in a mood: of telling texts, of others */
 	int8_t sparse[PLACES][2];
 };
 
@@ -61,6 +66,9 @@ static const char *const dampeners[] = {
 	"almost", "fairly", "kinda", "less", "mildly", "moderately", "occasionally", "partly", "pretty", "quite",
 	"rather", "relatively", "slightly", "some", "somewhat", "sort", "sorta",
 };
+/* What nobody praises but by denying it: "not bad", "no problems". */
+static const char *const denied[] = {"awful", "bad", "complain", "complaint", "complaints", "disappointed", "disappointing", "dumb", "horrible",
+                                     "issues", "problem", "problems", "shabby", "stupid", "terrible", "ugly", "useless", "wrong"};
 static const char *const contrasts[] = {"although", "but", "however", "nevertheless", "though", "yet"};
 /* Everyday words by which English is told from its neighbours. */
 static const char *const common[] = {
@@ -131,6 +139,7 @@ struct walk {
 	float sum, positive, negative, strongest, weakest, last, before_contrast, after_contrast, flipped;
 	float boost;       /* of the word before */
 	int negated_words; /* how many more words a negation reaches */
+	uint32_t negator_at; /* sparse features before the negator */
 	bool contrast, any_small, any_capitals;
 	int shouts, questions, negations, boosts, emoji, judged;
 	uint64_t previous; /* hash of the word before, for pairs */
@@ -155,7 +164,12 @@ static void add_valence(struct walk *k, const struct word *w, float valence)
 		valence += valence > 0 ? 0.7f : -0.7f;
 	if (w->kind == WORD_LETTERS && w->stretched)
 		valence += valence > 0 ? 0.4f : -0.4f;
-	if (k->negated_words > 0) {
+	if (k->negated_words > 1 && IN(w->lower, denied)) {
+		/* Praise: neither the negator nor the word counts as what it is by itself. */
+		k->negations--;
+		k->out->sparse_count = k->negator_at;
+		valence = 1.9f;
+	} else if (k->negated_words > 0) {
 		k->flipped += valence;
 		valence *= valence > 0 ? -0.75f : -0.4f;
 	}
@@ -204,8 +218,11 @@ static void visit_letters(struct walk *k, const struct word *w)
 		k->contrast = true;
 		k->negated_words = 0;
 	}
+	uint32_t before = k->out->sparse_count;
+
 	add_words(k, w);
 	if (IN(w->lower, negators)) {
+		k->negator_at = before;
 		/* "not only" and "no doubt" do not turn anything round, but pairs learn that */
 		k->negated_words = 4;
 		k->negations++;
@@ -310,6 +327,7 @@ void sentiment_extract(const struct sentiment_model *m, struct str text, struct 
 	for (int i = 0; i < WORDS_MAX && words_next(&rest, &w); i++)
 		visit(&k, &w);
 	fill_dense(&k);
+	out->telling = k.judged > 0 || out->words > SHORT_WORDS;
 	if (k.emoji && out->words == 0)
 		out->known_words++;
 }
@@ -326,6 +344,14 @@ bool sentiment_is_english(const struct sentiment_model *m, struct str text)
 
 	sentiment_extract(m, text, &f);
 	return f.words > 3 ? f.common_words * 6 + f.known_words * 3 >= f.words : english(&f);
+}
+
+enum mood sentiment_decide(const struct sentiment_features *f, const double bounds[2], const double confidence[3])
+{
+	enum mood side = confidence[0] >= confidence[2] ? MOOD_POSITIVE : MOOD_NEGATIVE;
+	double sure = confidence[side == MOOD_POSITIVE ? 0 : 2];
+
+	return sure > confidence[1] && sure >= bounds[f->telling ? 0 : 1] ? side : MOOD_NEUTRAL;
 }
 
 bool sentiment_judge(const struct sentiment_model *m, struct str text, struct sentiment *out)
@@ -351,8 +377,7 @@ bool sentiment_judge(const struct sentiment_model *m, struct str text, struct se
 	out->confidence[1] = 1 / total;
 	out->confidence[2] = odds[NEGATIVE] / total;
 	out->score = out->confidence[0] - out->confidence[2];
-	out->label = out->confidence[0] > out->confidence[1] && out->confidence[0] > out->confidence[2] ? MOOD_POSITIVE
-	           : out->confidence[2] > out->confidence[1] ? MOOD_NEGATIVE : MOOD_NEUTRAL;
+	out->label = sentiment_decide(&f, m->bounds, out->confidence);
 	return true;
 }
 
@@ -394,7 +419,7 @@ void sentiment_model_free(struct sentiment_model **m)
 const char *sentiment_judge_name(const struct sentiment_model *m)
 {
 	(void)m;
-	return "local/1";
+	return "local/2";
 }
 
 /* Tiny weights are noise: without them the file is a third as large. */
@@ -405,8 +430,9 @@ static int8_t coded_weight(float weight)
 	return (int8_t)(labs(steps) < 6 ? 0 : steps);
 }
 
-void sentiment_model_set_weights(struct sentiment_model *m, const float *dense, const float *sparse)
+void sentiment_model_set_weights(struct sentiment_model *m, const float *dense, const float *sparse, const double bounds[2])
 {
+	memcpy(m->bounds, bounds, sizeof m->bounds);
 	memcpy(m->dense, dense, sizeof m->dense);
 	for (uint32_t i = 0; i < PLACES; i++)
 		for (int side = NEGATIVE; side <= POSITIVE; side++)
@@ -455,7 +481,7 @@ void sentiment_model_write(const struct sentiment_model *m, struct buf *out)
 	for (int side = NEGATIVE; side <= POSITIVE; side++)
 		for (int i = 0; i <= SENTIMENT_DENSE; i++)
 			buf_printf(out, " %.5f", (double)m->dense[side][i]);
-	buf_append_c(out, '\n');
+	buf_printf(out, "\nbounds %.3f %.3f\n", m->bounds[0], m->bounds[1]);
 	write_lexicon(m, out);
 	for (uint32_t i = 0; i < PLACES; i++)
 		used += m->sparse[i][NEGATIVE] || m->sparse[i][POSITIVE];
@@ -477,6 +503,12 @@ static bool read_dense(struct sentiment_model *m, struct str line)
 			m->dense[side][i] = (float)weight;
 		}
 	return line.len == 0;
+}
+
+static bool read_bounds(struct sentiment_model *m, struct str line)
+{
+	return str_equal_c(str_cut(&line, ' '), "bounds") && str_to_double(str_cut(&line, ' '), &m->bounds[0]) &&
+	       str_to_double(line, &m->bounds[1]) && m->bounds[0] >= 0 && m->bounds[0] <= 1 && m->bounds[1] >= 0 && m->bounds[1] <= 1;
 }
 
 static bool read_sparse(struct sentiment_model *m, struct str line)
@@ -505,14 +537,16 @@ static bool read_count(struct str line, const char *word, int64_t max, int64_t *
 static int read_model(struct sentiment_model *m, struct str text, struct err *err)
 {
 	int64_t count;
-	size_t number = 3;
+	size_t number = 4;
 
 	if (!str_equal_c(str_cut(&text, '\n'), HEAD))
 		return err_set(err, "sentiment model: line 1: \"%s\" was expected: reinstall llmdeck", HEAD);
 	if (!read_dense(m, str_cut(&text, '\n')))
 		return err_set(err, "sentiment model: line 2: the dense weights were expected: reinstall llmdeck");
+	if (!read_bounds(m, str_cut(&text, '\n')))
+		return err_set(err, "sentiment model: line 3: the bounds were expected: reinstall llmdeck");
 	if (!read_count(str_cut(&text, '\n'), "lexicon", LEXICON_MAX, &count))
-		return err_set(err, "sentiment model: line 3: the lexicon's length was expected: reinstall llmdeck");
+		return err_set(err, "sentiment model: line 4: the lexicon's length was expected: reinstall llmdeck");
 	for (; count > 0; count--)
 		if (add_lexicon_line(m, str_cut(&text, '\n'), ++number, err))
 			return -1;

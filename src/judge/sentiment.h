@@ -25,7 +25,7 @@ struct sentiment_model;
 /* The model as text: see sentiment_model_write(). The strings are copied. */
 int sentiment_model_parse(struct sentiment_model **out, struct str text, struct err *err);
 void sentiment_model_free(struct sentiment_model **m);
-/* "local/1": what is stored beside a verdict. */
+/* "local/2": what is stored beside a verdict. */
 const char *sentiment_judge_name(const struct sentiment_model *m);
 
 /* Judges at most the first 8 KiB. False (label UNKNOWN) when there is no word to judge, or the text is
@@ -49,12 +49,16 @@ struct sentiment_features {
 	uint32_t sparse[SENTIMENT_SPARSE_MAX]; /* places in the hashed weights; no repeats */
 	uint32_t sparse_count;
 	uint32_t words, known_words, common_words; /* common: everyday English ones */
+	bool telling; /* a word, emoticon or emoji with a valence is in it, or it is not short */
 };
 void sentiment_extract(const struct sentiment_model *m, struct str text, struct sentiment_features *out);
+/* The mood that three confidences make: neutral unless a side is the surest of all and reaches the bound,
+ * bounds[0] for telling texts, bounds[1] for others. */
+enum mood sentiment_decide(const struct sentiment_features *f, const double bounds[2], const double confidence[3]);
 /* For the trainer: a model with a lexicon ("word<TAB>valence" lines) and no weights yet; its weights, by
  * place: negative and positive against neutral; and the model as text. */
 int sentiment_model_new(struct sentiment_model **out, struct str lexicon, struct err *err);
-void sentiment_model_set_weights(struct sentiment_model *m, const float *dense, const float *sparse);
+void sentiment_model_set_weights(struct sentiment_model *m, const float *dense, const float *sparse, const double bounds[2]);
 void sentiment_model_write(const struct sentiment_model *m, struct buf *out);
 
 #endif
