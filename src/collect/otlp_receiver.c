@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "collect/feedback_http.h"
 #include "collect/otlp_auth.h"
 #include "collect/otlp_decoder.h"
 #include "collect/otlp_receiver.h"
@@ -77,7 +78,7 @@ struct delivery {
 	enum otlp_form form;
 };
 
-#define ROUTES 7 /* the last is the collector's metrics page */
+#define ROUTES 8 /* the last are feedback and the collector's metrics page */
 struct receiver {
 	struct source_env env;
 	struct tcp_address address;
@@ -85,6 +86,7 @@ struct receiver {
 	struct http_server *server;
 	struct http_door *door; /* NULL: not listening */
 	struct otlp_decoder *decoder;
+	struct feedback_http *feedback;
 	struct delivery *deliveries;
 	struct route_binding bindings[ROUTES];
 	struct http_route routes[ROUTES + 1];
@@ -345,6 +347,29 @@ static bool check_body(void *arg, const struct http_exchange *x, struct http_rep
 	return true;
 }
 
+/* Feedback is JSON whatever the content type says: curl -d sends a form's. */
+static bool check_feedback(void *arg, const struct http_exchange *x, struct http_reply *reply, struct err *err)
+{
+	const struct route_binding *binding = arg;
+
+	if (!admit_sender(binding->receiver, x, reply, err))
+		return false;
+	if (!binding->receiver->paused)
+		return true;
+	reply->status = 503;
+	reply->retry_after_s = 1;
+	err_set(err, "the store cannot keep up: try again in a moment");
+	return false;
+}
+
+static void take_feedback(void *arg, struct http_exchange *x)
+{
+	const struct route_binding *binding = arg;
+
+	binding->receiver->came = true;
+	feedback_http_take(binding->receiver->feedback, x);
+}
+
 /* The page is for whoever watches the watcher; it takes the senders' token where there is one. */
 static void answer_metrics(void *arg, struct http_exchange *x)
 {
@@ -403,8 +428,8 @@ static void fill_routes(struct receiver *r)
 		{"/api/public/media", OTLP_TRACES},          /* Langfuse; signal unused */
 	};
 
-	for (size_t i = 0; i < ROUTES - 1; i++) {
-		bool media = i == ROUTES - 2;
+	for (size_t i = 0; i < ROUTES - 2; i++) {
+		bool media = i == ROUTES - 3;
 
 		r->bindings[i] = (struct route_binding){r, paths[i].signal};
 		r->routes[i] = (struct http_route){
@@ -413,7 +438,11 @@ static void fill_routes(struct receiver *r)
 			.arg = &r->bindings[i],
 		};
 	}
-	r->bindings[ROUTES - 1].receiver = r;
+	r->bindings[ROUTES - 1].receiver = r->bindings[ROUTES - 2].receiver = r;
+	r->routes[ROUTES - 2] = (struct http_route){
+		.method = "POST", .path = "/v1/feedback", .body_max_bytes = FEEDBACK_HTTP_BODY_MAX_BYTES,
+		.check = check_feedback, .handle = take_feedback, .arg = &r->bindings[ROUTES - 2],
+	};
 	if (r->env.metrics)
 		r->routes[ROUTES - 1] = (struct http_route){
 			.method = "GET", .path = "/metrics", .check = check_media, .handle = answer_metrics,
@@ -499,6 +528,7 @@ static void receiver_free(struct receiver *r)
 	otlp_decoder_free(&r->decoder);
 	while (r->deliveries)
 		answer_failure(r->deliveries, 503, 1, "the collector is ending: send it again");
+	feedback_http_free(&r->feedback);
 	http_server_stop(&r->server);
 	secret_fini(&r->secret);
 	free(r);
@@ -511,10 +541,11 @@ static void *receiver_start(const struct source_env *env, struct err *err)
 		.routes = r->routes, .in_flight_max_bytes = IN_FLIGHT_MAX_BYTES, .connections_max = CONNECTIONS_MAX,
 		.idle_timeout_s = IDLE_S, .request_max_us = REQUEST_MAX_US,
 		.connection_memory_bytes = CONNECTION_MEMORY_BYTES, .explain = explain, .explain_arg = r,
-		.nowhere = "no such path: OTLP goes to /v1/traces, /v1/metrics or /v1/logs",
+		.nowhere = "no such path: OTLP goes to /v1/traces, /v1/metrics or /v1/logs, feedback to /v1/feedback",
 	};
 
 	r->env = *env;
+	r->feedback = feedback_http_new(env);
 	fill_routes(r);
 	want_descriptors();
 	if (read_exposure(env->options[OPTION_RECEIVER_LISTEN].text, env->options[OPTION_RECEIVER_TOKEN].text, &r->address,

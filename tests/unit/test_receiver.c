@@ -277,6 +277,29 @@ static void stored_when_answered_and_once(void **state)
 	assert_string_equal(reason, "");
 }
 
+static void feedback_is_stored_when_answered(void **state)
+{
+	struct place *p = *state;
+	struct store_reader *reader;
+	struct store_summary summary = {0};
+	struct err err = {""};
+	struct reply r;
+
+	start(p);
+	for (int i = 0; i < 2; i++) {
+		r = post(p, "/v1/feedback", "", STR_LIT("[{\"id\":\"a\",\"text\":\"great\"},{\"id\":\"b\",\"stars\":1}]"));
+		assert_int_equal(r.status, 200);
+		assert_non_null(strstr(r.body, i ? "\"ids\":[\"a\",\"b\"],\"stored\":0,\"duplicates\":2" : "\"stored\":2"));
+	}
+	r = post(p, "/v1/feedback", "", STR_LIT("{\"stars\":9}"));
+	assert_int_equal(r.status, 400);
+	assert_non_null(strstr(r.body, "stars: it must be a number from 1 to 5"));
+	if (store_reader_open(&reader, p->store, &err) || query_summary(reader, &summary, &err))
+		fail_msg("%s", err.text);
+	store_reader_close(&reader);
+	assert_int_equal(summary.feedback, 2);
+}
+
 static void protobuf_is_answered_in_protobuf(void **state)
 {
 	struct place *p = *state;
@@ -522,6 +545,8 @@ static void outside_loopback_takes_a_token(void **state)
 	assert_int_equal(post(p, "/v1/traces", JSON "Authorization: Bearer s3cret\r\n", STR_LIT("{}")).status, 200);
 	assert_int_equal(post(p, "/v1/traces", JSON "Authorization: Basic cGs6czNjcmV0\r\n", STR_LIT("{}")).status, 200);
 	assert_int_equal(post(p, "/v1/traces", JSON "X-API-Key: s3cret\r\n", STR_LIT("{}")).status, 200);
+	assert_int_equal(post(p, "/v1/feedback", "", STR_LIT("{\"thumbs\":\"up\"}")).status, 401);
+	assert_int_equal(post(p, "/v1/feedback", "Authorization: Bearer s3cret\r\n", STR_LIT("{\"thumbs\":\"up\"}")).status, 200);
 	await_source(p, "ok", "without the right token", reason);
 	assert_null(strstr(reason, "s3cret"));
 }
@@ -670,6 +695,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(stored_when_answered_and_once, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(feedback_is_stored_when_answered, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(protobuf_is_answered_in_protobuf, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(what_is_wrong_is_said, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(wrong_clocks_are_rejected_in_part, make_place, remove_place),
