@@ -15,6 +15,8 @@
 #include "store/writer_private.h"
 
 #define OPEN_BLOCKS 16
+/* What many clients send at once ends anywhere in the last half minute. */
+#define OPEN_BLOCKS_COLLECTING 1024
 
 struct open_block {
 	struct block block;
@@ -25,7 +27,10 @@ struct open_block {
 };
 
 struct block_cache {
-	struct open_block open[OPEN_BLOCKS];
+	struct open_block *open;
+	size_t places;
+	struct open_block **used; /* by key */
+	size_t used_count;
 	struct open_block *latest;
 	uint64_t uses;
 	struct buf blob;
@@ -36,6 +41,9 @@ int writer_blocks_open(struct store_writer *w, struct err *err)
 {
 	struct block_cache *c = w->blocks = mem_zalloc(sizeof *c);
 
+	c->places = w->options.full_sync ? OPEN_BLOCKS_COLLECTING : OPEN_BLOCKS;
+	c->open = mem_zalloc(c->places * sizeof *c->open);
+	c->used = mem_array(NULL, c->places, sizeof *c->used);
 	return sql_prepare(w->db, &c->put, "INSERT OR REPLACE INTO requests(id, rows) VALUES(?1, ?2)", err) ||
 	       sql_prepare(w->db, &c->remove, "DELETE FROM requests WHERE id=?1", err) ||
 	       sql_prepare(w->db, &c->before, "SELECT id, rows FROM requests WHERE id<=?1 ORDER BY id DESC LIMIT 1", err) ||
@@ -48,8 +56,10 @@ void writer_blocks_close(struct store_writer *w)
 
 	if (!c)
 		return;
-	for (size_t i = 0; i < OPEN_BLOCKS; i++)
+	for (size_t i = 0; i < c->places; i++)
 		block_fini(&c->open[i].block);
+	free(c->open);
+	free(c->used);
 	buf_fini(&c->blob);
 	sqlite3_finalize(c->put);
 	sqlite3_finalize(c->remove);
@@ -63,9 +73,45 @@ void writer_blocks_forget(struct store_writer *w)
 {
 	struct block_cache *c = w->blocks;
 
-	for (size_t i = 0; i < OPEN_BLOCKS; i++)
-		c->open[i].used = c->open[i].dirty = false;
+	for (size_t i = 0; i < c->used_count; i++)
+		c->used[i]->used = c->used[i]->dirty = false;
+	c->used_count = 0;
 	c->latest = NULL;
+}
+
+/* How many open blocks begin at or below `key`: the last of these is the one to look into. */
+static size_t count_below(const struct block_cache *c, int64_t key)
+{
+	size_t low = 0, high = c->used_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (c->used[middle]->block.key <= key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void note_used(struct block_cache *c, struct open_block *o)
+{
+	size_t at = count_below(c, o->block.key);
+
+	memmove(c->used + at + 1, c->used + at, (c->used_count++ - at) * sizeof *c->used);
+	c->used[at] = o;
+	o->used = true;
+}
+
+static void note_unused(struct block_cache *c, struct open_block *o)
+{
+	size_t at = count_below(c, o->block.key) - 1;
+
+	memmove(c->used + at, c->used + at + 1, (--c->used_count - at) * sizeof *c->used);
+	o->used = o->dirty = false;
+	if (c->latest == o)
+		c->latest = NULL;
 }
 
 static int put_block(struct block_cache *c, struct open_block *o, struct err *err)
@@ -94,12 +140,10 @@ static int drop_block(struct block_cache *c, struct open_block *o, struct err *e
 {
 	if (remove_block(c, o, err))
 		return -1;
-	for (size_t i = 0; i < OPEN_BLOCKS; i++)
-		if (c->open[i].used && c->open[i].next_key == o->block.key)
-			c->open[i].next_key = o->next_key;
-	o->used = false;
-	if (c->latest == o)
-		c->latest = NULL;
+	size_t at = count_below(c, o->block.key) - 1;
+	if (at > 0 && c->used[at - 1]->next_key == o->block.key)
+		c->used[at - 1]->next_key = o->next_key;
+	note_unused(c, o);
 	return 0;
 }
 
@@ -113,8 +157,11 @@ static int write_block(struct block_cache *c, struct open_block *o, struct err *
 
 int writer_blocks_write(struct store_writer *w, struct err *err)
 {
-	for (size_t i = 0; i < OPEN_BLOCKS; i++)
-		if (write_block(w->blocks, &w->blocks->open[i], err))
+	struct block_cache *c = w->blocks;
+
+	/* From the last on, for the empty ones go. */
+	for (size_t i = c->used_count; i-- > 0;)
+		if (write_block(c, c->used[i], err))
 			return -1;
 	return 0;
 }
@@ -124,21 +171,22 @@ static int take_place(struct block_cache *c, struct open_block **out, struct err
 {
 	struct open_block *o = &c->open[0];
 
-	for (size_t i = 0; i < OPEN_BLOCKS && o->used; i++)
+	for (size_t i = 0; i < c->places && o->used; i++)
 		if (!c->open[i].used || c->open[i].last_use < o->last_use)
 			o = &c->open[i];
 	if (write_block(c, o, err))
 		return -1;
-	if (c->latest == o)
-		c->latest = NULL;
-	o->used = o->dirty = o->stored = false;
+	if (o->used)
+		note_unused(c, o);
+	o->stored = false;
 	*out = o;
 	return 0;
 }
 
 static struct open_block *use(struct block_cache *c, struct open_block *o)
 {
-	o->used = true;
+	if (!o->used)
+		note_used(c, o);
 	o->last_use = ++c->uses;
 	c->latest = o;
 	return o;
@@ -153,10 +201,8 @@ static struct open_block *find_open(struct block_cache *c, int64_t id)
 {
 	if (c->latest && covers(c->latest, id))
 		return c->latest;
-	for (size_t i = 0; i < OPEN_BLOCKS; i++)
-		if (c->open[i].used && covers(&c->open[i], id))
-			return use(c, &c->open[i]);
-	return NULL;
+	size_t below = count_below(c, id);
+	return below && covers(c->used[below - 1], id) ? use(c, c->used[below - 1]) : NULL;
 }
 
 /* The lowest key above `id` of all blocks, stored or open; INT64_MAX when there is none. */
@@ -167,9 +213,9 @@ static int key_behind(struct block_cache *c, int64_t id, int64_t *key, struct er
 
 	*key = got > 0 ? sqlite3_column_int64(c->after, 0) : INT64_MAX;
 	sqlite3_reset(c->after);
-	for (size_t i = 0; i < OPEN_BLOCKS; i++)
-		if (c->open[i].used && c->open[i].block.key > id && c->open[i].block.key < *key)
-			*key = c->open[i].block.key;
+	size_t below = count_below(c, id);
+	if (below < c->used_count && c->used[below]->block.key < *key)
+		*key = c->used[below]->block.key;
 	return got < 0 ? -1 : 0;
 }
 
