@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/timefmt.h"
 #include "cli/alert_ask.h"
+#include "cli/budget_reconcile.h"
 #include "cli/output.h"
 #include "cli/text_table.h"
 #include "cli/window.h"
@@ -17,10 +18,13 @@
 #include "store/query_alerts.h"
 
 static const struct command_option budget_options[] = {
-	{"--format", "F", "list: table (default) or json"},
+	{"--format", "F", "list, reconcile: table (default) or json"},
+	{"--since", "DURATION", "reconcile: the last days of the bill; default 31d"},
+	{"--from", "TIME", "reconcile: a date or a time"},
+	{"--to", "TIME", "reconcile: end, not included"},
 	{"--amount", "USD", "set: how much a period may cost; needed for a new budget"},
 	{"--period", "PERIOD", "set: day, week, month (default), quarter or year"},
-	{"--tz", "ZONE", "set: whose days; default UTC"},
+	{"--tz", "ZONE", "set, reconcile: whose days; default UTC"},
 	{"--where", "FIELD=VALUE", "set: what counts; != excludes; repeatable; or one user=NAME"},
 	{"--warn", "PERCENTS", "set: thresholds; default 50,80,100"},
 	{"--on", "BASES", "set: actual (default), forecast, or actual,forecast"},
@@ -29,7 +33,7 @@ static const struct command_option budget_options[] = {
 	{"--until", "TIME", "set: when the configured budget is back: 2h, a time, or reset; default: it stays"},
 	{NULL, NULL, NULL},
 };
-static const char *const budget_verbs[] = {"list", "set", "remove", NULL};
+static const char *const budget_verbs[] = {"list", "set", "remove", "reconcile", NULL};
 
 static const struct config_budget *config_of(const struct config *c, const char *name)
 {
@@ -296,8 +300,10 @@ static int run_verb(const struct global *g, const struct args *a, int format)
 
 	if (strcmp(verb, "list") == 0 && a->operand_count <= 1)
 		return list(g, format);
+	if (strcmp(verb, "reconcile") == 0 && a->operand_count == 1)
+		return budget_reconcile(g, a, format);
 	if (strcmp(verb, "set") != 0 && strcmp(verb, "remove") != 0)
-		return cli_failf(EXIT_USAGE, "budget: there is no \"%s\": use list, set or remove", verb);
+		return cli_failf(EXIT_USAGE, "budget: there is no \"%s\": use list, set, remove or reconcile", verb);
 	if (a->operand_count != 2)
 		return cli_failf(EXIT_USAGE, "budget %s: name one budget", verb);
 	if (strcmp(verb, "set") == 0)
@@ -325,7 +331,7 @@ static int run(const struct global *g, int argc, char **argv)
 
 const struct command budget_command = {
 	.name = "budget",
-	.usage = "list | set NAME [--amount USD] [--period P] [--where F=V] … | remove NAME",
+	.usage = "list | set NAME [--amount USD] [--period P] [--where F=V] … | remove NAME | reconcile [--from T --to T]",
 	.summary = "what may be spent, what is spent and what will be",
 	.help = "Changes go through the collector (see --socket) and are written to the audit. A budget set here wins over one of\n"
 	        "the same name in the config until it ends (--until) or is removed; what is not given stays as it was.\n"
