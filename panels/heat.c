@@ -15,7 +15,8 @@
 #include "store/query_incidents.h"
 #include "ui/bars.h"
 
-#define BANDS 14
+#define BANDS_LEAST 7
+#define BANDS_MOST 16
 #define LABEL 9    /* columns left of the map */
 #define COUNTS 7   /* columns right of it; twice as many where windows are compared */
 #define CAUSE_US (30 * US_PER_MIN) /* a change so long before the trouble may be its cause */
@@ -32,15 +33,22 @@ struct heat {
 static int heat_load(const struct panel_query *query, void *state, struct err *err)
 {
 	struct heat *h = state;
-	struct view v = query->view;
+	struct view v = query->view, before;
+	int bands;
 
 	if (query->ask)
 		h->ask = *query->ask;
 	if (v.step_us <= 0)
 		v.step_us = view_choose_step_us(v.from_us, v.to_us, 40);
-	if (query_heat(query->reader, (enum heat_kind)h->ask.heat, &v, BANDS, &h->now, err) != 0)
+	/* A map with more steps is on a larger screen: its proportions stay. */
+	bands = (int)((v.to_us - v.from_us) / v.step_us / 4);
+	bands = bands < BANDS_LEAST ? BANDS_LEAST : bands > BANDS_MOST ? BANDS_MOST : bands;
+	if (query_heat(query->reader, (enum heat_kind)h->ask.heat, &v, bands, &h->now, err) != 0)
 		return -1;
-	if (query_marks(query->reader, &v, &h->marks, err) != 0)
+	before = v;
+	if (h->ask.since_us && before.from_us > h->ask.since_us - CAUSE_US)
+		before.from_us = h->ask.since_us - CAUSE_US;
+	if (query_marks(query->reader, &before, &h->marks, err) != 0)
 		return -1;
 	if (h->ask.incident_id && query_incidents(query->reader, 0, &h->incidents, err) != 0)
 		return -1;
@@ -49,7 +57,7 @@ static int heat_load(const struct panel_query *query, void *state, struct err *e
 	v.from_us = h->ask.other_from_us;
 	v.to_us = h->ask.other_to_us;
 	h->has_other = true;
-	return query_heat(query->reader, (enum heat_kind)h->ask.heat, &v, BANDS, &h->other, err);
+	return query_heat(query->reader, (enum heat_kind)h->ask.heat, &v, bands, &h->other, err);
 }
 
 static void heat_fini(void *state)
@@ -251,6 +259,10 @@ static const char *band_text(const struct heat_result *r, size_t band, bool asci
 
 	if (has_names(r))
 		return b->name[0] ? b->name : "unnamed";
+	if (r->kind == HEAT_COST && b->label < 1000000) { /* under a tenth of a cent */
+		snprintf(out, FIGURE_TEXT_BYTES, "$%.5f", (double)b->label / 1e9);
+		return out;
+	}
 	if (r->kind == HEAT_COST)
 		return figure_format(UNIT_USD, value_ok((double)b->label / 1e9), ascii, out);
 	return figure_format(UNIT_SECONDS, value_ok((double)b->label / 1e6), ascii, out);

@@ -41,7 +41,7 @@ const struct demo_service demo_services[DEMO_SERVICES] = {
 		.input = &chat_input, .output = &chat_output, .models = {{&gpt_4o, 0.7}, {&gpt_4o_azure, 0.3}},
 		.operation = "chat", .deployment = "v42", .staging = "v44-rc1", .prompt = "p16",
 		.cached_share = 0.55, .error_rate = 0.005, .flag_rate = 0.003, .feedback_rate = 0.06,
-		.streams = true,
+		.tools = "check_policy get_cart", .streams = true,
 	},
 	[SEARCH] = {
 		.name = "search-summariser", .team = "search", .topic = "search summary", .per_s = 11,

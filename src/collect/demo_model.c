@@ -3,6 +3,7 @@
  * that lasts a second, and a two-state chain of calm and bursts. A request is drawn by its
  * completion, so that nothing has to be remembered between steps but the feedback that is still to
  * come. All randomness comes from one generator in one fixed order. */
+#include "collect/demo_trace.h"
 #include "collect/demo_model.h"
 
 #include <math.h>
@@ -434,6 +435,7 @@ static void add_request(struct demo_model *m, size_t service, struct batch *b)
 	draw_times(m, service, model, badness, q);
 	draw_error(m, service, badness, q);
 	draw_flag(m, service, badness, q, b);
+	demo_trace_add(b, q, s->tools && s->tools[0], badness);
 	judge_answer(badness, q, b);
 	expect_feedback(m, service, user, badness, q);
 }
