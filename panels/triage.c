@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "panels/format.h"
+#include "store/query_incidents.h"
 
 #define READ_US (8 * US_PER_MS)     /* for texts of groups, a load */
 #define READ_AT_ONCE 64
@@ -238,6 +239,21 @@ static void load_item(const struct panel_query *q, const struct triage_kept *k, 
 		memcpy(t->item_cluster, t->clusters[of].name, sizeof t->item_cluster);
 }
 
+/* The incident that an item is most likely added to. */
+static void load_incident(const struct panel_query *q, struct triage_state *t)
+{
+	struct incident_result open;
+	struct err err = {""};
+
+	if (query_incidents(q->reader, q->now_us + US_PER_DAY, &open, &err) != 0)
+		return;
+	if (open.row_count > 0 && !open.rows[0].closed_us) {
+		t->incident_id = open.rows[0].id;
+		snprintf(t->incident_title, sizeof t->incident_title, "%s", open.rows[0].title);
+	}
+	incident_result_fini(&open);
+}
+
 static int load_with(const struct panel_query *q, struct triage_kept *k, struct triage_state *t, struct err *err)
 {
 	static const struct triage_ask untouched;
@@ -258,6 +274,7 @@ static int load_with(const struct panel_query *q, struct triage_kept *k, struct 
 	if (load_texts(q, ask, t, err) != 0)
 		return -1;
 	load_item(q, k, ask, t);
+	load_incident(q, t);
 	if (q->more)
 		*q->more = !t->list.complete || t->clustering;
 	return 0;

@@ -48,6 +48,8 @@ struct triage_state {
 	bool has_item;
 	struct feedback_item item;
 	char item_cluster[CLUSTER_NAME_BYTES];
+	int64_t incident_id;     /* the newest that is open; 0: none */
+	char incident_title[120];
 	char words[200];         /* what is wrong with the filter or the item; "" */
 	struct fleet fleet;
 	bool has_fleet;

@@ -54,7 +54,7 @@ static void wrap_at(struct lines *l, struct str text, style st, bool facts)
 	const char *at = text.ptr, *end = text.ptr + text.len;
 
 	do {
-		const char *line = at, *blank = NULL;
+		const char *line = at, *blank = NULL, *stop;
 		int used = 0;
 
 		while (at < end) {
@@ -68,11 +68,15 @@ static void wrap_at(struct lines *l, struct str text, style st, bool facts)
 			used += width > 0 ? width : 0;
 			at = next;
 		}
-		if (at < end && blank && blank > line)
+		stop = at;
+		if (at < end && blank && blank > line) {
+			stop = blank;
 			at = facts ? blank + 2 : blank + 1;
-		else if (at == line && at < end) /* not even one character fits */
+		} else if (at == line && at < end) { /* not even one character fits */
 			utf8_decode(&at, end);
-		add(l, (struct str){line, (size_t)(at - line)}, st, false);
+			stop = at;
+		}
+		add(l, (struct str){line, (size_t)(stop - line)}, st, false);
 	} while (at < end);
 }
 

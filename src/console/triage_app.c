@@ -11,7 +11,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "console/app.h"
+#include "core/incident.h"
 #include "panels/panels.h"
+
+#define INCIDENT_BEFORE_US (15 * US_PER_MIN) /* a new one's window begins so long before the remark */
 
 static bool is_here(const struct app *a)
 {
@@ -164,28 +167,41 @@ static void show(struct app *a, int64_t id)
 		a->triage->began_mono_us = clock_mono_us();
 }
 
-static void remember_place(struct triage_work *w, int64_t id)
+static void remember_place(struct triage_work *w, int64_t changed_items)
 {
 	if (w->place_count == TRIAGE_UNDO_PLACES) {
 		memmove(w->places, w->places + 1, sizeof w->places - sizeof *w->places);
 		w->place_count--;
 	}
-	w->places[w->place_count++] = id;
+	w->places[w->place_count++] = (struct triage_place){w->verb_item, changed_items, w->verb};
+	w->place_end = w->place_count;
 }
 
-static void count_verdict(struct triage_work *w, const struct triage_answer *answer)
+static void count_place(struct triage_desk *desk, const struct triage_place *place, int sign)
+{
+	if (place->verb == TRIAGE_SETTLE)
+		desk->settled += sign * place->changed;
+	else if (place->verb == TRIAGE_DISMISS)
+		desk->dismissed += sign * place->changed;
+}
+
+/* Keeps the session's progress: what was undone is not done. */
+static void count_change(struct triage_work *w, const struct triage_answer *answer)
 {
 	struct triage_desk *desk = &w->desk;
 	double hours = (double)(clock_mono_us() - w->began_mono_us) / (double)US_PER_HOUR;
 
-	if (w->verb == TRIAGE_SETTLE)
-		desk->settled += answer->changed;
-	else if (w->verb == TRIAGE_DISMISS)
-		desk->dismissed += answer->changed;
+	if (w->verb == TRIAGE_UNDO && answer->changed > 0 && w->place_count > 0) {
+		count_place(desk, &w->places[--w->place_count], -1);
+	} else if (w->verb == TRIAGE_REDO && answer->changed > 0 && w->place_count < w->place_end) {
+		count_place(desk, &w->places[w->place_count++], 1);
+	} else if (w->verb != TRIAGE_UNDO && w->verb != TRIAGE_REDO && answer->changed > 0) {
+		remember_place(w, answer->changed);
+		count_place(desk, &w->places[w->place_count - 1], 1);
+	}
 	desk->history = answer->history;
 	desk->undone = answer->undone;
-	if (hours < 1.0 / 60)
-		hours = 1.0 / 60;
+	hours = hours < 1.0 / 60 ? 1.0 / 60 : hours;
 	desk->per_hour = (double)(desk->settled + desk->dismissed) / hours;
 }
 
@@ -211,14 +227,12 @@ static void take_answer(struct app *a, const struct triage_answer *answer)
 		w->held_count = 0;
 		return;
 	}
-	if (!opens && w->verb != TRIAGE_UNLOCK)
-		count_verdict(w, answer);
-	if (w->verb != TRIAGE_UNDO && w->verb != TRIAGE_REDO && !opens && answer->changed > 0)
-		remember_place(w, w->verb_item);
+	if (!opens && w->verb != TRIAGE_UNLOCK && w->verb != TRIAGE_VERB_COUNT)
+		count_change(w, answer);
 	if (w->verb_items > 1)
 		intmap_clear(&w->desk.marks);
 	say_done(a, answer);
-	if (answer->locked && (opens || w->leaves)) {
+	if (answer->locked && (opens || w->leaves || w->verb == TRIAGE_UNDO)) {
 		show(a, answer->locked);
 	} else if (w->leaves) {
 		w->desk.opened = false;
@@ -238,6 +252,7 @@ bool app_triage_take(struct app *a)
 	if (!triage_calls_take(a->triage->calls, &answer))
 		return false;
 	a->triage->desk.busy = false;
+	a->triage->answered_mono_us = clock_mono_us();
 	take_answer(a, &answer);
 	changed(a);
 	app_triage_follow(a);
@@ -311,16 +326,44 @@ static void open_dialog(struct app *a, enum triage_dialog_kind kind, enum triage
 	a->mode = MODE_TRIAGE;
 }
 
+/* "88" or "INC-88": that one; anything else is the title of a new one. */
+static void add_to_incident(struct app *a, const char *text)
+{
+	struct triage_work *w = a->triage;
+	const struct triage_state *t = shown_state(a);
+	int64_t id = incident_id(str_trim(str_of(text))), from_us = clock_wall_us();
+	char service[VIEW_VALUE_BYTES] = "";
+
+	if (!str_trim(str_of(text)).len) {
+		app_say(a, true, "an incident needs a number or a title");
+		return;
+	}
+	if (t && t->has_item) {
+		from_us = t->item.item.time_us - INCIDENT_BEFORE_US;
+		snprintf(service, sizeof service, "%.*s", STR_ARG(t->item.item.dims[DIM_SERVICE]));
+	}
+	if (!triage_calls_incident(w->calls, id, text, service, from_us, w->dialog_ids, w->dialog_id_count))
+		return;
+	w->desk.busy = true;
+	w->verb = TRIAGE_VERB_COUNT;
+	w->verb_items = w->dialog_id_count;
+	w->leaves = false;
+	w->said[0] = '\0';
+	app_triage_take(a);
+}
+
 static void confirmed(struct app *a)
 {
 	static const char *const said[] = {[TRIAGE_ASK_NOTE] = "noted", [TRIAGE_ASK_ASSIGN] = "assigned",
 	                                   [TRIAGE_ASK_DATASET] = "in the data set: `llmdeck feedback export` writes it"};
 	struct triage_work *w = a->triage;
 	const char *text = w->dialog.fields[0].field.text;
-	bool leaves = w->desk.opened && (w->dialog_verb == TRIAGE_SETTLE || w->dialog_verb == TRIAGE_DISMISS);
+	bool leaves = w->kind == TRIAGE_ASK_BATCH && w->desk.opened && (w->dialog_verb == TRIAGE_SETTLE || w->dialog_verb == TRIAGE_DISMISS);
 
 	a->mode = MODE_DECK;
-	if (w->kind == TRIAGE_ASK_BATCH)
+	if (w->kind == TRIAGE_ASK_INCIDENT)
+		add_to_incident(a, text);
+	else if (w->kind == TRIAGE_ASK_BATCH)
 		order(a, w->dialog_verb, w->dialog_ids, w->dialog_id_count, w->dialog_name[0] ? w->dialog_name : NULL,
 		      w->dialog_value[0] ? w->dialog_value : NULL, NULL, leaves, "");
 	else if (w->kind == TRIAGE_ASK_ASSIGN)
@@ -428,11 +471,16 @@ static void choose_value(struct app *a, uint32_t code)
 		app_say(a, true, "%.60s takes %g to %g", set->name, set->min, set->max);
 }
 
+/* The open item is on the screen, as it is since the last change. */
 static bool item_loaded(const struct app *a)
 {
+	const struct panel_snapshot *shown = a->deck.shown[panel_index(&feedback_panel)];
 	const struct triage_state *t = shown_state(a);
 
-	return !a->triage->desk.opened || (t && t->has_item && t->item.id == a->triage->desk.item);
+	if (!a->triage->desk.opened)
+		return true;
+	return t && t->has_item && t->item.id == a->triage->desk.item &&
+	       shown->loaded_mono_us - shown->took_us >= a->triage->answered_mono_us;
 }
 
 bool app_triage_key(struct app *a, struct key key)
@@ -613,14 +661,12 @@ static void sort_next(struct app *a)
 static void undo(struct app *a, bool redo)
 {
 	struct triage_work *w = a->triage;
-	int64_t back = !redo && w->place_count > 0 ? w->places[w->place_count - 1] : 0;
+	int64_t back = !redo && w->place_count > 0 ? w->places[w->place_count - 1].item : 0;
 	struct triage_call call = {.verb = redo ? TRIAGE_REDO : TRIAGE_UNDO, .next = &back,
 	                           .next_count = back && w->desk.opened ? 1 : 0};
 
 	if (!may_change(a))
 		return;
-	if (!redo && w->place_count > 0)
-		w->place_count--;
 	give(a, &call, false, "");
 	if (back && !w->desk.opened)
 		w->desk.cursor_id = back;
@@ -647,6 +693,39 @@ static void ask_text(struct app *a, enum triage_dialog_kind kind)
 			snprintf(text, sizeof text, "%.*s", STR_ARG(*answer));
 		open_dialog(a, kind, TRIAGE_DATASET, "to the data set", "right answer", text, "Keep");
 	}
+}
+
+static void ask_incident(struct app *a)
+{
+	const struct triage_state *t = shown_state(a);
+	char text[INCIDENT_NAME_BYTES] = "";
+
+	if (!may_change(a))
+		return;
+	if (t && t->incident_id)
+		incident_name(t->incident_id, text);
+	open_dialog(a, TRIAGE_ASK_INCIDENT, TRIAGE_VERB_COUNT, "add to an incident", "number, or title of a new one", text, "Add");
+	snprintf(a->triage->dialog_line, sizeof a->triage->dialog_line, "%s%.120s", t && t->incident_id ? "open now: " : "none is open",
+	         t && t->incident_id ? t->incident_title : "");
+}
+
+/* The trace of the answer that the item is about. */
+static void open_trace(struct app *a)
+{
+	static const char hex[] = "0123456789abcdef";
+	const struct triage_state *t = shown_state(a);
+	char line[33 + TIME_TEXT_BYTES], time[TIME_TEXT_BYTES];
+
+	if (!t || !t->has_item || !t->item.item.has_trace) {
+		app_say(a, true, "this item was told without a trace id");
+		return;
+	}
+	for (size_t i = 0; i < 16; i++) {
+		line[2 * i] = hex[t->item.item.trace_id[i] >> 4];
+		line[2 * i + 1] = hex[t->item.item.trace_id[i] & 15];
+	}
+	snprintf(line + 32, sizeof line - 32, " %s", time_format(t->item.item.time_us, time));
+	app_trace_command(a, line);
 }
 
 static void back(struct app *a)
@@ -686,6 +765,8 @@ static bool do_verb(struct app *a, int action)
 	case ACT_GROUP_NEXT: step_group(a, 1); break;
 	case ACT_GROUP_BEFORE: step_group(a, -1); break;
 	case ACT_SORT: sort_next(a); break;
+	case ACT_TRACE: open_trace(a); break;
+	case ACT_INCIDENTS: ask_incident(a); break;
 	default: return false;
 	}
 	return true;

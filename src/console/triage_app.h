@@ -11,13 +11,13 @@ struct app;
 #define TRIAGE_HELD_KEYS 64
 #define TRIAGE_UNDO_PLACES 64
 
-enum triage_dialog_kind { TRIAGE_ASK_BATCH, TRIAGE_ASK_NOTE, TRIAGE_ASK_ASSIGN, TRIAGE_ASK_DATASET };
+enum triage_dialog_kind { TRIAGE_ASK_BATCH, TRIAGE_ASK_NOTE, TRIAGE_ASK_ASSIGN, TRIAGE_ASK_DATASET, TRIAGE_ASK_INCIDENT };
 
 /* All of it is the UI thread's. */
 struct triage_work {
 	struct triage_desk desk;
 	struct triage_calls *calls;
-	int64_t began_mono_us;
+	int64_t began_mono_us, answered_mono_us;
 	/* the order under way */
 	enum triage_verb verb;
 	size_t verb_items;
@@ -28,9 +28,13 @@ struct triage_work {
 	struct key held[TRIAGE_HELD_KEYS];
 	size_t held_count;
 	bool replaying;
-	/* items that the changes were made on, newest last: undo goes back there */
-	int64_t places[TRIAGE_UNDO_PLACES];
-	size_t place_count;
+	/* the changes made here, newest last: undo goes back there; behind place_count those undone */
+	struct triage_place {
+		int64_t item; /* 0: several */
+		int64_t changed;
+		enum triage_verb verb;
+	} places[TRIAGE_UNDO_PLACES];
+	size_t place_count, place_end;
 	/* MODE_TRIAGE */
 	struct dialog dialog;
 	enum triage_dialog_kind kind;

@@ -13,11 +13,13 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/timefmt.h"
 #include "console/control_client.h"
 #include "console/control_read.h"
 #include "store/query_feedback.h"
 
 #define PATH "/v1/feedback/change"
+#define INCIDENT_PATH "/v1/incidents/change"
 #define ORDER_TIMEOUT_US (10 * US_PER_S)
 #define UNLOCK_TIMEOUT_US (300 * US_PER_MS)
 #define KEEP_EVERY_US (60 * US_PER_S) /* a lock lasts five minutes */
@@ -33,6 +35,8 @@ struct triage_calls {
 	bool stop, ended;
 	bool has_order, busy, has_answer;
 	struct buf order;
+	bool incident;      /* the order is about one: its opening on a line, then an item's id on each */
+	int64_t incident_id; /* to add to; 0: the opening gives it */
 	struct triage_answer answer;
 	/* the thread's own */
 	struct control_client *client;
@@ -149,13 +153,66 @@ static void give_back(struct triage_calls *c)
 	buf_fini(&json);
 }
 
-static void do_order(struct triage_calls *c, struct str json)
+/* The number in {"schema":1,"id":88}. */
+struct opened {
+	int64_t id;
+};
+static const struct read_field opened_fields[] = {
+	{.name = "id", .type = READ_INT, .offset = offsetof(struct opened, id)},
+	{.name = NULL},
+};
+
+/* One order to the incident's verb; its number, or 0 with the reason in the answer. */
+static int64_t post_incident(struct triage_calls *c, struct str json, struct triage_answer *out)
+{
+	struct arena arena = {0};
+	struct opened opened = {0};
+	struct err err = {""};
+	struct buf got = {0};
+
+	if (control_client_call(c->client, "POST", INCIDENT_PATH, json, "application/json", ORDER_TIMEOUT_US, &got, &err) != CONTROL_OK)
+		snprintf(out->words, sizeof out->words, "%.290s", err.text);
+	else if (!control_read(buf_str(&got), opened_fields, &arena, &opened) || opened.id <= 0)
+		snprintf(out->words, sizeof out->words, "the collector's answer cannot be read: is it of another version?");
+	arena_fini(&arena);
+	buf_fini(&got);
+	return opened.id;
+}
+
+/* The first line opens one unless it is empty, every other one is an item to be added. */
+static void do_incident(struct triage_calls *c, struct str lines, int64_t id, struct triage_answer *out)
+{
+	struct str opening = str_cut(&lines, '\n');
+	struct buf json = {0};
+	int64_t added = 0, total = 0;
+
+	*out = (struct triage_answer){.ok = false};
+	if (id == 0)
+		id = post_incident(c, opening, out);
+	while (id > 0 && lines.len > 0) {
+		struct str item = str_cut(&lines, '\n');
+
+		buf_reset(&json);
+		buf_printf(&json, "{\"do\":\"feedback\",\"id\":%lld,\"feedback\":\"%.*s\"}", (long long)id, STR_ARG(item));
+		total++;
+		added += post_incident(c, buf_str(&json), out) > 0;
+	}
+	out->ok = id > 0 && added > 0 && added == total;
+	if (out->ok)
+		snprintf(out->words, sizeof out->words, "%lld added to INC-%lld", (long long)added, (long long)id);
+	buf_fini(&json);
+}
+
+static void do_order(struct triage_calls *c, struct str order, bool incident, int64_t incident_id)
 {
 	struct triage_answer answer;
 	char byte = 1;
 
-	post(c, json, ORDER_TIMEOUT_US, &answer);
-	if (answer.ok && (answer.locked || str_starts_with(json, STR_LIT("{\"verb\":\"unlock\""))))
+	if (incident)
+		do_incident(c, order, incident_id, &answer);
+	else
+		post(c, order, ORDER_TIMEOUT_US, &answer);
+	if (answer.ok && (answer.locked || str_starts_with(order, STR_LIT("{\"verb\":\"unlock\""))))
 		c->held = answer.locked;
 	c->kept_mono_us = clock_mono_us();
 	pthread_mutex_lock(&c->mutex);
@@ -168,7 +225,7 @@ static void do_order(struct triage_calls *c, struct str json)
 }
 
 /* Waits for an order, at most until the lock is to be renewed; false when it is time to end. */
-static bool next_order(struct triage_calls *c, struct buf *out)
+static bool next_order(struct triage_calls *c, struct buf *out, bool *incident, int64_t *incident_id)
 {
 	int64_t due = clock_mono_us() + KEEP_EVERY_US;
 	struct timespec until = {.tv_sec = (time_t)(due / US_PER_S), .tv_nsec = (long)(due % US_PER_S * 1000)};
@@ -182,6 +239,8 @@ static bool next_order(struct triage_calls *c, struct buf *out)
 	}
 	if (c->has_order)
 		buf_append_str(out, buf_str(&c->order));
+	*incident = c->incident;
+	*incident_id = c->incident_id;
 	stop = c->stop && !c->has_order;
 	c->has_order = false;
 	pthread_mutex_unlock(&c->mutex);
@@ -192,10 +251,12 @@ static void *run_calls(void *arg)
 {
 	struct triage_calls *c = arg;
 	struct buf order = {0};
+	int64_t incident_id;
+	bool incident;
 
-	while (next_order(c, &order)) {
+	while (next_order(c, &order, &incident, &incident_id)) {
 		if (order.len > 0)
-			do_order(c, buf_str(&order));
+			do_order(c, buf_str(&order), incident, incident_id);
 		else if (c->held)
 			keep_lock(c);
 	}
@@ -278,12 +339,11 @@ const char *triage_calls_session(const struct triage_calls *c)
 	return c->session;
 }
 
-bool triage_calls_order(struct triage_calls *c, const struct triage_call *call)
+/* Takes the order over; false when one is under way. */
+static bool submit(struct triage_calls *c, struct buf *order, bool incident, int64_t incident_id)
 {
-	struct buf json = {0};
 	bool taken;
 
-	write_order(c, call, &json);
 	pthread_mutex_lock(&c->mutex);
 	taken = !c->busy;
 	if (taken && !c->socket_path) {
@@ -291,13 +351,43 @@ bool triage_calls_order(struct triage_calls *c, const struct triage_call *call)
 		c->has_answer = true;
 	} else if (taken) {
 		buf_reset(&c->order);
-		buf_append_str(&c->order, buf_str(&json));
+		buf_append_str(&c->order, buf_str(order));
+		c->incident = incident;
+		c->incident_id = incident_id;
 		c->has_order = c->busy = true;
 		pthread_cond_signal(&c->wake);
 	}
 	pthread_mutex_unlock(&c->mutex);
-	buf_fini(&json);
+	buf_fini(order);
 	return taken;
+}
+
+bool triage_calls_order(struct triage_calls *c, const struct triage_call *call)
+{
+	struct buf json = {0};
+
+	write_order(c, call, &json);
+	return submit(c, &json, false, 0);
+}
+
+bool triage_calls_incident(struct triage_calls *c, int64_t id, const char *title, const char *service, int64_t from_us,
+                           const int64_t *items, size_t count)
+{
+	char from[TIME_TEXT_BYTES], where[300];
+	struct buf lines = {0};
+
+	if (id == 0) {
+		buf_printf(&lines, "{\"do\":\"open\"");
+		put_text(&lines, "title", title);
+		put_text(&lines, "from", time_format(from_us, from));
+		snprintf(where, sizeof where, "service=%.250s", service);
+		put_text(&lines, "where", service[0] ? where : NULL);
+		buf_append_c(&lines, '}');
+	}
+	buf_append_c(&lines, '\n');
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&lines, "%llx\n", (unsigned long long)items[i]);
+	return submit(c, &lines, true, id);
 }
 
 bool triage_calls_take(struct triage_calls *c, struct triage_answer *out)

@@ -30,6 +30,11 @@ struct triage_call {
 /* False when an order is under way already. */
 bool triage_calls_order(struct triage_calls *c, const struct triage_call *call);
 
+/* Adds items to the incident `id`, or, with id 0, to a new one of that title that begins at from_us.
+ * `service` narrows a new one; "" does not. False as above. */
+bool triage_calls_incident(struct triage_calls *c, int64_t id, const char *title, const char *service, int64_t from_us,
+                           const int64_t *items, size_t count);
+
 struct triage_answer {
 	bool ok;
 	int64_t changed, unchanged, refused;
