@@ -1,7 +1,8 @@
-/* SQLite's authorizer lets nothing but reading through: of the views, and of a table only on behalf of a
- * view. A progress handler looks at the clock and the interrupt every few thousand steps of its machine;
- * SQLite's limits bound lengths and depth. The connection is opened read-only, so that even a mistake
- * here could not write. */
+/* SQLite's authorizer lets nothing but reading through: of the views, of a table only on behalf of a view, and with
+ * functions that are known to compute and nothing else. A progress handler looks at the clock, at the memory and
+ * at the interrupt every thousand steps of its machine; SQLite's limits bound lengths and depth, and what could run long
+ * within one step is replaced (store/ask_functions.h). The connection is opened read-only, so that even a
+ * mistake here could not write. */
 #include "store/ask.h"
 
 #include <stdatomic.h>
@@ -9,12 +10,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "store/ask_functions.h"
 #include "store/request_rows.h"
 #include "store/schema.h"
 #include "store/sql.h"
 
-#define STEPS_PER_LOOK 5000
-#define VALUE_MAX_BYTES (4 << 20)  /* one text or blob */
+#define STEPS_PER_LOOK 1000
+#define MEMORY_MAX_BYTES (INT64_C(512) << 20) /* that a question may take: sorts and tables of its own */
 #define SQL_MAX_BYTES (64 << 10)
 #define ANSWER_MAX_BYTES ((size_t)256 << 20)
 
@@ -22,7 +24,11 @@ struct store_asker {
 	sqlite3 *db;
 	atomic_bool interrupted;
 	int64_t deadline_us; /* monotonic */
-	bool timed_out;
+	int64_t memory_bytes; /* SQLite's, when the question began */
+	bool timed_out, too_large;
+	const char **views;   /* names, in the arena */
+	size_t view_count;
+	struct arena arena;
 	const char *refused; /* what the authorizer would not let through */
 };
 
@@ -31,7 +37,8 @@ static int look_up(void *arg)
 	struct store_asker *a = arg;
 
 	a->timed_out |= clock_mono_us() > a->deadline_us;
-	return a->timed_out || atomic_load(&a->interrupted);
+	a->too_large |= sqlite3_memory_used() - a->memory_bytes > MEMORY_MAX_BYTES;
+	return a->timed_out || a->too_large || atomic_load(&a->interrupted);
 }
 
 static int refuse(struct store_asker *a, const char *what)
@@ -41,9 +48,13 @@ static int refuse(struct store_asker *a, const char *what)
 	return SQLITE_DENY;
 }
 
-static bool is_view(const char *name)
+/* Exactly: a table of the statement's own (WITH v_x AS …) reads on its own behalf. */
+static bool is_view(const struct store_asker *a, const char *name)
 {
-	return name && name[0] == 'v' && name[1] == '_';
+	for (size_t i = 0; name && i < a->view_count; i++)
+		if (!strcmp(name, a->views[i]))
+			return true;
+	return false;
 }
 
 /* Table-valued functions and the schema's own list of names are harmless. */
@@ -59,7 +70,6 @@ static bool is_harmless_table(const char *name)
 
 static int authorize(void *arg, int action, const char *one, const char *two, const char *database, const char *inner)
 {
-	static const char *const functions[] = {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"};
 	struct store_asker *a = arg;
 
 	switch (action) {
@@ -68,14 +78,11 @@ static int authorize(void *arg, int action, const char *one, const char *two, co
 		return SQLITE_OK;
 	case SQLITE_READ:
 		/* `inner` is the view on whose behalf a table is read; a row count reads no column of "" */
-		if (!database || is_view(inner) || is_view(one) || is_harmless_table(one) || !one[0] || request_rows_at_work())
+		if (!database || is_view(a, inner) || is_view(a, one) || is_harmless_table(one) || !one[0] || request_rows_at_work())
 			return SQLITE_OK;
 		return refuse(a, "tables are private to the store: use its views, which begin with v_: see llmdeck-store(5)");
 	case SQLITE_FUNCTION:
-		for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
-			if (two && !strcmp(two, functions[i]))
-				return refuse(a, "functions that reach outside the store are not allowed");
-		return SQLITE_OK;
+		return ask_function_allowed(two) ? SQLITE_OK : refuse(a, "that function is not allowed: only those that compute are");
 	case SQLITE_ATTACH:
 	case SQLITE_DETACH:
 		return refuse(a, "ATTACH and DETACH are not allowed");
@@ -89,15 +96,31 @@ static int authorize(void *arg, int action, const char *one, const char *two, co
 static void set_limits(sqlite3 *db)
 {
 	static const struct { int what, limit; } limits[] = {
-		{SQLITE_LIMIT_LENGTH, VALUE_MAX_BYTES}, {SQLITE_LIMIT_SQL_LENGTH, SQL_MAX_BYTES},
+		{SQLITE_LIMIT_LENGTH, ASK_VALUE_MAX_BYTES}, {SQLITE_LIMIT_SQL_LENGTH, SQL_MAX_BYTES},
 		{SQLITE_LIMIT_COLUMN, 200}, {SQLITE_LIMIT_EXPR_DEPTH, 100}, {SQLITE_LIMIT_COMPOUND_SELECT, 20},
 		{SQLITE_LIMIT_VDBE_OP, 100000}, {SQLITE_LIMIT_FUNCTION_ARG, 20}, {SQLITE_LIMIT_ATTACHED, 0},
-		{SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200}, {SQLITE_LIMIT_VARIABLE_NUMBER, 0}, {SQLITE_LIMIT_TRIGGER_DEPTH, 0},
+		{SQLITE_LIMIT_LIKE_PATTERN_LENGTH, ASK_PATTERN_MAX_BYTES}, {SQLITE_LIMIT_VARIABLE_NUMBER, 0}, {SQLITE_LIMIT_TRIGGER_DEPTH, 0},
 		{SQLITE_LIMIT_WORKER_THREADS, 0},
 	};
 
 	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
 		sqlite3_limit(db, limits[i].what, limits[i].limit);
+}
+
+static int read_views(struct store_asker *a, struct err *err)
+{
+	sqlite3_stmt *st;
+	size_t cap = 0;
+	int got;
+
+	if (sql_prepare(a->db, &st, "SELECT name FROM sqlite_master WHERE type='view' ORDER BY name", err))
+		return -1;
+	while ((got = sql_step(st, err)) > 0) {
+		a->views = mem_grow(a->views, &cap, a->view_count + 1, sizeof *a->views);
+		a->views[a->view_count++] = sql_text(st, 0, &a->arena);
+	}
+	sqlite3_finalize(st);
+	return got;
 }
 
 int store_asker_open(struct store_asker **out, const char *path, struct err *err)
@@ -121,7 +144,7 @@ int store_asker_open(struct store_asker **out, const char *path, struct err *err
 		store_asker_close(&a);
 		return -1;
 	}
-	if (schema_add_functions(a->db, err) != 0 ||
+	if (schema_add_functions(a->db, err) != 0 || ask_functions_add(a->db, err) != 0 || read_views(a, err) != 0 ||
 	    sql_exec(a->db, "PRAGMA query_only=1; PRAGMA temp_store=2; PRAGMA cache_size=-16000", err) != 0) {
 		store_asker_close(&a);
 		return -1;
@@ -138,6 +161,8 @@ void store_asker_close(struct store_asker **a)
 	if (!*a)
 		return;
 	sqlite3_close((*a)->db);
+	free((*a)->views);
+	arena_fini(&(*a)->arena);
 	free(*a);
 	*a = NULL;
 }
@@ -192,6 +217,9 @@ static int failed(struct store_asker *a, const struct ask_limits *limits, struct
 	if (a->timed_out)
 		return err_set(err, "query: it took longer than %.0f s: narrow the time with `id` or `end_us`, or raise --timeout",
 		               (double)limits->timeout_us / 1e6);
+	if (a->too_large)
+		return err_set(err, "query: it takes more than %lld MiB of memory: select fewer or shorter columns, or sort less",
+		               (long long)(MEMORY_MAX_BYTES >> 20));
 	if (atomic_load(&a->interrupted))
 		return err_set(err, "query: interrupted");
 	return err_set(err, "query: %s", sqlite3_errmsg(a->db));
@@ -227,8 +255,11 @@ int store_ask(struct store_asker *a, struct str sql, const struct ask_limits *li
 	*timed_out = false;
 	if (sql.len > SQL_MAX_BYTES)
 		return err_set(err, "query: longer than 64 KiB");
+	if (ask_shadows_view(sql))
+		return err_set(err, "query: a WITH must not use a view's name: give it one that does not begin with v_");
 	a->refused = NULL;
-	a->timed_out = false;
+	a->timed_out = a->too_large = false;
+	a->memory_bytes = sqlite3_memory_used();
 	atomic_store(&a->interrupted, false);
 	a->deadline_us = clock_mono_us() + limits->timeout_us;
 	if (sqlite3_prepare_v2(a->db, sql.ptr, (int)sql.len, &st, &tail) != SQLITE_OK)

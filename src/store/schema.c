@@ -151,6 +151,18 @@ static const char *const version_1[] = {
 	"  FROM rollups_1h r JOIN v_series s ON s.id = r.id>>32",
 	"CREATE VIEW v_billing AS SELECT * FROM billing",
 	"CREATE VIEW v_audit AS SELECT * FROM audit",
+	"CREATE VIEW v_spans AS SELECT s.id, (s.id>>10) - s.duration_us start_us, s.id>>10 end_us, s.duration_us, s.trace_id, s.span_id,"
+	"  s.parent_id, s.kind, s.status, n.text name, v.text service, e.text error_type, o.text source FROM spans s"
+	"  LEFT JOIN strings n ON n.id=s.name LEFT JOIN strings v ON v.id=s.service LEFT JOIN strings e ON e.id=s.error_type"
+	"  LEFT JOIN strings o ON o.id=s.source",
+	"CREATE VIEW v_evaluations AS SELECT e.id, e.time_us, e.request_id, s.service, s.environment, s.deployment, s.provider, s.model,"
+	"  n.text name, l.text label, e.score, e.response_id, e.trace_id FROM evaluations e LEFT JOIN v_series s ON s.id=e.series"
+	"  LEFT JOIN strings n ON n.id=e.name LEFT JOIN strings l ON l.id=e.label",
+	"CREATE VIEW v_rollouts AS SELECT r.id, r.time_us, r.seen_us, r.name, r.service, r.environment, r.phase, r.reason, a.deployment, a.role,"
+	"  a.desired_percent, a.actual_percent FROM rollouts r LEFT JOIN rollout_arms a ON a.rollout_id=r.id",
+	"CREATE VIEW v_incidents AS SELECT id, opened_us, closed_us, reported_us, from_us, to_us, alert_id, state, title, owner, author, bad,"
+	"  filters FROM incidents",
+	"CREATE VIEW v_incident_notes AS SELECT id, incident_id, time_us, kind, author, text FROM incident_notes",
 	NULL,
 };
 
@@ -190,6 +202,8 @@ static const char *const version_2[] = {
 	"  what TEXT NOT NULL, made_us INTEGER NOT NULL, attempts INTEGER NOT NULL, next_us INTEGER NOT NULL,"
 	"  state INTEGER NOT NULL, body TEXT NOT NULL, words TEXT)",
 	"CREATE INDEX outbox_waiting ON outbox(state, next_us)",
+	"CREATE VIEW v_alerts AS SELECT id, rule, kind, severity, state, labels, since_us, fired_us, ended_us, value, bound, normal, summary,"
+	"  acknowledged_by, acknowledged_us, note FROM alerts",
 	NULL,
 };
 
