@@ -7,6 +7,7 @@
 #include "daemon/collector.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -372,6 +373,17 @@ static void load_prices(struct collector *c)
 	}
 }
 
+#define KEEP_FREED_BYTES (32 << 20)
+#define MAPPED_BYTES (8 << 20)
+
+/* Bodies and batches come and go all the time: handing their pages back to the kernel and having them
+ * cleared again costs as much as storing what is in them. */
+static void keep_freed_memory(void)
+{
+	mallopt(M_TRIM_THRESHOLD, KEEP_FREED_BYTES);
+	mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+}
+
 static int open_parts(struct collector *c, struct err *err)
 {
 	const struct collector_options *o = c->options;
@@ -413,6 +425,7 @@ static void begin(struct collector *c)
 	if (c->watchdog_us)
 		c->watchdog = loop_timer_new(c->loop, c->watchdog_us, feed_watchdog, c);
 	start_sources(c);
+	keep_freed_memory();
 	log_info("collecting into %s, control socket %s", c->options->store_path, c->options->socket_path);
 	notify_send("READY=1");
 	tell_parent(c->options, "ready");

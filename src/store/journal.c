@@ -2,7 +2,8 @@
  * length as a varint, and a rollup row or a summary in the form of the tables. Entries are those of leaf
  * series in the finest tier their time has; everything coarser and pre-merged follows from them.
  *
- * The sum of all entries stays in memory as one delta. Putting it into the tables and emptying the journal
+ * The sum of all entries stays in memory as one delta. When they become many that are of few rows, they are
+ * written anew as one blob of that sum. Putting it into the tables and emptying the journal
  * are one transaction, so that each event is in exactly one of the two. */
 #include "store/journal.h"
 
@@ -155,7 +156,8 @@ int64_t journal_writer_due_us(const struct journal_writer *w)
 
 bool journal_writer_has_room(const struct journal_writer *w, const struct delta *d, int64_t now_us)
 {
-	return d->leaf_rows <= LEAF_ROWS_MOST && w->entries + d->leaf_rows <= ENTRIES_MAX &&
+	return d->leaf_rows <= LEAF_ROWS_MOST &&
+	       (w->entries + d->leaf_rows <= ENTRIES_MAX || w->delta.leaf_rows + d->leaf_rows <= ENTRIES_MAX / 2) &&
 	       w->delta.point_count + d->point_count <= POINTS_MAX && (!w->blobs || now_us < w->since_us + KEEP_US);
 }
 
@@ -216,15 +218,22 @@ int journal_writer_append(struct journal_writer *w, struct delta *d, struct top_
 {
 	if (!d->leaf_rows && !tops->fresh.count)
 		return 0;
+	bool anew = w->entries + d->leaf_rows > ENTRIES_MAX;
+	if (anew) {
+		if (sql_run(w->clear, err))
+			return -1;
+		journal_writer_absorb(w, d, tops);
+		w->entries = 0;
+	}
 	buf_reset(&w->blob);
-	size_t count = put_rows(w, d) + put_tops(w, tops);
+	w->entries += anew ? put_rows(w, &w->delta) + put_tops(w, &w->tops) : put_rows(w, d) + put_tops(w, tops);
 	sql_bind_blob(w->add, 1, w->blob.data, w->blob.len);
 	if (sql_run(w->add, err))
 		return -1;
 	if (!w->blobs++)
 		w->since_us = now_us;
-	w->entries += count;
-	journal_writer_absorb(w, d, tops);
+	if (!anew)
+		journal_writer_absorb(w, d, tops);
 	return 0;
 }
 

@@ -1,7 +1,22 @@
 /* Statements are prepared once and reset after each use; nothing here keeps state. */
 #include "store/sql.h"
 
+#include <pthread.h>
+
 #include "core/event.h"
+
+/* Without its count of all memory, allocations take no lock that all threads share. */
+static void set_up_once(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+void sql_set_up(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, set_up_once);
+}
 
 int sql_fail(sqlite3 *db, const char *what, struct err *err)
 {

@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+/* Sets the library up; before the first connection of the process, any thread, any number of times. */
+void sql_set_up(void);
 /* Fills err from the connection's last error; returns -1. */
 int sql_fail(sqlite3 *db, const char *what, struct err *err);
 /* Runs a text of one or more constant statements. */

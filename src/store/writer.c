@@ -98,7 +98,7 @@ static int set_up_connection(sqlite3 *db, const struct store_options *o, bool se
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
 	snprintf(text, sizeof text, "PRAGMA synchronous=%s; PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=%d;"
 	         "PRAGMA secure_delete=%s; PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY",
-	         o->full_sync ? "FULL" : "NORMAL", secure ? 1000 : 10000, o->full_sync ? 2000 : 16000, secure ? "ON" : "OFF");
+	         o->full_sync ? "FULL" : "NORMAL", secure ? 1000 : 10000, o->full_sync ? 6000 : 16000, secure ? "ON" : "OFF");
 	return sql_exec(db, text, err);
 }
 
@@ -106,6 +106,7 @@ static int open_main(struct store_writer *w, struct err *err)
 {
 	int64_t version;
 
+	sql_set_up();
 	if (create_file(w->path, 0640, err))
 		return -1;
 	if (sqlite3_open_v2(w->path, &w->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
