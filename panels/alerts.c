@@ -16,6 +16,8 @@
 
 #define PICTURES_MAX 6
 #define PICTURE_ROWS 9
+#define DEAD_MAX 200
+#define DEAD_ROWS 3
 
 /* What the figure of an alert did lately. */
 struct picture {
@@ -34,6 +36,8 @@ struct alerts {
 	size_t stages[ALARM_RESOLVED + 1]; /* how many of each */
 	struct picture pictures[PICTURES_MAX];
 	size_t picture_count;
+	struct override_result overrides; /* page only */
+	struct outbox_result dead;     /* page only: messages that reached nobody, oldest first */
 };
 
 static void order_worst_first(struct alerts *a)
@@ -148,7 +152,13 @@ static int alerts_load(const struct panel_query *query, void *state, struct err 
 		return read_rules(a, query, err);
 	take_limits(a);
 	sort_alarms(a);
-	return query->form == PANEL_PAGE ? load_pictures(a, query, err) : 0;
+	if (query->form != PANEL_PAGE)
+		return 0;
+	if (load_pictures(a, query, err) != 0)
+		return -1;
+	if (query_overrides(query->reader, a->alarms.wall_us, &a->overrides, err) != 0)
+		return -1;
+	return query_outbox(query->reader, OUTBOX_DEAD, DEAD_MAX, &a->dead, err);
 }
 
 static void alerts_fini(void *state)
@@ -157,6 +167,8 @@ static void alerts_fini(void *state)
 
 	for (size_t i = 0; i < a->picture_count; i++)
 		fleet_fini(&a->pictures[i].fleet);
+	outbox_result_fini(&a->dead);
+	override_result_fini(&a->overrides);
 	alarms_fini(&a->alarms);
 	free(a->open);
 	free(a->rules);
@@ -264,7 +276,7 @@ static void alarm_figures(const struct alerts *a, const struct alert_record *r, 
 	char value[FIGURE_TEXT_BYTES], limit[FIGURE_TEXT_BYTES], age[TIME_TEXT_BYTES];
 	const struct rule *rule = rule_named(a, r->rule);
 
-	snprintf(out, cap, "%.30s%s%.30s %s", alarm_figure(a, r, r->value, ascii, value), rule && rule->below ? "<" : ">",
+	snprintf(out, cap, "%.30s%s%.30s %s", alarm_figure(a, r, r->value, ascii, value), (rule ? rule->below : r->value < r->bound) ? "<" : ">",
 	         alarm_figure(a, r, r->bound, ascii, limit), alarm_age(a, r, age));
 }
 
@@ -429,8 +441,50 @@ static const struct alert_record *under_cursor(const struct alerts *a, const str
 	return found;
 }
 
-static void page_evaluated(const struct alerts *a, const struct panel_frame *frame, struct surface *s)
+/* "limit 7.00s by mia since 13:25, until 18:00" at the right, where a person changed it. */
+static void draw_override(const struct alerts *a, const struct alert_record *r, const struct panel_frame *frame, struct surface *s)
 {
+	char limit[FIGURE_TEXT_BYTES], since[TIME_TEXT_BYTES], until[TIME_TEXT_BYTES], text[200];
+
+	for (size_t i = 0; i < a->overrides.row_count; i++) {
+		const struct rule_override *o = &a->overrides.rows[i];
+
+		if (strcmp(o->rule, r->rule) != 0)
+			continue;
+		snprintf(text, sizeof text, " limit %s by %.40s since %s, %s%s ", alarm_figure(a, r, o->bound, s->ascii, limit), o->author,
+		         time_format_clock(o->changed_us, frame->tz, since), o->until_us ? "until " : "for good",
+		         o->until_us ? time_format_clock(o->until_us, frame->tz, until) : "");
+		draw_right(s, 0, 0, s->width - 2, ROLE_ACCENT, text);
+	}
+}
+
+/* The newest of the messages that nobody got, at the bottom. Returns how many lines they take. */
+static int draw_dead(const struct alerts *a, const struct panel_frame *frame, struct surface *s)
+{
+	int count = a->dead.row_count < DEAD_ROWS ? (int)a->dead.row_count : DEAD_ROWS, y = s->height - count - 1;
+	char title[80];
+
+	if (count == 0 || s->height < 12)
+		return 0;
+	snprintf(title, sizeof title, "%zu undelivered: `llmdeck alert undelivered` lists them", a->dead.row_count);
+	surface_rule(s, y++, ROLE_WARNING, title, "");
+	for (int i = 0; i < count; i++, y++) {
+		const struct outbox_record *m = &a->dead.rows[a->dead.row_count - 1 - (size_t)i];
+		char clock[TIME_TEXT_BYTES];
+		int x = 1;
+
+		x += surface_text(s, x, y, ROLE_MUTED, time_format_clock(m->made_us, frame->tz, clock)) + 1;
+		x += surface_outside(s, x, y, 20, ROLE_TEXT, str_of(m->notifier)) + 1;
+		x += surface_outside(s, x, y, 12, ROLE_TEXT, str_of(m->what)) + 1;
+		surface_outside(s, x, y, s->width - x - 1, ROLE_WARNING, str_of(m->words));
+	}
+	return count + 1;
+}
+
+static void page_evaluated(const struct alerts *a, const struct panel_frame *frame, struct surface *whole)
+{
+	struct surface kept = surface_part(whole, (struct rect){0, 0, whole->width, whole->height - draw_dead(a, frame, whole)});
+	struct surface *s = &kept;
 	const struct alert_record *r = under_cursor(a, frame);
 	const struct picture *p = NULL;
 	struct surface table, below;
@@ -457,6 +511,7 @@ static void page_evaluated(const struct alerts *a, const struct panel_frame *fra
 	below = surface_part(s, (struct rect){0, 1 + rows, s->width, s->height - 1 - rows});
 	surface_rule(&below, 0, ROLE_BORDER, "under the cursor", "");
 	surface_outside(&below, 1, 1, s->width - 2, ROLE_TEXT, str_of(r->summary));
+	draw_override(a, r, frame, &below);
 	if (!p) {
 		surface_outside(&below, 1, 2, s->width - 2, ROLE_MUTED, str_of(r->runbook));
 		return;
@@ -476,11 +531,29 @@ bool alerts_pick(const void *state, const struct panel_frame *frame, struct aler
 	rule = rule_named(a, r->rule);
 	*out = (struct alert_pick){.id = r->id, .open = alarm_stage_of(r) != ALARM_RESOLVED, .where = alarm_view(rule, r),
 	                           .metric = rule ? rule->metric : METRIC_COUNT, .since_us = r->since_us, .ended_us = r->ended_us,
-	                           .window_us = rule ? rule->window_us : US_PER_MIN, .acknowledged = r->acknowledged_us != 0};
+	                           .window_us = rule ? rule->window_us : US_PER_MIN, .acknowledged = r->acknowledged_us != 0,
+	                           .silenced = r->silenced_until_us != 0, .bound = r->bound};
 	snprintf(out->rule, sizeof out->rule, "%s", r->rule);
 	snprintf(out->summary, sizeof out->summary, "%s", r->summary);
 	snprintf(out->labels, sizeof out->labels, "%s", r->labels);
 	return true;
+}
+
+int64_t alerts_newest(const void *state, char *words, size_t cap)
+{
+	const struct alerts *a = state;
+	const struct alert_record *newest = NULL;
+
+	for (size_t i = 0; a->alarms.evaluated && i < a->alarms.alerts.row_count; i++) {
+		const struct alert_record *r = a->open[i];
+
+		if (alarm_stage_of(r) == ALARM_FIRING && (!newest || r->id > newest->id))
+			newest = r;
+	}
+	if (!newest)
+		return 0;
+	snprintf(words, cap, "%s %s: %s", newest->severity == SEVERITY_CRITICAL ? "CRIT" : "WARN", newest->rule, newest->summary);
+	return newest->id;
 }
 
 /* ── where nobody evaluates ────────────────────────────────────────────────────────────────── */

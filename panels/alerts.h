@@ -14,13 +14,17 @@ void alerts_draw_strip(const void *state, const struct panel_frame *frame, const
 /* The alert under the cursor: a copy, so that a dialog stays bound to it. All text is from outside. */
 struct alert_pick {
 	int64_t id;
-	bool open, acknowledged;
+	bool open, acknowledged, silenced;
 	char rule[120], summary[400], labels[400];
 	struct view where;     /* its rule's filters and the group it is about */
 	enum metric metric;    /* METRIC_COUNT: none of the panels' */
 	int64_t since_us, ended_us, window_us; /* ended 0: it goes on */
+	double bound;          /* the limit in force; NaN unknown */
 };
 /* `state` is alerts_panel's. False when there is none, or nobody evaluates. */
 bool alerts_pick(const void *state, const struct panel_frame *frame, struct alert_pick *out);
+
+/* The alert that began to fire last and is nobody's yet: its id, and words on it. 0 when there is none. */
+int64_t alerts_newest(const void *state, char *words, size_t cap);
 
 #endif

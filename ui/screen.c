@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "ui/tty.h"
 
 /* Last, for the many macros it makes. */
@@ -525,6 +526,22 @@ int screen_copy(struct screen *s, struct str text, struct err *err)
 	}
 	buf_puts(&s->frame, "\007");
 	return 0;
+}
+
+void screen_ring(struct screen *s, enum screen_bell how, struct str text)
+{
+	char words[160];
+
+	if (how == SCREEN_BELL_NONE)
+		return;
+	if (how == SCREEN_BELL_PLAIN || !s->modern) {
+		buf_puts(&s->frame, "\007");
+		return;
+	}
+	text_harmless(words, sizeof words, text);
+	for (char *c = words; *c; c++)
+		*c = *c == ';' ? ',' : *c; /* separates OSC 777's fields */
+	buf_printf(&s->frame, how == SCREEN_BELL_OSC9 ? "\033]9;%s\007" : "\033]777;notify;llmdeck;%s\007", words);
 }
 
 /* ---- waiting ---- */

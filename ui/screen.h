@@ -78,6 +78,17 @@ void screen_enter(struct screen *s);
  * allows it cannot be known. */
 int screen_copy(struct screen *s, struct str text, struct err *err);
 
+/* How the terminal is told of something beside the picture. */
+enum screen_bell {
+	SCREEN_BELL_NONE,
+	SCREEN_BELL_PLAIN,  /* BEL */
+	SCREEN_BELL_OSC9,   /* a desktop notification: iTerm2, kitty, Windows Terminal, foot … */
+	SCREEN_BELL_OSC777, /* the same for urxvt, VTE, foot */
+};
+/* Goes out with the next frame. `text` may be from outside: only what is printable of it is sent. A
+ * terminal that does not know OSC gets the bell. */
+void screen_ring(struct screen *s, enum screen_bell how, struct str text);
+
 /* Sent since screen_init(). */
 struct screen_counts {
 	uint64_t frames, writes, bytes, skipped;

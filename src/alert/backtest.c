@@ -108,16 +108,48 @@ static int try_figures(struct store_reader *r, struct trial *t, double bound, in
 	return 0;
 }
 
+/* Each step's worst mean of the gauge's instances, as a round takes it. */
+static int try_gauge(struct store_reader *r, struct trial *t, double bound, int64_t from_us, int64_t to_us, struct err *err)
+{
+	const struct config_alert *rule = t->rule;
+	struct gauge_result res;
+
+	if (query_gauges(r, str_of(rule->gauge), from_us, to_us, t->out->step_us, &res, err))
+		return -1;
+	size_t steps = res.series_count ? res.series[0].steps : 0;
+
+	t->values = mem_array(NULL, steps + 1, sizeof *t->values);
+	for (size_t i = 0; i < steps; i++) {
+		struct value worst = value_unknown();
+
+		for (size_t s = 0; s < res.series_count; s++) {
+			double mean = res.series[s].mean[i];
+
+			if (strcmp(res.series[s].name, rule->gauge) != 0 || isnan(mean))
+				continue;
+			if (!value_known(worst) || (rule->below ? mean < worst.number : mean > worst.number))
+				worst = value_ok(mean);
+		}
+		struct rule_reading reading = rule_judge_value(rule, bound, worst);
+
+		step(t, &reading, from_us + (int64_t)(i + 1) * t->out->step_us);
+	}
+	gauge_result_fini(&res);
+	return 0;
+}
+
 int backtest_rule(struct store_reader *r, const struct config_alert *rule, double bound, int64_t from_us, int64_t to_us,
                   struct backtest *out, struct err *err)
 {
 	struct trial t = {.rule = rule, .out = out};
 
 	*out = (struct backtest){.worst = NAN, .p50 = NAN, .p99 = NAN, .from_us = from_us, .to_us = to_us};
-	if (rule->category || rule->gauge)
-		return err_set(err, "rule %s: a back-test takes a metric of requests, not flags of a category or a gauge", rule->name);
+	if (rule->category)
+		return err_set(err, "rule %s: findings of a category cannot be tried: their past is not kept step by step", rule->name);
 	out->step_us = rule->window_us < US_PER_MIN ? US_PER_MIN : rule->window_us - rule->window_us % US_PER_MIN;
-	int failed = rule->kind == ALERT_ANOMALY ? try_anomaly(r, &t, bound, from_us, to_us, err) : try_figures(r, &t, bound, from_us, to_us, err);
+	int failed = rule->gauge ? try_gauge(r, &t, bound, from_us, to_us, err)
+	             : rule->kind == ALERT_ANOMALY ? try_anomaly(r, &t, bound, from_us, to_us, err)
+	                                           : try_figures(r, &t, bound, from_us, to_us, err);
 
 	if (!failed && out->known) {
 		qsort(t.values, out->known, sizeof *t.values, compare);

@@ -202,6 +202,7 @@ struct instance *engine_step(struct engine *e, const char *rule, const char *kin
 	x->dirty |= machine_step(&x->machine, waits, reading->seen, now_us);
 	x->dirty |= data != x->machine.data;
 	if (reading->seen == SEEN_OVER || reading->seen == SEEN_FINE || isnan(x->value)) {
+		x->dirty |= x->bound != reading->bound && !isnan(reading->bound) && strcmp(kind, "rollout") != 0; /* somebody changed it */
 		x->value = reading->value;
 		x->bound = reading->bound;
 		x->normal = reading->normal;

@@ -28,13 +28,17 @@ struct engine_act {
 };
 
 
-/* What a rollout's guardrail says of one candidate, as the rollouts' controller has it. */
+/* What a rollout's guardrails say of one candidate, as the rollouts' controller has it. */
 struct guardrail_reading {
-	char rollout[96], service[96], environment[96], arm[96], metric[CONFIG_EVALUATION_BYTES];
-	enum guardrail_says { GUARDRAIL_UNSURE, GUARDRAIL_HOLDS, GUARDRAIL_FAILS } says; /* holds: also an idle candidate's */
-	double value, bound; /* the candidate's figure and the worst that is allowed; NaN unknown */
+	char rollout[96], service[96], environment[96], arm[96];
+	enum guardrail_says {
+		GUARDRAIL_UNSURE, /* none is proven to fail, some are not proven to hold */
+		GUARDRAIL_HOLDS,  /* all of them; or the candidate gets no traffic */
+		GUARDRAIL_FAILS,  /* one or more */
+	} says;
+	double value, bound; /* of the first that fails: the candidate's figure, and the worst that is allowed; else NaN */
 	int64_t for_us;      /* how long it must fail before it counts */
-	char words[240];     /* why */
+	char words[400];     /* those that fail */
 };
 
 /* What is to be stored in one transaction. Strings live in the arena. */

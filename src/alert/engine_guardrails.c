@@ -1,5 +1,5 @@
-/* A guardrail that fails is an alert: its rule is the rollout's name, its labels say which metric of which
- * candidate. What is not proven either way keeps the state as it is; an alert ends when the guardrail
+/* A candidate whose guardrails fail is one alert, however many fail: its rule is the rollout's name, its
+ * labels say which candidate, its summary which guardrails. What is not proven either way keeps the state as it is; an alert ends when the guardrail
  * holds, the candidate gets no traffic, or the rollout is gone from the config. */
 #include <math.h>
 #include <stdlib.h>
@@ -48,7 +48,6 @@ static void write_labels(const struct guardrail_reading *g, struct buf *out)
 	add_label(out, "alertname", g->rollout);
 	add_label(out, "deployment", g->arm);
 	add_label(out, "environment", g->environment);
-	add_label(out, "guardrail", g->metric);
 	add_label(out, "service", g->service);
 	add_label(out, "severity", severity_name(SEVERITY_CRITICAL));
 	buf_append_c(out, '}');
@@ -66,10 +65,7 @@ static void step_one(struct engine *e, const struct guardrail_reading *g, bool s
 	struct instance *x = engine_step(e, g->rollout, KIND, labels.data, SEVERITY_CRITICAL, &waits, &reading, now_us);
 
 	if (x && reading.seen == SEEN_OVER) {
-		buf_printf(&text, "guardrail %s of rollout %s fails: %s has %.4g, allowed is %.4g", g->metric, g->rollout, g->arm, g->value,
-		           g->bound);
-		if (g->words[0])
-			buf_printf(&text, ": %s", g->words);
+		buf_printf(&text, "%s fails its guardrails in rollout %s: %s", g->arm, g->rollout, g->words);
 		engine_replace_text(&x->summary, text.data);
 	}
 	buf_fini(&labels);

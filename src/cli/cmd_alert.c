@@ -19,7 +19,7 @@
 #define ENDED_SHOWN_US (15 * US_PER_MIN)
 
 static const struct command_option alert_options[] = {
-	{"--format", "F", "list, show, rules, backtest: table (default) or json"},
+	{"--format", "F", "list, show, rules, backtest, undelivered: table (default) or json"},
 	{"--all", NULL, "list: with those that ended in the last 90 days"},
 	{"--note", "TEXT", "ack: why, or who looks after it"},
 	{"--for", "DURATION", "silence: how long; 30m, 1h, 2d"},
@@ -31,7 +31,7 @@ static const struct command_option alert_options[] = {
 	{"--since", "DURATION", "backtest: how far back; default 7d"},
 	{NULL, NULL, NULL},
 };
-static const char *const alert_verbs[] = {"list", "show", "ack", "silence", "unsilence", "rules", "edit", "backtest", NULL};
+static const char *const alert_verbs[] = {"list", "show", "ack", "silence", "unsilence", "rules", "edit", "backtest", "undelivered", NULL};
 
 struct ask {
 	const struct global *g;
@@ -413,6 +413,64 @@ static int do_edit(const struct ask *k, struct err *err)
 	return send(k, true, &json);
 }
 
+/* ── what nobody got ───────────────────────────────────────────────────────────────────────── */
+
+static void undelivered_json(const struct outbox_record *m, struct buf *out)
+{
+	buf_printf(out, "{\"id\":%" PRId64 ",\"alert\":%" PRId64, m->id, m->alert_id);
+	alert_add_text(out, "notifier", m->notifier);
+	alert_add_text(out, "what", m->what);
+	alert_add_time(out, "made", m->made_us);
+	buf_printf(out, ",\"attempts\":%d", m->attempts);
+	alert_add_text(out, "words", m->words);
+	alert_add_text(out, "body", m->body);
+	buf_append_c(out, '}');
+}
+
+static int do_undelivered(const struct ask *k, struct err *err)
+{
+	static const struct text_column columns[] = {
+		{"WHEN", 1, 0}, {"NOTIFIER", 1, 0}, {"WHAT", 1, 0}, {"ALERT", 0, 1}, {"TRIES", 0, 2}, {"WHY", 1, 0},
+	};
+	struct outbox_result res;
+	struct buf out = {0};
+	bool json = k->format == FORMAT_JSON;
+
+	if (query_outbox(k->reader, OUTBOX_DEAD, 1000, &res, err))
+		return cli_fail(EXIT_UNAVAILABLE, err);
+	struct text_table *t = text_table_new(columns, sizeof columns / sizeof *columns);
+
+	buf_puts(&out, json ? "{\"schema\":1,\"undelivered\":[" : "");
+	for (size_t i = 0; i < res.row_count; i++) {
+		const struct outbox_record *m = &res.rows[i];
+		char when[TIME_TEXT_BYTES];
+
+		if (json) {
+			buf_puts(&out, i ? ",\n  " : "\n  ");
+			undelivered_json(m, &out);
+			continue;
+		}
+		text_table_add(t, str_of(time_format(m->made_us, when)));
+		text_table_add(t, str_of(m->notifier));
+		text_table_add(t, str_of(m->what));
+		text_table_addf(t, "%" PRId64, m->alert_id);
+		text_table_addf(t, "%d", m->attempts);
+		text_table_add(t, str_of(m->words));
+	}
+	if (json)
+		buf_puts(&out, "]}\n");
+	else if (res.row_count)
+		text_table_print(t, cli_columns(0), &out);
+	else
+		buf_puts(&out, "every message was delivered or is still being tried\n");
+	text_table_free(&t);
+	outbox_result_fini(&res);
+	int code = cli_print(&out);
+
+	buf_fini(&out);
+	return code;
+}
+
 /* ── back-test ─────────────────────────────────────────────────────────────────────────────── */
 
 static void backtest_json(const struct config_alert *rule, double limit, const struct backtest *b, struct buf *out)
@@ -485,7 +543,7 @@ static const struct {
 } verbs[] = {
 	{"list", false, true, do_list}, {"show", true, true, do_show}, {"ack", true, false, do_ack}, {"silence", true, false, do_silence},
 	{"unsilence", true, false, do_unsilence}, {"rules", false, true, do_rules}, {"edit", true, false, do_edit},
-	{"backtest", true, true, do_backtest},
+	{"backtest", true, true, do_backtest}, {"undelivered", false, true, do_undelivered},
 };
 
 static int run_verb(const struct global *g, const struct args *a, int format)
@@ -507,7 +565,7 @@ static int run_verb(const struct global *g, const struct args *a, int format)
 		store_reader_close(&k.reader);
 		return code;
 	}
-	return cli_failf(EXIT_USAGE, "alert: there is no \"%s\": use list, show, ack, silence, unsilence, rules, edit or backtest", verb);
+	return cli_failf(EXIT_USAGE, "alert: there is no \"%s\": use list, show, ack, silence, unsilence, rules, edit, backtest or undelivered", verb);
 }
 
 static int run(const struct global *g, int argc, char **argv)
@@ -528,7 +586,7 @@ static int run(const struct global *g, int argc, char **argv)
 
 const struct command alert_command = {
 	.name = "alert",
-	.usage = "list | show ID | ack ID | silence ID --for 1h | unsilence ID | rules | edit RULE --over V | backtest RULE",
+	.usage = "list | show ID | ack ID | silence ID --for 1h | unsilence ID | rules | edit RULE --over V | backtest RULE | undelivered",
 	.summary = "what fires, what is watched; acknowledge, silence, change a limit, try one on the past",
 	.help = "Changes go through the collector (see --socket) and are written to the audit. An acknowledgement is known to\n"
 	        "llmdeck and to webhooks that ask for it; Alertmanager knows none. A silence is made in Alertmanager too.",

@@ -14,7 +14,7 @@
 
 #define MUTE_AT_MOST_US (30 * US_PER_DAY)
 
-static bool pick(struct app *a, struct alert_pick *out)
+bool app_alert_pick(struct app *a, struct alert_pick *out)
 {
 	int index = panel_index(&alerts_panel);
 	const struct panel_snapshot *shown = a->deck.shown[index];
@@ -33,13 +33,48 @@ static bool pick(struct app *a, struct alert_pick *out)
 	return false;
 }
 
+static const char *words_of(int action)
+{
+	return action == ACT_MUTE ? "mute" : action == ACT_UNMUTE ? "unmute" : "acknowledge";
+}
+
+static void add_line(struct alert_dialog *w, const char *text)
+{
+	w->dialog.lines[w->dialog.line_count++] = text;
+}
+
+static void fill_dialog(struct alert_dialog *w)
+{
+	if (w->action == ACT_UNMUTE) {
+		add_line(w, "Every silence that fits this alert ends now, in Alertmanager too.");
+		return;
+	}
+	if (w->action == ACT_MUTE) {
+		add_line(w, "Nobody is told of it in this time; Alertmanager gets the silence too.");
+		w->dialog.fields[0].label = "for";
+		field_set(&w->dialog.fields[0].field, "2h");
+		w->dialog.fields[1].label = "comment";
+		w->dialog.field_count = 2;
+		return;
+	}
+	snprintf(w->dedup, sizeof w->dedup, "that want acknowledgements are told, with the dedup key llmdeck-%" PRId64 ".", w->pick.id);
+	add_line(w, "Alertmanager knows no acknowledgement and goes on as before. Webhooks");
+	add_line(w, w->dedup);
+	w->dialog.fields[0].label = "note";
+	w->dialog.field_count = 1;
+}
+
 void app_alert(struct app *a, int action)
 {
 	struct alert_dialog *w;
 	struct alert_pick p;
 
-	if (!pick(a, &p))
+	if (!app_alert_pick(a, &p))
 		return;
+	if (action == ACT_UNMUTE && !p.silenced) {
+		app_say(a, true, "%.100s is not muted", p.rule);
+		return;
+	}
 	if (!p.open) {
 		app_say(a, true, "%.100s has ended: there is nothing to acknowledge or mute", p.rule);
 		return;
@@ -53,25 +88,14 @@ void app_alert(struct app *a, int action)
 	w = a->alert;
 	memset(w, 0, sizeof *w);
 	w->pick = p;
-	w->mute = action == ACT_MUTE;
-	snprintf(w->title, sizeof w->title, "%s %.100s (alert %" PRId64 ")", w->mute ? "mute" : "acknowledge", p.rule, p.id);
+	w->action = action;
+	snprintf(w->title, sizeof w->title, "%s %.100s (alert %" PRId64 ")", words_of(action), p.rule, p.id);
 	w->dialog.title = w->title;
-	w->dialog.lines[w->dialog.line_count++] = w->pick.summary;
-	w->dialog.lines[w->dialog.line_count++] = w->pick.labels;
-	w->dialog.lines[w->dialog.line_count++] = "";
-	if (w->mute) {
-		w->dialog.lines[w->dialog.line_count++] = "Nobody is told of it in this time; Alertmanager gets the silence too.";
-		w->dialog.fields[0].label = "for";
-		field_set(&w->dialog.fields[0].field, "2h");
-		w->dialog.fields[1].label = "comment";
-		w->dialog.field_count = 2;
-	} else {
-		w->dialog.lines[w->dialog.line_count++] = "Alertmanager knows no acknowledgement and goes on as before. Webhooks";
-		w->dialog.lines[w->dialog.line_count++] = "that want acknowledgements are told, with the alert's dedup key.";
-		w->dialog.fields[0].label = "note";
-		w->dialog.field_count = 1;
-	}
-	w->dialog.confirm = w->mute ? "Mute" : "Acknowledge";
+	add_line(w, w->pick.summary);
+	add_line(w, w->pick.labels);
+	add_line(w, "");
+	fill_dialog(w);
+	w->dialog.confirm = action == ACT_MUTE ? "Mute" : action == ACT_UNMUTE ? "Unmute" : "Acknowledge";
 	dialog_open(&w->dialog);
 	a->mode = MODE_ALERT;
 }
@@ -91,19 +115,22 @@ static bool send(struct app *a)
 	struct buf json = {0};
 	int64_t length_us = 0;
 
-	if (w->mute && (!duration_parse(str_trim(str_of(w->dialog.fields[0].field.text)), &length_us) || length_us < US_PER_MIN ||
+	bool mute = w->action == ACT_MUTE;
+
+	if (mute && (!duration_parse(str_trim(str_of(w->dialog.fields[0].field.text)), &length_us) || length_us < US_PER_MIN ||
 	                length_us > MUTE_AT_MOST_US)) {
 		app_say(a, true, "for how long? 1m to 30d, such as 30m, 2h or 1d");
 		return false;
 	}
-	buf_printf(&json, "{\"do\":\"%s\",\"id\":%" PRId64, w->mute ? "silence" : "ack", w->pick.id);
-	if (w->mute)
+	buf_printf(&json, "{\"do\":\"%s\",\"id\":%" PRId64, mute ? "silence" : w->action == ACT_UNMUTE ? "unsilence" : "ack", w->pick.id);
+	if (mute)
 		add_text(&json, "until", time_format(clock_wall_us() + length_us, until));
-	add_text(&json, w->mute ? "comment" : "note", w->dialog.fields[w->mute].field.text);
+	if (w->action != ACT_UNMUTE)
+		add_text(&json, mute ? "comment" : "note", w->dialog.fields[mute].field.text);
 	if (user && *user && strlen(user) < 64)
 		add_text(&json, "claimed", user);
 	buf_append_c(&json, '}');
-	snprintf(said, sizeof said, "%s %.100s", w->mute ? "muted:" : "acknowledged:", w->pick.rule);
+	snprintf(said, sizeof said, "%sd: %.100s", words_of(w->action), w->pick.rule);
 	chores_order(a->chores, "/v1/alerts/respond", &json, said);
 	return true;
 }
@@ -114,6 +141,22 @@ void app_alert_key(struct app *a, struct key key)
 
 	if (result == DIALOG_CANCELLED || (result == DIALOG_CONFIRMED && send(a)))
 		a->mode = MODE_DECK;
+}
+
+void app_alert_ring(struct app *a)
+{
+	const struct panel_snapshot *shown = a->deck.shown[panel_index(&alerts_panel)];
+	const struct config *config = a->config ? a->config : a->o->config;
+	char words[240];
+	int64_t id;
+
+	if (!shown || !config)
+		return;
+	id = alerts_newest(shown->state, words, sizeof words);
+	if (id > a->rung_id && a->rings)
+		screen_ring(a->screen, (enum screen_bell)config->options[OPTION_BELL].number, str_of(words));
+	a->rung_id = id > a->rung_id ? id : a->rung_id;
+	a->rings = true;
 }
 
 /* The page that shows a metric best. */

@@ -20,15 +20,15 @@
 #include "ui/toast.h"
 
 /* What the keys go to. */
-enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP, MODE_INTENT, MODE_ALERT, MODE_BUDGET, MODE_INCIDENT, MODE_QUERY, MODE_TRIAGE };
+enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP, MODE_INTENT, MODE_ALERT, MODE_LIMIT, MODE_BUDGET, MODE_INCIDENT, MODE_QUERY, MODE_TRIAGE };
 
 #define CHOICES_MAX 96
 
-/* Acknowledging or muting one alert. */
+/* Acknowledging, muting or unmuting one alert. */
 struct alert_dialog {
 	struct alert_pick pick; /* of the moment it was opened */
-	bool mute;
-	char title[160];
+	int action;             /* ACT_ACKNOWLEDGE, ACT_MUTE, ACT_UNMUTE */
+	char title[160], dedup[100];
 	struct dialog dialog;
 };
 
@@ -53,6 +53,9 @@ struct app {
 	struct rollout_board *board;   /* as the collector said last; the deck borrows it */
 	struct intent *intent;         /* open in MODE_INTENT */
 	struct alert_dialog *alert;    /* open in MODE_ALERT */
+	struct limit_dialog *limit;    /* open in MODE_LIMIT */
+	int64_t rung_id;               /* the newest alert that the terminal was told of */
+	bool rings;                    /* what was firing when the console opened is not told */
 	struct budget_dialog *budget;  /* open in MODE_BUDGET */
 	struct triage_work *triage;    /* the feedback page's; the deck borrows its desk */
 	struct query_page *query;      /* the SQL page; the deck borrows its board */
@@ -107,10 +110,22 @@ void app_intent_key(struct app *a, struct key key);
 /* Takes what the collector has answered; true when something is to be drawn. */
 bool app_take_calls(struct app *a);
 
-/* alert_app.c: ACT_ACKNOWLEDGE and ACT_MUTE open the dialog for the alert under the cursor, or the most
- * urgent one on other pages. */
+/* alert_app.c: ACT_ACKNOWLEDGE, ACT_MUTE and ACT_UNMUTE open the dialog for the alert under the cursor, or
+ * the most urgent one on other pages. */
 void app_alert(struct app *a, int action);
 void app_alert_key(struct app *a, struct key key);
+/* The alert that those would be about; says so when there is none. */
+bool app_alert_pick(struct app *a, struct alert_pick *out);
+/* Rings the terminal, as the config says, when an alert has begun to fire since the last call. */
+void app_alert_ring(struct app *a);
+/* limit_app.c: ACT_EDIT_LIMIT opens the form for the limit of the alert's rule; `rule` of one by its name,
+ * with a limit to begin with ("" = that in force). */
+void app_limit(struct app *a);
+void app_limit_named(struct app *a, const char *text);
+void app_limit_key(struct app *a, struct key key);
+void app_limit_draw(const struct app *a, struct surface *s, int *cursor_x, int *cursor_y);
+/* A back-test has ended. */
+void app_limit_news(struct app *a, const struct chore_news *news);
 /* Enter on the alerts page: the alert's filters and time, on the page of its figure. False elsewhere. */
 bool app_alert_open(struct app *a);
 
@@ -125,6 +140,9 @@ void app_incident_follow(struct app *a);
 void app_incident_jump(struct app *a);
 /* The collector has opened one, or changed it. */
 void app_incident_opened(struct app *a, int64_t id);
+
+/* The report of the incident that is shown, into files; false when none is. */
+bool app_incident_export(struct app *a);
 
 /* query_page.c */
 struct query_page *query_page_start(const char *store_path, int wake_fd);

@@ -315,7 +315,8 @@ void app_do(struct app *a, int action)
 	case ACT_EXPORT: app_export(a, NULL); break;
 	case ACT_ROLLBACK: case ACT_STEP_UP: case ACT_STEP_BACK: case ACT_HOLD_ROLLOUT: case ACT_PROMOTE_ROLLOUT:
 	case ACT_REAPPLY: app_rollout(a, action); break;
-	case ACT_ACKNOWLEDGE: case ACT_MUTE: app_alert(a, action); break;
+	case ACT_ACKNOWLEDGE: case ACT_MUTE: case ACT_UNMUTE: app_alert(a, action); break;
+	case ACT_EDIT_LIMIT: app_limit(a); break;
 	case ACT_SET_BUDGET: case ACT_REMOVE_BUDGET: app_budget(a, action); break;
 	case ACT_TRACE: app_trace(a); break;
 	case ACT_STOP_ALL: app_rollout_stop_all(a, ""); break;
@@ -403,6 +404,8 @@ void app_key(struct app *a, struct key key)
 		app_intent_key(a, key);
 	} else if (a->mode == MODE_ALERT) {
 		app_alert_key(a, key);
+	} else if (a->mode == MODE_LIMIT) {
+		app_limit_key(a, key);
 	} else if (a->mode == MODE_BUDGET) {
 		app_budget_key(a, key);
 	} else if (a->mode == MODE_TRIAGE) {

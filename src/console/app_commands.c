@@ -21,6 +21,7 @@ static const struct choice worded[] = {
 	{"close", "incident: it is over, with a note", NULL},
 	{"pin", "keep this window, to compare another with it: =", NULL},
 	{"weight", "shares of the rollout's arms: 25, or v43=30 v44=10", NULL},
+	{"limit", "RULE LIMIT: another limit for an alert rule, tried on the last week first", NULL},
 	{"budget", "NAME AMOUNT: set or change a budget; the form opens with it", NULL},
 	{"theme", "colours by name", NULL},
 	{"export", "write the panel to FILE.csv, .json or .txt", NULL},
@@ -223,6 +224,8 @@ static bool run_worded(struct app *a, struct str word, const char *rest)
 		return true;
 	else if (str_equal_c(word, "budget"))
 		app_budget_named(a, rest);
+	else if (str_equal_c(word, "limit"))
+		app_limit_named(a, rest);
 	else if (str_equal_c(word, "stop-all"))
 		app_rollout_stop_all(a, rest);
 	else if (str_equal_c(word, "live"))

@@ -20,19 +20,27 @@
 #include "base/mem.h"
 #include "console/collector_ask.h"
 #include "console/control_client.h"
+#include "console/incident_report.h"
 #include "parse/config.h"
 #include "parse/json_edit.h"
+#include "store/query.h"
 
 #define QUEUE_MAX 8
 #define STATUS_EVERY 2 /* seconds */
+#define BACKTEST_US (7 * US_PER_DAY)
 #define ORDER_TIMEOUT_US (10 * US_PER_S)
 
 struct chore {
-	enum { CHORE_WRITE, CHORE_TMUX, CHORE_THEME, CHORE_ORDER } kind;
-	char *path; /* CHORE_WRITE, CHORE_ORDER; the theme's name */
+	enum { CHORE_WRITE, CHORE_TMUX, CHORE_THEME, CHORE_ORDER, CHORE_BACKTEST, CHORE_REPORT } kind;
+	char *path; /* CHORE_WRITE, CHORE_ORDER; the theme's name; CHORE_BACKTEST: the store */
 	char said[200]; /* CHORE_ORDER: when it is done */
 	struct buf bytes;
 	bool replace;
+	int64_t incident_id; /* CHORE_REPORT; its path is the store's */
+	struct config_alert rule; /* CHORE_BACKTEST, and the two below; its texts are in `texts` */
+	double limit;
+	uint64_t serial;
+	struct arena texts;
 };
 
 struct chores {
@@ -57,6 +65,13 @@ struct chores {
 	struct timespec config_seen;
 	int64_t config_size;
 };
+
+static void forget(struct chore *chore)
+{
+	free(chore->path);
+	buf_fini(&chore->bytes);
+	arena_fini(&chore->texts);
+}
 
 static void post(struct chores *c, struct chore_news *news)
 {
@@ -157,6 +172,61 @@ static void do_order(struct chores *c, const struct chore *chore, struct control
 	post(c, news);
 	buf_fini(&answer);
 	free(news);
+}
+
+static void do_backtest(struct chores *c, const struct chore *chore)
+{
+	struct chore_news *news = mem_zalloc(sizeof *news);
+	struct store_reader *reader = NULL;
+	struct err err = {""};
+	int64_t now_us = clock_wall_us();
+
+	news->backtest_serial = chore->serial;
+	if (store_reader_open(&reader, chore->path, &err) ||
+	    backtest_rule(reader, &chore->rule, chore->limit, now_us - BACKTEST_US, now_us, &news->backtest, &err))
+		snprintf(news->backtest_error, sizeof news->backtest_error, "%.190s", err.text);
+	store_reader_close(&reader);
+	post(c, news);
+	free(news);
+}
+
+static int write_report(const struct incident_report *r, bool html, const char *path, struct err *err)
+{
+	struct buf out = {0};
+	int result;
+
+	incident_report_write(r, html, &out);
+	result = file_write_atomic(path, out.data, out.len, 0644, err);
+	buf_fini(&out);
+	return result;
+}
+
+/* Both forms, and then the word to the collector that the rows of a closed incident may go. */
+static void do_report(struct chores *c, const struct chore *chore, struct control_client *client)
+{
+	struct incident_report *report = mem_zalloc(sizeof *report);
+	struct store_reader *reader = NULL;
+	char name[INCIDENT_NAME_BYTES], markdown[INCIDENT_NAME_BYTES + 8], html[INCIDENT_NAME_BYTES + 8], order[96];
+	struct err err = {""};
+	bool loaded;
+
+	incident_name(chore->incident_id, name);
+	snprintf(markdown, sizeof markdown, "%s.md", name);
+	snprintf(html, sizeof html, "%s.html", name);
+	snprintf(order, sizeof order, "{\"do\":\"report\",\"id\":%lld}", (long long)chore->incident_id);
+	loaded = store_reader_open(&reader, chore->path, &err) == 0 &&
+	         incident_report_load(report, reader, chore->incident_id, clock_wall_us(), &err) == 0;
+	if (!loaded || write_report(report, false, markdown, &err) != 0 || write_report(report, true, html, &err) != 0)
+		say(c, true, "%.300s", err.text);
+	else if (client && control_client_call(client, "POST", "/v1/incidents/change", str_of(order), "application/json",
+	                                       ORDER_TIMEOUT_US, NULL, &err) != CONTROL_OK)
+		say(c, true, "written to %s and %s, but the collector was not told: %.200s", markdown, html, err.text);
+	else
+		say(c, false, "written to %s and %s", markdown, html);
+	if (loaded)
+		incident_report_fini(report);
+	store_reader_close(&reader);
+	free(report);
 }
 
 static void look_at_config(struct chores *c, bool first)
@@ -307,10 +377,13 @@ static void *run_chores(void *arg)
 				do_tmux(c, &chore);
 			else if (chore.kind == CHORE_ORDER)
 				do_order(c, &chore, client);
+			else if (chore.kind == CHORE_REPORT)
+				do_report(c, &chore, client);
+			else if (chore.kind == CHORE_BACKTEST)
+				do_backtest(c, &chore);
 			else
 				do_theme(c, &chore);
-			free(chore.path);
-			buf_fini(&chore.bytes);
+			forget(&chore);
 		}
 		look_at_config(c, false);
 		look_at_theme(c);
@@ -385,6 +458,13 @@ static void enqueue(struct chores *c, struct chore chore)
 	bool full;
 
 	pthread_mutex_lock(&c->mutex);
+	for (size_t i = 0; chore.kind == CHORE_BACKTEST && i < c->queued; i++) {
+		if (c->queue[i].kind != CHORE_BACKTEST)
+			continue;
+		forget(&c->queue[i]); /* only the last limit that was typed is of interest */
+		memmove(&c->queue[i], &c->queue[i + 1], (c->queued - i - 1) * sizeof *c->queue);
+		c->queued--;
+	}
 	full = c->queued == QUEUE_MAX;
 	if (!full)
 		c->queue[c->queued++] = chore;
@@ -393,8 +473,7 @@ static void enqueue(struct chores *c, struct chore chore)
 	if (full) {
 		if (chore.kind == CHORE_ORDER)
 			say(c, true, "too much is waiting for the collector: nothing was changed, try again");
-		free(chore.path);
-		buf_fini(&chore.bytes);
+		forget(&chore);
 	}
 }
 
@@ -421,6 +500,31 @@ void chores_order(struct chores *c, const char *path, struct buf *json, const ch
 
 	snprintf(chore.said, sizeof chore.said, "%s", said);
 	*json = (struct buf){0};
+	enqueue(c, chore);
+}
+
+static const char *copied(struct chore *chore, const char *text)
+{
+	return text ? arena_copy(&chore->texts, text, strlen(text)) : NULL;
+}
+
+void chores_backtest(struct chores *c, const char *store_path, const struct config_alert *rule, double limit, uint64_t serial)
+{
+	struct chore chore = {.kind = CHORE_BACKTEST, .path = mem_strdup(store_path), .rule = *rule, .limit = limit, .serial = serial};
+
+	chore.rule.name = copied(&chore, rule->name);
+	chore.rule.category = copied(&chore, rule->category);
+	chore.rule.gauge = copied(&chore, rule->gauge);
+	chore.rule.runbook = NULL;
+	chore.rule.labels = NULL;
+	chore.rule.label_count = 0;
+	enqueue(c, chore);
+}
+
+void chores_report(struct chores *c, const char *store_path, int64_t incident_id)
+{
+	struct chore chore = {.kind = CHORE_REPORT, .path = mem_strdup(store_path), .incident_id = incident_id};
+
 	enqueue(c, chore);
 }
 

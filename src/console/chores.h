@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "alert/backtest.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "core/config.h"
@@ -26,6 +27,12 @@ void chores_write_file(struct chores *c, const char *path, struct buf *bytes, bo
 void chores_copy_tmux(struct chores *c, const char *text);
 /* Posts a JSON object (taken over) to the collector and says `said` when it is done, or why not. */
 void chores_order(struct chores *c, const char *path, struct buf *json, const char *said);
+/* Tries a rule of the config with another limit on the last week of the store; the outcome comes as news
+ * with this serial. One that waits is replaced. What the rule points to is copied. */
+void chores_backtest(struct chores *c, const char *store_path, const struct config_alert *rule, double limit, uint64_t serial);
+/* Writes the report of an incident as Markdown and as HTML beside each other (INC-88.md, INC-88.html; an older
+ * one is replaced) and tells the collector so. `store_path`: it is read from there. */
+void chores_report(struct chores *c, const char *store_path, int64_t incident_id);
 /* Reads a theme by its name; it comes as news. */
 void chores_load_theme(struct chores *c, const char *name);
 /* Watch this theme's file from now on; NULL = none. */
@@ -36,6 +43,9 @@ struct chore_news {
 	bool bad;
 	int64_t incident_id;   /* the collector has opened or changed it; 0 none */
 	struct config *config; /* a changed config, read; the caller owns it; NULL = none */
+	uint64_t backtest_serial; /* of the back-test that has ended; 0 none */
+	struct backtest backtest;
+	char backtest_error[200]; /* "" = it went well */
 	bool has_theme;        /* `theme` is the changed theme, read */
 	struct theme theme;
 };

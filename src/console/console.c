@@ -99,6 +99,7 @@ static bool take_loaded(struct app *a)
 		news = true;
 	}
 	if (news) {
+		app_alert_ring(a);
 		app_incident_jump(a);
 		app_incident_follow(a);
 	}
@@ -151,6 +152,8 @@ static void take_news(struct app *a)
 			a->theme = news->theme;
 			screen_set_theme(a->screen, &a->theme);
 		}
+		if (news->backtest_serial)
+			app_limit_news(a, news);
 		if (news->incident_id)
 			app_incident_opened(a, news->incident_id);
 		if (news->text[0])
@@ -177,6 +180,11 @@ static void draw_overlay(struct app *a, struct surface *s)
 	}
 	if (a->mode == MODE_ALERT) {
 		dialog_draw(s, &a->alert->dialog, clock_mono_us(), &cursor, &row);
+		screen_set_cursor(a->screen, cursor, row);
+		return;
+	}
+	if (a->mode == MODE_LIMIT) {
+		app_limit_draw(a, s, &cursor, &row);
 		screen_set_cursor(a->screen, cursor, row);
 		return;
 	}
@@ -342,6 +350,7 @@ static void app_free(struct app *a)
 	free(a->intent);
 	free(a->alert);
 	free(a->budget);
+	free(a->limit);
 	free(a->incident);
 	query_page_stop(&a->query, STOP_WAIT_US);
 	tz_free(&a->tz);

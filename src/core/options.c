@@ -12,6 +12,7 @@
 #define RETENTION(field, initial_, text_) \
 	{"retention." field, OPTION_DURATION, initial_, 0, 10 * YEARS_10, NULL, "duration or forever", text_}
 
+static const char *const bell_choices[] = {"none", "bell", "osc9", "osc777", NULL};
 static const char *const graph_choices[] = {"braille", "block", "ascii", NULL};
 
 const struct option_row options[OPTION_COUNT] = {
@@ -40,6 +41,8 @@ const struct option_row options[OPTION_COUNT] = {
 		"the console's first time window"},
 	[OPTION_MOUSE] = {"mouse", OPTION_BOOL, "no", 0, 1, NULL, NULL,
 		"take mouse clicks (selecting text then needs Shift)"},
+	[OPTION_BELL] = {"bell", OPTION_CHOICE, "none", 0, 3, bell_choices, NULL,
+		"how the console's terminal is told of an alert that begins to fire: its bell, or a notification (OSC 9, OSC 777)"},
 	[OPTION_TZ] = {"tz", OPTION_TEXT, "UTC", 0, 0, NULL, "zone", "time zone of the clock on the screen"},
 	[OPTION_SERIES_LIMIT] = {"series_limit", OPTION_INT, "10000", 10, 1000000, NULL, "series",
 		"most combinations of service, model … kept apart in rollups"},

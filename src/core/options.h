@@ -28,6 +28,7 @@ enum option {
 	OPTION_REFRESH,
 	OPTION_WINDOW,     /* the console's first window */
 	OPTION_MOUSE,
+	OPTION_BELL,       /* enum screen_bell */
 	OPTION_TZ,         /* clock on the screen */
 	OPTION_SERIES_LIMIT,
 	OPTION_REDACT,

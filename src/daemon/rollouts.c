@@ -370,40 +370,54 @@ void managed_take_evidence(struct managed *m, const struct evidence *e)
 	}
 }
 
-static void read_guardrail(const struct managed *m, size_t arm, size_t guardrail, struct guardrail_reading *out)
+/* "latency_p95 has 8.25, allowed is 5.28" behind what is there already. */
+static void add_failure(const struct managed *m, size_t arm, size_t guardrail, struct guardrail_reading *out)
+{
+	const struct config_guardrail *g = &m->config->guardrails[guardrail];
+	const struct ab_judgement *j = &m->evidence.judged[arm][guardrail];
+	bool better_high = g->evaluation[0] && !g->low_is_better;
+	double bound = j->stable.number + (better_high ? -j->limit : j->limit);
+	size_t len = strlen(out->words);
+
+	if (out->says != GUARDRAIL_FAILS) { /* the first one's figures stand for all */
+		out->value = j->candidate.number;
+		out->bound = bound;
+	}
+	out->says = GUARDRAIL_FAILS;
+	snprintf(out->words + len, sizeof(out->words) - len, "%s%s has %.4g, allowed is %.4g", len ? "; " : "", guardrail_name(g),
+	         j->candidate.number, bound);
+}
+
+/* All guardrails of a candidate together: one alert, however many fail. */
+static void read_guardrails(const struct managed *m, size_t arm, struct guardrail_reading *out)
 {
 	const struct config_rollout *c = m->config;
-	const struct ab_judgement *j = &m->evidence.judged[arm][guardrail];
-	const char *words = j->words.text[0] ? j->words.text : m->evidence.words.text;
-	bool better_high = c->guardrails[guardrail].evaluation[0] && !c->guardrails[guardrail].low_is_better;
+	size_t passed = 0;
 
 	*out = (struct guardrail_reading){.says = GUARDRAIL_UNSURE, .value = NAN, .bound = NAN, .for_us = c->breach_us};
 	snprintf(out->rollout, sizeof(out->rollout), "%s", c->name);
 	snprintf(out->service, sizeof(out->service), "%s", c->service);
 	snprintf(out->environment, sizeof(out->environment), "%s", c->environment ? c->environment : "");
 	snprintf(out->arm, sizeof(out->arm), "%s", c->arms[arm]);
-	snprintf(out->metric, sizeof(out->metric), "%s", guardrail_name(&c->guardrails[guardrail]));
-	snprintf(out->words, sizeof(out->words), "%.239s", words);
-	if (m->known && m->desired.percent[arm] <= 0)
+	for (size_t g = 0; m->evidence.taken && g < c->guardrail_count; g++) {
+		if (m->evidence.judged[arm][g].verdict == AB_FAIL)
+			add_failure(m, arm, g, out);
+		passed += m->evidence.judged[arm][g].verdict == AB_PASS;
+	}
+	if (m->known && (m->desired.percent[arm] <= 0 || passed == c->guardrail_count))
 		out->says = GUARDRAIL_HOLDS;
-	else if (m->known && m->evidence.taken)
-		out->says = j->verdict == AB_FAIL ? GUARDRAIL_FAILS : j->verdict == AB_PASS ? GUARDRAIL_HOLDS : GUARDRAIL_UNSURE;
-	if (!m->evidence.taken || !value_known(j->candidate) || !value_known(j->stable))
-		return;
-	out->value = j->candidate.number;
-	out->bound = j->stable.number + (better_high ? -j->limit : j->limit);
+	else if (!m->known)
+		out->says = GUARDRAIL_UNSURE;
 }
 
 void rollouts_tell_guardrails(struct rollouts *r)
 {
-	struct guardrail_reading *readings = mem_array(NULL, r->managed_count * ROLLOUT_ARMS_MAX * GUARDRAILS_MAX + 1, sizeof(*readings));
+	struct guardrail_reading *readings = mem_array(NULL, r->managed_count * ROLLOUT_ARMS_MAX + 1, sizeof(*readings));
 	size_t count = 0;
 
 	for (size_t i = 0; i < r->managed_count; i++) {
-		for (size_t arm = 1; arm < r->managed[i].config->arm_count; arm++) {
-			for (size_t g = 0; g < r->managed[i].config->guardrail_count; g++)
-				read_guardrail(&r->managed[i], arm, g, &readings[count++]);
-		}
+		for (size_t arm = 1; arm < r->managed[i].config->arm_count && r->managed[i].config->guardrail_count; arm++)
+			read_guardrails(&r->managed[i], arm, &readings[count++]);
 	}
 	r->options.judged(r->options.judged_arg, readings, count);
 	free(readings);

@@ -218,8 +218,8 @@ static const char checkout[] = "rollouts: [{name: checkout, service: shop, stabl
 
 static void say(struct world *w, enum guardrail_says says)
 {
-	struct guardrail_reading g = {.rollout = "checkout", .service = "shop", .arm = "v43", .metric = "error_rate", .says = says,
-	                              .value = 0.04, .bound = 0.011, .for_us = 20 * S, .words = "proven over 900 and 2700 values"};
+	struct guardrail_reading g = {.rollout = "checkout", .service = "shop", .arm = "v43", .says = says, .value = 0.04,
+	                              .bound = 0.011, .for_us = 20 * S, .words = "error_rate has 0.04, allowed is 0.011"};
 
 	pass(w, 10 * S);
 	engine_put_guardrails(w->engine, &g, 1, w->mono_us);
@@ -237,14 +237,14 @@ static void a_failing_guardrail_is_an_alert(void **state)
 	assert_int_equal(only(w).state, ALERT_PENDING);
 	assert_string_equal(only(w).kind, "rollout");
 	assert_string_equal(only(w).rule, "checkout");
-	assert_string_equal(only(w).labels, "{\"alertname\":\"checkout\",\"deployment\":\"v43\",\"guardrail\":\"error_rate\","
+	assert_string_equal(only(w).labels, "{\"alertname\":\"checkout\",\"deployment\":\"v43\","
 	                                    "\"service\":\"shop\",\"severity\":\"critical\"}");
 	say(w, GUARDRAIL_FAILS);
 	say(w, GUARDRAIL_FAILS);
 	assert_int_equal(only(w).state, ALERT_FIRING);
 	assert_int_equal(w->firing, 1);
-	assert_string_equal(only(w).summary, "guardrail error_rate of rollout checkout fails: v43 has 0.04, allowed is 0.011: "
-	                                     "proven over 900 and 2700 values");
+	assert_string_equal(only(w).summary, "v43 fails its guardrails in rollout checkout: "
+	                                     "error_rate has 0.04, allowed is 0.011");
 	for (int i = 0; i < 30; i++)
 		say(w, GUARDRAIL_UNSURE); /* the next hour's evidence begins anew */
 	assert_int_equal(only(w).state, ALERT_FIRING);

@@ -195,6 +195,46 @@ static void test_one_inconclusive_arm_stops_the_steps(void **state)
 	end(&w);
 }
 
+static struct guardrail_reading told[4];
+static size_t told_count;
+
+static void hear(void *arg, const struct guardrail_reading *readings, size_t count)
+{
+	(void)arg;
+	assert_true(count <= 4);
+	told_count = count;
+	memcpy(told, readings, count * sizeof(*readings));
+}
+
+/* For the alerts: one reading for each candidate, however many guardrails fail. */
+static void test_what_the_alerts_hear(void **state)
+{
+	struct world w;
+
+	(void)state;
+	make_three_arms(&w, 1);
+	w.rollouts[0].guardrails[1] = (struct config_guardrail){.metric = METRIC_ERROR_RATE, .worse_by = 0.5, .relative = true};
+	w.rollouts[0].guardrail_count = 2;
+	start(&w);
+	w.r->options.judged = hear;
+	rollouts_tell_guardrails(w.r);
+	assert_true(told_count == 2 && told[0].says == GUARDRAIL_UNSURE);
+	struct evidence e = judge(&w, 250, 1000);
+
+	managed_take_evidence(&w.r->managed[0], &e);
+	rollouts_tell_guardrails(w.r);
+	assert_int_equal(told_count, 2);
+	assert_true(told[0].says == GUARDRAIL_HOLDS && strcmp(told[0].arm, "v43") == 0);
+	assert_true(told[1].says == GUARDRAIL_FAILS && strcmp(told[1].arm, "v44") == 0);
+	assert_string_equal(told[1].words, "error_rate has 0.04, allowed is 0.015; error_rate has 0.04, allowed is 0.015");
+	assert_true(fabs(told[1].value - 0.04) < 1e-9 && fabs(told[1].bound - 0.015) < 1e-9);
+	begin(&w, "rollback", "");
+	wait_beating(&w, 4 * US_PER_S);
+	rollouts_tell_guardrails(w.r);
+	assert_true(told[1].says == GUARDRAIL_HOLDS); /* it gets nothing any more */
+	end(&w);
+}
+
 /* ── evaluation scores ─────────────────────────────────────────────────────────────────────── */
 
 static enum ab_verdict judge_scores(double stable, double candidate, int64_t count, bool low_is_better, struct evidence *e)
@@ -241,7 +281,7 @@ int main(void)
 		cmocka_unit_test(test_steps_keep_the_candidates_shares), cmocka_unit_test(test_taken_back_in_the_countdown),
 		cmocka_unit_test(test_rollback_empties_every_candidate), cmocka_unit_test(test_promote_asks_which),
 		cmocka_unit_test(test_a_verdict_for_each_candidate), cmocka_unit_test(test_one_inconclusive_arm_stops_the_steps),
-		cmocka_unit_test(test_scores_guard),
+		cmocka_unit_test(test_what_the_alerts_hear), cmocka_unit_test(test_scores_guard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
