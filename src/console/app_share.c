@@ -107,7 +107,7 @@ void app_export(struct app *a, const char *path)
 	int64_t second = clock_wall_us() / US_PER_S * US_PER_S;
 	bool named = path && path[0];
 
-	if (app_query_export(a, path))
+	if (app_query_export(a, path) || (!named && app_incident_export(a)))
 		return;
 	if (panel < 0 || !a->deck.shown[panel]) {
 		app_say(a, true, "nothing to export yet: the panel is still loading");

@@ -583,6 +583,16 @@ bool app_incident_command(struct app *a, struct str word, const char *rest)
 	return false;
 }
 
+bool app_incident_export(struct app *a)
+{
+	if (!is_here(a) && a->deck.place.panel != panel_index(&timeline_panel))
+		return false;
+	if (!a->deck.ask.incident_id)
+		return false;
+	chores_report(a->chores, a->o->store_path, a->deck.ask.incident_id);
+	return true;
+}
+
 /* ── keys ──────────────────────────────────────────────────────────────────────────────────── */
 
 bool app_incident_do(struct app *a, int action)
