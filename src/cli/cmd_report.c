@@ -144,6 +144,8 @@ static const struct command_option report_options[] = {
 	WINDOW_OPTIONS,
 	{"--by", "FIELD,…", "a group per service, environment, deployment, provider, model, team, region"},
 	{"--step", "DURATION", "a series: one row per 1m, 10m, 1h …"},
+	{"--compare", "WINDOW", "beside another window: before, a duration such as 1d or 7d earlier, or FROM..TO"},
+	{"--shift", "DURATION", "the hand-over of a shift that ends now: alerts, silences, overrides, rollouts, incidents, spend"},
 	{"--format", "FORMAT", "table (default), json or csv"},
 	{NULL, NULL, NULL},
 };
@@ -199,6 +201,10 @@ static int print_report(const struct report *r, int format)
 
 	if (format == FORMAT_JSON)
 		report_write_json(r, &out);
+	else if (r->compared && format == FORMAT_CSV)
+		report_write_compared_csv(r, &out);
+	else if (r->compared)
+		report_write_compared(r, cli_columns(0), &out);
 	else if (format == FORMAT_CSV)
 		report_write_csv(r, &out);
 	else
@@ -210,9 +216,57 @@ static int print_report(const struct report *r, int format)
 	return code;
 }
 
+/* The other window, when one is asked for. */
+static int load_compared(struct report *r, struct report *then, struct store_reader *reader, const struct args *a, const struct tz *tz,
+                         int format, struct err *err)
+{
+	const char *text = args_value(a, "--compare");
+	struct view now = r->window.view;
+
+	if (!text)
+		return EXIT_DONE;
+	if (now.step_us && format != FORMAT_JSON) {
+		err_set(err, "--compare: a series beside another is given as JSON only: add --format json, or leave out --step");
+		return EXIT_USAGE;
+	}
+	now.from_us = r->figures.from_us;
+	now.to_us = r->figures.to_us;
+	then->window = r->window;
+	if (report_compare_window(text, tz, &now, &then->window.view, err))
+		return EXIT_USAGE;
+	if (load(then, reader, err))
+		return EXIT_FAILED;
+	r->compared = then;
+	return EXIT_DONE;
+}
+
+static int run_shift(const struct global *g, const char *length, int format, struct err *err)
+{
+	struct store_reader *reader = NULL;
+	struct store_summary summary;
+	struct buf out = {0};
+	int64_t length_us;
+
+	if (!duration_parse(str_of(length), &length_us) || length_us < US_PER_MIN || length_us > 31 * US_PER_DAY) {
+		err_set(err, "--shift %s: write a duration from 1m to 31d, such as 8h", length);
+		return EXIT_USAGE;
+	}
+	if (format == FORMAT_CSV) {
+		err_set(err, "--shift: a hand-over is text or JSON, it has no rows for CSV");
+		return EXIT_USAGE;
+	}
+	if (window_open_store(&reader, g->store_path, &summary, err))
+		return EXIT_UNAVAILABLE;
+	int code = report_shift(reader, clock_wall_us(), length_us, format == FORMAT_JSON, &out, err) ? EXIT_FAILED : cli_print(&out);
+
+	store_reader_close(&reader);
+	buf_fini(&out);
+	return code;
+}
+
 static int run_with(const struct global *g, const struct args *a)
 {
-	struct report r = {0};
+	struct report r = {0}, then = {0};
 	struct store_reader *reader = NULL;
 	struct store_summary summary;
 	struct tz *tz = NULL;
@@ -223,6 +277,10 @@ static int run_with(const struct global *g, const struct args *a)
 		goto out;
 	if (a->operand_count > 0) {
 		err_set(&err, "report: unexpected \"%s\": see llmdeck report --help", a->operands[0]);
+		goto out;
+	}
+	if (args_value(a, "--shift")) {
+		code = run_shift(g, args_value(a, "--shift"), format, &err);
 		goto out;
 	}
 	if (tz_load(&tz, g->config.options[OPTION_TZ].text, &err))
@@ -236,11 +294,14 @@ static int run_with(const struct global *g, const struct args *a)
 	code = EXIT_FAILED;
 	if (load(&r, reader, &err))
 		goto out;
-	code = print_report(&r, format);
+	code = load_compared(&r, &then, reader, a, tz, format, &err);
+	if (code == EXIT_DONE)
+		code = print_report(&r, format);
 out:
 	if (err.text[0])
 		cli_fail((enum exit_code)code, &err);
 	report_fini(&r);
+	report_fini(&then);
 	store_reader_close(&reader);
 	tz_free(&tz);
 	return code;

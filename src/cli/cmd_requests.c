@@ -13,6 +13,7 @@
 #include "cli/window.h"
 #include "core/money.h"
 #include "judge/price.h"
+#include "store/query_suspects.h"
 
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX 10000
@@ -24,6 +25,7 @@ static const struct command_option requests_options[] = {
 	WINDOW_OPTIONS,
 	{"--sort", "ORDER", "newest (default), slowest, dearest or tokens first"},
 	{"--limit", "N", "at most so many (default 20, up to 10000)"},
+	{"--bad", "CONDITION", "bad ones only, as in `llmdeck suspects --bad`: 'latency>4s', 'cost>0.05', error=TYPE, flag=CATEGORY …"},
 	{"--failed", NULL, "failed requests only"},
 	{"--flagged", NULL, "requests with a content-safety flag only"},
 	{"--format", "FORMAT", "table (default), json or csv"},
@@ -315,6 +317,21 @@ static void write_table(const struct request_result *res, const struct window *w
 		           time_format(w->summary.raw_from_us, text));
 }
 
+/* By a condition, --failed and --flagged with it. */
+static int find_bad(const struct args *a, struct store_reader *reader, const struct request_query *q, struct request_result *res,
+                    struct err *err)
+{
+	struct bad bad;
+
+	if (bad_parse(&bad, str_of(args_value(a, "--bad")), err)) {
+		err_wrap(err, "--bad");
+		return EXIT_USAGE;
+	}
+	bad.failed |= q->failed_only;
+	bad.flagged |= q->flagged_only;
+	return query_bad_requests(reader, &q->view, &bad, q->sort, q->limit, 0, res, err) ? EXIT_FAILED : EXIT_DONE;
+}
+
 static int list(const struct args *a, struct store_reader *reader, const struct window *w,
                 int format, struct err *err)
 {
@@ -331,8 +348,14 @@ static int list(const struct args *a, struct store_reader *reader, const struct 
 	q.limit = (size_t)limit;
 	q.failed_only = args_has(a, "--failed");
 	q.flagged_only = args_has(a, "--flagged");
-	if (query_requests(reader, &q, &res, err))
+	if (args_value(a, "--bad")) {
+		int code = find_bad(a, reader, &q, &res, err);
+
+		if (code != EXIT_DONE)
+			return code;
+	} else if (query_requests(reader, &q, &res, err)) {
 		return EXIT_FAILED;
+	}
 	if (format == FORMAT_JSON)
 		write_json(&res, w, &out);
 	else if (format == FORMAT_CSV)

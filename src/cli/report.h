@@ -18,6 +18,7 @@ struct report {
 	struct breakdown_result flags_total; /* by category alone */
 	const char **categories;             /* every category in the window; borrowed from flags_total */
 	size_t category_count;
+	const struct report *compared; /* the other window, grouped alike; NULL: none */
 };
 
 /* One scalar of a set of requests. */
@@ -61,5 +62,15 @@ void report_write_json(const struct report *r, struct buf *out);
 void report_write_csv(const struct report *r, struct buf *out);
 /* `width`: columns of the terminal, 0 = no bound. */
 void report_write_table(const struct report *r, int width, struct buf *out);
+
+/* The window that --compare names: "before" (as long, just before), a duration (as long, so much earlier) or
+ * "FROM..TO"; filters and grouping are those of `now`. */
+int report_compare_window(const char *text, const struct tz *tz, const struct view *now, struct view *then, struct err *err);
+/* Both windows beside each other. */
+void report_write_compared(const struct report *r, int width, struct buf *out);
+void report_write_compared_csv(const struct report *r, struct buf *out);
+
+/* The hand-over of the shift of that length that ends now, as text or JSON. */
+int report_shift(struct store_reader *r, int64_t now_us, int64_t length_us, bool json, struct buf *out, struct err *err);
 
 #endif

@@ -118,11 +118,11 @@ static void json_group(struct buf *out, const struct report *r, const struct fig
 	buf_append_c(out, '}');
 }
 
-void report_write_json(const struct report *r, struct buf *out)
+/* From "from" to the end of "total". */
+static void json_body(const struct report *r, struct buf *out)
 {
 	char step[TIME_TEXT_BYTES];
 
-	buf_puts(out, "{\"schema\":1,");
 	json_time(out, "from", r->figures.from_us);
 	buf_append_c(out, ',');
 	json_time(out, "to", r->figures.to_us);
@@ -140,5 +140,17 @@ void report_write_json(const struct report *r, struct buf *out)
 	buf_puts(out, "],\n \"total\":{");
 	json_figures(out, r, NULL, &r->figures.total.total, -1);
 	json_series(out, r, NULL, r->figures.total.series);
-	buf_puts(out, "}}\n");
+	buf_puts(out, "}");
+}
+
+void report_write_json(const struct report *r, struct buf *out)
+{
+	buf_puts(out, "{\"schema\":1,");
+	json_body(r, out);
+	if (r->compared) {
+		buf_puts(out, ",\n \"compare\":{");
+		json_body(r->compared, out);
+		buf_append_c(out, '}');
+	}
+	buf_puts(out, "}\n");
 }

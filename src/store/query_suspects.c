@@ -12,7 +12,7 @@
 #include "store/value_counts.h"
 
 #define SLICES 128
-#define REQUESTS_MAX 1000
+#define REQUESTS_MAX 10000
 
 struct look {
 	struct bad_match match;

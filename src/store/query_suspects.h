@@ -13,7 +13,7 @@ struct suspects_query {
 	size_t limit;         /* 1-SUSPECTS_RANKED_MAX */
 	bool weak;            /* also values that do not stand out, behind the others, named == false */
 	int64_t scan_limit;   /* rows at most, spread evenly over the window; 0 = every one */
-	size_t request_limit; /* bad requests to give too, 0-1,000 */
+	size_t request_limit; /* bad requests to give too, 0-10,000 */
 	enum request_sort sort;
 };
 struct suspect_row {
@@ -40,7 +40,7 @@ struct suspects_result {
 int query_suspects(struct store_reader *r, const struct suspects_query *q, struct suspects_result *out, struct err *err);
 void suspects_result_fini(struct suspects_result *res);
 
-/* The bad requests alone: limit 1-1,000; scan_limit as above, but the newest rows. */
+/* The bad requests alone: limit 1-10,000; scan_limit as above, but the newest rows. */
 int query_bad_requests(struct store_reader *r, const struct view *v, const struct bad *bad, enum request_sort sort, size_t limit,
                        int64_t scan_limit, struct request_result *out, struct err *err);
 
