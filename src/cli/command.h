@@ -44,6 +44,7 @@ extern const struct command *const commands[]; /* NULL-terminated; src/cli/comma
 /* One each, in src/cli/cmd_NAME.c. */
 extern const struct command alert_command, audit_command, budget_command, rollout_command, collect_command, completion_command, console_command, demo_command, judge_command,
 	doctor_command, import_command, prices_command, query_command, report_command, requests_command,
-	snapshot_command, sources_command, suspects_command, incident_command;
+	snapshot_command, sources_command, suspects_command, incident_command,
+	feedback_command, forget_command;
 
 #endif

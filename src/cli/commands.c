@@ -16,6 +16,8 @@ const struct command *const commands[] = {
 	&budget_command,
 	&alert_command,
 	&incident_command,
+	&feedback_command,
+	&forget_command,
 	&sources_command,
 	&query_command,
 	&judge_command,

@@ -37,6 +37,7 @@ static void handle_rollout_beat(struct control *c, struct http_exchange *x);
 static void handle_rollout_cancel(struct control *c, struct http_exchange *x);
 static void handle_alerts(struct control *c, struct http_exchange *x);
 static void handle_feedback(struct control *c, struct http_exchange *x);
+static void handle_forget(struct control *c, struct http_exchange *x);
 static void handle_incidents(struct control *c, struct http_exchange *x);
 
 static const struct verb verbs[] = {
@@ -56,6 +57,7 @@ static const struct verb verbs[] = {
 	{"POST", "/v1/alerts/respond", "respond to alerts", 16384, ACCESS_RESPONDER, handle_alerts},
 	{"POST", "/v1/alerts/change", "change what is watched", 16384, ACCESS_OPERATOR, handle_alerts},
 	{"POST", "/v1/feedback/change", "work through feedback", FEEDBACK_BODY_MAX_BYTES, ACCESS_RESPONDER, handle_feedback},
+	{"POST", "/v1/forget", "erase a user or an import", FORGET_BODY_MAX_BYTES, ACCESS_OPERATOR, handle_forget},
 	{"POST", "/v1/incidents/change", "work on incidents", INCIDENT_BODY_MAX_BYTES, ACCESS_RESPONDER, handle_incidents},
 };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
@@ -277,6 +279,14 @@ static void handle_feedback(struct control *c, struct http_exchange *x)
 {
 	if (c->feedback)
 		control_feedback_change(c->feedback, x);
+	else
+		http_answer_error(x, 503, "the collector is starting or stopping: try again in a moment");
+}
+
+static void handle_forget(struct control *c, struct http_exchange *x)
+{
+	if (c->feedback)
+		control_feedback_forget(c->feedback, x);
 	else
 		http_answer_error(x, 503, "the collector is starting or stopping: try again in a moment");
 }

@@ -7,7 +7,7 @@
  *                               takes nothing (a full disk)
  *   POST /v1/stop    operator   stores what is queued and ends
  *   /v1/rollouts…               see control_rollouts.h
- *   POST /v1/feedback/change    see control_feedback.h
+ *   POST /v1/feedback/change, /v1/forget   see control_feedback.h
  *   /v1/alerts/…                see alerts.h: respond (responder), change (operator), notifiers (viewer)
  *   /v1/incidents/change        see control_incidents.h */
 #ifndef LLMDECK_DAEMON_CONTROL_H

@@ -16,6 +16,7 @@
 #include "daemon/caller.h"
 #include "judge/pii.h"
 #include "parse/json.h"
+#include "store/forget.h"
 #include "store/query_feedback.h"
 #include "store/triage.h"
 
@@ -167,6 +168,7 @@ static void note_holder(struct control_feedback *f, const struct triage_order *o
 
 struct order {
 	struct control_feedback *f;
+	const struct config *config;
 	struct loop *loop;
 	struct http_exchange *x;
 	struct triage_order triage;
@@ -309,7 +311,7 @@ static int check(struct order *o, struct err *err)
 		return err_set(err, "session: locks are a session's: give one");
 	if (t->verb == TRIAGE_NOTE && !str_trim(t->text).len)
 		return err_set(err, "text: a note has one");
-	if (t->verb == TRIAGE_LABEL && label_check(o->f->config, t->name, t->value, &o->value, err))
+	if (t->verb == TRIAGE_LABEL && label_check(o->config, t->name, t->value, &o->value, err))
 		return -1;
 	if (t->verb == TRIAGE_LABEL)
 		t->value = buf_str(&o->value);
@@ -423,28 +425,40 @@ static void append_id(struct buf *out, const char *name, int64_t id, bool hexade
 		buf_printf(out, ",\"%s\":%" PRId64, name, id);
 }
 
-static void answer(const struct order *o)
+/* 0 with the answer's JSON; -1 with the sentence when everything was refused. */
+static int describe(const struct order *o, struct buf *json, struct err *err)
 {
 	const struct triage_outcome *t = &o->outcome;
-	struct buf words = {0}, json = {0};
+	struct buf words = {0};
 
 	say(o, &words);
 	if (t->refused && !t->changed && !t->unchanged && !t->locked) {
-		http_answer_error(o->x, 409, words.data);
+		err_set(err, "%s", words.data);
 		buf_fini(&words);
-		return;
+		return -1;
 	}
-	buf_puts(&json, "{\"schema\":1");
-	append_id(&json, "change", t->change, false);
-	buf_printf(&json, ",\"changed\":%zu,\"unchanged\":%zu,\"refused\":%zu,\"unknown\":%zu", t->changed, t->unchanged, t->refused,
+	buf_puts(json, "{\"schema\":1");
+	append_id(json, "change", t->change, false);
+	buf_printf(json, ",\"changed\":%zu,\"unchanged\":%zu,\"refused\":%zu,\"unknown\":%zu", t->changed, t->unchanged, t->refused,
 	           t->unknown);
-	append_id(&json, "locked", t->locked, true);
-	buf_printf(&json, ",\"history\":%" PRId64 ",\"undone\":%" PRId64 ",\"words\":", t->history, t->redoable);
-	buf_append_json(&json, buf_str(&words));
-	buf_puts(&json, "}\n");
-	http_answer(o->x, &(struct http_reply){.status = 200, .type = "application/json", .body = buf_str(&json)});
-	buf_fini(&json);
+	append_id(json, "locked", t->locked, true);
+	buf_printf(json, ",\"history\":%" PRId64 ",\"undone\":%" PRId64 ",\"words\":", t->history, t->redoable);
+	buf_append_json(json, buf_str(&words));
+	buf_puts(json, "}\n");
 	buf_fini(&words);
+	return 0;
+}
+
+static void answer(const struct order *o)
+{
+	struct err err = {""};
+	struct buf json = {0};
+
+	if (describe(o, &json, &err))
+		http_answer_error(o->x, 409, err.text);
+	else
+		http_answer(o->x, &(struct http_reply){.status = 200, .type = "application/json", .body = buf_str(&json)});
+	buf_fini(&json);
 }
 
 /* On the loop's thread again. */
@@ -477,6 +491,7 @@ void control_feedback_change(struct control_feedback *f, struct http_exchange *x
 	struct err err = {""};
 
 	o->f = f;
+	o->config = f->config;
 	o->loop = f->loop;
 	o->x = x;
 	if (read_body(o, http_body(x), &err) || check(o, &err)) {
@@ -494,6 +509,144 @@ void control_feedback_change(struct control_feedback *f, struct http_exchange *x
 		return;
 	http_answer_error(x, 503, "the collector is stopping: ask the next one");
 	order_free(o);
+}
+
+int control_feedback_direct(struct store_writer *store, const struct config *config, struct str body, struct buf *json,
+                            struct err *err)
+{
+	struct order *o = mem_zalloc(sizeof *o);
+	const struct peer self = {.known = true, .pid = getpid(), .uid = geteuid()};
+
+	o->config = config;
+	int failed = read_body(o, body, err) || check(o, err);
+
+	if (!failed) {
+		caller_of(&self, o->claimed, &o->caller);
+		name_author(o);
+		o->triage.now_us = clock_wall_us();
+		o->triage.alive = process_alive;
+		failed = order_job(store, o, err) || store_writer_commit(store, err) || describe(o, json, err);
+	}
+	order_free(o);
+	return failed ? -1 : 0;
+}
+
+/* ── forgetting ────────────────────────────────────────────────────────────────────────────── */
+
+struct forgetting {
+	struct http_exchange *x;
+	struct forget_order order;
+	struct caller caller;
+	struct arena arena;
+	int64_t rows;
+	bool unknown;
+};
+
+static int read_forgetting(struct forgetting *g, struct str body, struct str *claimed, struct err *err)
+{
+	struct json_reader r;
+	enum json_token t;
+
+	json_init(&r, body);
+	if (json_next(&r) != JSON_OBJECT)
+		return err_set(err, "forget: the body must be a JSON object");
+	while ((t = json_next(&r)) == JSON_KEY) {
+		struct str name = json_text(&r, &g->arena), value;
+
+		if (json_next(&r) != JSON_STRING)
+			return err_set(err, "forget: its members are texts");
+		value = json_text(&r, &g->arena);
+		if (str_equal_c(name, "user")) {
+			g->order.user = value;
+		} else if (str_equal_c(name, "claimed")) {
+			*claimed = value;
+		} else if (str_equal_c(name, "import") && import_key_parse(value, &g->order.import_key)) {
+			g->order.has_import = true;
+		} else {
+			return err_set(err, "forget: give user, or import as the hexadecimal number of its batch");
+		}
+	}
+	if (t != JSON_OBJECT_END || json_next(&r) != JSON_END)
+		return err_set(err, "forget: the body is not JSON: %s", r.error ? r.error : "it is cut short");
+	return !g->order.user.len == !g->order.has_import ? err_set(err, "forget: give either a user or an import") : 0;
+}
+
+static int forget_job(struct store_writer *store, void *arg, struct err *err)
+{
+	struct forgetting *g = arg;
+
+	return store_writer_forget(store, &g->order, &g->rows, &g->unknown, err);
+}
+
+static void forgetting_free(struct forgetting *g)
+{
+	arena_fini(&g->arena);
+	free(g);
+}
+
+static void forget_done(void *arg, bool ok, const struct sink_ack *ack, const char *error)
+{
+	struct forgetting *g = arg;
+	struct buf json = {0};
+
+	(void)ack;
+	if (!ok) {
+		http_answer_error(g->x, 507, error);
+	} else if (g->unknown) {
+		http_answer_error(g->x, 404, "forget: there is no such import");
+	} else {
+		buf_printf(&json, "{\"schema\":1,\"erased\":%" PRId64 "}\n", g->rows);
+		http_answer(g->x, &(struct http_reply){.status = 200, .type = "application/json", .body = buf_str(&json)});
+		buf_fini(&json);
+	}
+	forgetting_free(g);
+}
+
+static void name_forgetter(struct forgetting *g)
+{
+	g->order.uid = g->caller.uid;
+	g->order.login_uid = g->caller.login_uid;
+	g->order.ssh_client = str_of(g->caller.ssh_client);
+	g->order.claimed_name = str_of(g->caller.claimed);
+	g->order.now_us = clock_wall_us();
+}
+
+void control_feedback_forget(struct control_feedback *f, struct http_exchange *x)
+{
+	struct forgetting *g = mem_zalloc(sizeof *g);
+	struct err err = {""};
+	struct str claimed = {0};
+
+	g->x = x;
+	if (read_forgetting(g, http_body(x), &claimed, &err)) {
+		http_answer_error(x, 400, err.text);
+		forgetting_free(g);
+		return;
+	}
+	caller_of(http_peer(x), claimed, &g->caller);
+	name_forgetter(g);
+	if (writer_begin_job(f->writer, forget_job, g, forget_done))
+		return;
+	http_answer_error(x, 503, "the collector is stopping: ask the next one");
+	forgetting_free(g);
+}
+
+int control_feedback_forget_direct(struct store_writer *store, struct str body, int64_t *rows, struct err *err)
+{
+	struct forgetting *g = mem_zalloc(sizeof *g);
+	const struct peer self = {.known = true, .pid = getpid(), .uid = geteuid()};
+	struct str claimed = {0};
+	int failed = read_forgetting(g, body, &claimed, err);
+
+	if (!failed) {
+		caller_of(&self, claimed, &g->caller);
+		name_forgetter(g);
+		failed = store_writer_forget(store, &g->order, rows, &g->unknown, err) || store_writer_commit(store, err);
+	}
+	if (!failed && g->unknown)
+		failed = err_set(err, "forget: there is no such import");
+	forgetting_free(g);
+	return failed ? -1 : 0;
 }
 
 /* ── life ──────────────────────────────────────────────────────────────────────────────────── */

@@ -55,4 +55,14 @@ void control_feedback_free(struct control_feedback **f);
 
 void control_feedback_change(struct control_feedback *f, struct http_exchange *x);
 
+/* The same order under the writer's lock, for a command without a collector. `json` gets the answer. */
+int control_feedback_direct(struct store_writer *store, const struct config *config, struct str body, struct buf *json,
+                            struct err *err);
+
+/* POST /v1/forget (operator): {"user":"u1"} or {"import":"9f3a…"}, with "claimed"; 200 {"schema":1,"erased":N}.
+ * Audited without saying whom. And the same without a collector. */
+#define FORGET_BODY_MAX_BYTES 4096
+void control_feedback_forget(struct control_feedback *f, struct http_exchange *x);
+int control_feedback_forget_direct(struct store_writer *store, struct str body, int64_t *rows, struct err *err);
+
 #endif

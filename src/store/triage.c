@@ -580,8 +580,12 @@ static int count_history(struct triage *t)
 
 int store_writer_triage(struct store_writer *w, const struct triage_order *o, struct triage_outcome *out, struct err *err)
 {
-	struct triage t = {.w = w, .o = o, .out = out, .err = err};
+	struct triage_order named = *o;
+	struct triage t = {.w = w, .o = &named, .out = out, .err = err};
 
+	/* Without a session is the session "", not none: the statements compare. */
+	named.session = o->session.len ? o->session : STR_LIT("");
+	named.author = o->author.len ? o->author : STR_LIT("");
 	*out = (struct triage_outcome){.undone_verb = TRIAGE_VERB_COUNT};
 	if (writer_begin(w, err))
 		return -1;
