@@ -98,7 +98,8 @@ static int set_up_connection(sqlite3 *db, const struct store_options *o, bool se
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
 	snprintf(text, sizeof text, "PRAGMA synchronous=%s; PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=%d;"
 	         "PRAGMA secure_delete=%s; PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY",
-	         o->full_sync ? "FULL" : "NORMAL", secure ? 1000 : 10000, o->full_sync ? 6000 : 16000, secure ? "ON" : "OFF");
+	         o->full_sync ? "FULL" : "NORMAL", secure ? 1000 : o->full_sync ? 10000 : 6000, o->full_sync ? 6000 : 16000,
+	         secure ? "ON" : "FAST");
 	return sql_exec(db, text, err);
 }
 
@@ -252,6 +253,7 @@ void store_writer_close(struct store_writer **writer)
 	free(w->calls_by_span);
 	free(w->calls_by_parent);
 	free(w->order);
+	free(w->seen);
 	free(w->path);
 	free(w);
 	*writer = NULL;
@@ -288,7 +290,6 @@ int writer_rollback(struct store_writer *w)
 	top_writer_clear(&w->tops);
 	memset(w->traces, 0, RECENT_TRACES * sizeof *w->traces);
 	memset(w->times, 0, RECENT_TIMES * sizeof *w->times);
-	memset(w->memo, 0, sizeof w->memo);
 	feedback_forget_recent(w);
 	if (names_reload(&w->names, &err) || load_meta(w, &err) || writer_load_waiting(w, &err) || writer_load_calls(w, &err))
 		log_error("store: after a failed transaction: %s", err.text);

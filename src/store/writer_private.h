@@ -59,9 +59,6 @@ enum statement {
 	ST_COUNT
 };
 
-/* Fields of requests whose last string's id is remembered. */
-enum memo { MEMO_OPERATION, MEMO_REQUEST_MODEL, MEMO_FINISH_REASON, MEMO_OUTCOME, MEMO_SOURCE, MEMO_COST_BASIS, MEMO_COUNT };
-
 struct by_end {
 	uint64_t key;
 	const struct request *request;
@@ -85,7 +82,7 @@ struct store_writer {
 	sqlite3_stmt *st[ST_COUNT];
 	sqlite3_stmt *add_text;
 	struct packed packed, other, before; /* scratch */
-	uint32_t memo[MEMO_COUNT];
+	struct seen *seen; /* writer_requests.c's own: the batch's names by address */
 	struct by_end *order; /* scratch */
 	size_t order_cap;
 	struct recent_trace *traces;

@@ -18,44 +18,86 @@ static struct str bounded(struct str s)
 	return s;
 }
 
-/* Interns a string that is mostly the same as the field's last one. */
-static int intern_again(struct store_writer *w, enum memo m, struct str s, uint32_t *id, struct err *err)
-{
-	const char *last = names_text(&w->names, w->memo[m]);
+/* Texts of one batch that lie at the same place are the same, and a source that names the same things again
+ * and again keeps them once: most names are known by their address, without looking at them. */
+#define SEEN_SLOTS 256u
+struct seen {
+	struct seen_name {
+		struct str text;
+		uint32_t id;
+	} names[SEEN_SLOTS];
+	struct seen_dims {
+		struct str dims[DIM_COUNT];
+		uint32_t series; /* 0 = free */
+	} dims[SEEN_SLOTS];
+};
 
-	*id = w->memo[m];
-	if (s.len == 0) {
-		*id = 0;
+/* Before each batch: what lies at an address then may be another text. */
+static void forget_seen(struct store_writer *w)
+{
+	if (!w->seen)
+		w->seen = mem_alloc(sizeof *w->seen);
+	memset(w->seen, 0, sizeof *w->seen);
+}
+
+static size_t slot_of(uint64_t mixed)
+{
+	return (size_t)(mixed * 0x9e3779b97f4a7c15u >> 56) % SEEN_SLOTS;
+}
+
+static int intern(struct store_writer *w, struct str s, uint32_t *id, struct err *err)
+{
+	struct seen_name *seen = &w->seen->names[slot_of((uintptr_t)s.ptr)];
+
+	*id = 0;
+	if (!s.len)
 		return 0;
+	if (seen->text.ptr != s.ptr || seen->text.len != s.len) {
+		if (names_intern(&w->names, s, &seen->id, err)) {
+			seen->text.ptr = NULL;
+			return -1;
+		}
+		seen->text = s;
 	}
-	if (*id && strlen(last) == s.len && memcmp(last, s.ptr, s.len) == 0)
-		return 0;
-	if (names_intern(&w->names, s, id, err))
-		return -1;
-	w->memo[m] = *id;
+	*id = seen->id;
+	return 0;
+}
+
+static int find_series(struct store_writer *w, const struct str dims[DIM_COUNT], uint32_t *series, struct err *err)
+{
+	uint64_t mixed = 0;
+
+	for (int d = 0; d < DIM_COUNT; d++)
+		mixed = (mixed << 7 | mixed >> 57) ^ (dims[d].len ? (uintptr_t)dims[d].ptr : 0);
+	struct seen_dims *seen = &w->seen->dims[slot_of(mixed)];
+	bool same = seen->series;
+	for (int d = 0; d < DIM_COUNT && same; d++)
+		same = seen->dims[d].len == dims[d].len && (!dims[d].len || seen->dims[d].ptr == dims[d].ptr);
+	if (!same) {
+		seen->series = 0;
+		memcpy(seen->dims, dims, sizeof seen->dims);
+		if (names_leaf(&w->names, dims, &seen->series, err))
+			return -1;
+	}
+	*series = seen->series;
 	return 0;
 }
 
 static int pack_strings(struct store_writer *w, const struct request *r, struct packed *p, struct err *err)
 {
-	struct names *n = &w->names;
-
 	p->flag_count = r->flag_count < PACK_FLAGS_MAX ? r->flag_count : PACK_FLAGS_MAX;
 	for (uint32_t i = 0; i < p->flag_count; i++) {
 		const struct flag *f = &r->flags[i];
 		int severity = f->severity < -1 ? -1 : f->severity > 100 ? 100 : f->severity;
 
 		p->flags[i] = (struct packed_flag){.severity = (int8_t)severity, .action = f->action & 1};
-		if (names_intern(n, f->category, &p->flags[i].category, err))
+		if (intern(w, f->category, &p->flags[i].category, err))
 			return -1;
 	}
-	return intern_again(w, MEMO_OPERATION, r->operation, &p->operation, err) ||
-	       intern_again(w, MEMO_REQUEST_MODEL, r->request_model, &p->request_model, err) ||
-	       (r->status == REQUEST_ERROR && names_intern(n, r->error_type, &p->error_type, err)) ||
-	       intern_again(w, MEMO_FINISH_REASON, r->finish_reason, &p->finish_reason, err) ||
-	       intern_again(w, MEMO_OUTCOME, r->outcome, &p->outcome, err) ||
-	       intern_again(w, MEMO_SOURCE, r->source, &p->source, err) ||
-	       intern_again(w, MEMO_COST_BASIS, r->cost_basis, &p->cost_basis, err) ? -1 : 0;
+	return intern(w, r->operation, &p->operation, err) || intern(w, r->request_model, &p->request_model, err) ||
+	       (r->status == REQUEST_ERROR && intern(w, r->error_type, &p->error_type, err)) ||
+	       intern(w, r->finish_reason, &p->finish_reason, err) || intern(w, r->outcome, &p->outcome, err) ||
+	       intern(w, r->source, &p->source, err) || intern(w, r->cost_basis, &p->cost_basis, err) ? -1 : 0;
 }
 
 static int pack_request(struct store_writer *w, const struct request *r, struct packed *p, struct err *err)
@@ -114,12 +156,17 @@ static int place(struct store_writer *w, int64_t *id, uint32_t series, const str
 	}
 }
 
+static struct recent_time *time_slot(const struct store_writer *w, int64_t end_us)
+{
+	return &w->times[hash_mix((uint64_t)end_us, 0) % RECENT_TIMES];
+}
+
 static int64_t first_id(struct store_writer *w, const struct packed *p, struct recent_time **slot)
 {
 	*slot = NULL;
 	if (p->has_span)
 		return id_first_us(p->end_us) + (int64_t)(hash_bytes(p->span_id, 8) & ((1u << ID_BITS) - 1));
-	*slot = &w->times[hash_mix((uint64_t)p->end_us, 0) % RECENT_TIMES];
+	*slot = time_slot(w, p->end_us);
 	return (*slot)->end_us == p->end_us ? (*slot)->next_id : id_first_us(p->end_us);
 }
 
@@ -170,7 +217,7 @@ static int add_request(struct store_writer *w, const struct request *r, struct s
 	struct recent_time *slot;
 	uint32_t series;
 
-	if (pack_request(w, r, p, err) || names_leaf(&w->names, r->dims, &series, err))
+	if (pack_request(w, r, p, err) || find_series(w, r->dims, &series, err))
 		return -1;
 	int64_t id, outer_id;
 	int got = writer_nest_inner(w, series, p, &outer_id, err);
@@ -267,14 +314,26 @@ static inline void prefetch(const struct request *r)
 		__builtin_prefetch((const char *)r + at);
 }
 
+/* The same for where it will be remembered: a write to memory that is far holds up all that come after. */
+static inline void prefetch_slots(const struct store_writer *w, const struct request *r)
+{
+	if (r->has_trace)
+		__builtin_prefetch(&w->traces[trace_hash(r->trace_id) % RECENT_TRACES], 1);
+	if (!r->has_span)
+		__builtin_prefetch(time_slot(w, r->end_us), 1);
+}
+
 /* Rows are added in the order of their keys, which fills the pages of the table one after the other. */
 int writer_add_requests(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err)
 {
 	const struct by_end *order = in_order(w, b);
 
+	forget_seen(w);
 	for (size_t i = 0; i < b->request_count; i++) {
+		if (i + 4 < b->request_count)
+			prefetch(order[i + 4].request);
 		if (i + 2 < b->request_count)
-			prefetch(order[i + 2].request);
+			prefetch_slots(w, order[i + 2].request);
 		if (add_request(w, order[i].request, counts, err))
 			return -1;
 		if (i % 1024 == 1023 && writer_flush(w, false, err))
@@ -338,6 +397,7 @@ int store_writer_correct(struct store_writer *w, int64_t id, const struct reques
 
 	if (writer_begin(w, err))
 		return -1;
+	forget_seen(w);
 	int got = writer_get_request(w, id, &old_series, &w->other, err);
 	if (got == 0)
 		return err_set(err, "store: request %llx: there is no such request: it may have been removed by retention", (long long)id);

@@ -417,7 +417,7 @@ static int64_t finish_forgetting(struct store_writer *w, int64_t rows, struct er
 	if (store_writer_commit(w, err))
 		return -1;
 	/* Pages that were freed before, as the journal's, hold values too. */
-	if (sql_exec(w->db, "PRAGMA incremental_vacuum; PRAGMA secure_delete=OFF", err))
+	if (sql_exec(w->db, "PRAGMA incremental_vacuum; PRAGMA secure_delete=FAST", err))
 		return -1;
 	/* The log still holds pages with what was erased. */
 	sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
