@@ -313,7 +313,7 @@ static void draw_gauge_line(const struct budget_standing *b, const struct panel_
 {
 	char amount[BUDGET_AMOUNT_BYTES], spent[40];
 	style st = frame->stale ? (style)ROLE_STALE : state_style(mark_of(b)) | STYLE_BOLD;
-	int x = 1, width = s->width >= 120 ? 40 : 20;
+	int x = 1, width = s->width >= 120 ? 40 : s->width >= 100 ? 20 : 10;
 
 	gauge_draw(s, x, y, width, frame->stale ? (style)ROLE_STALE : state_style(mark_of(b)), b->status.percent / 100);
 	spent_text(b, s->ascii, spent, sizeof spent);
@@ -392,9 +392,12 @@ static void draw_rules_line(const struct budgets *all, const struct budget_stand
 	} else if (r) {
 		x += surface_printf(s, x, y, ROLE_WARNING, "   %s, a acknowledges", alarm_stage_word(alarm_stage_of(r)));
 	}
-	if (!b->budget.hard)
-		return;
-	x += surface_text(s, x, y, ROLE_MUTED, b->budget.armed ? "   hard, ARMED: " : "   hard, not armed: ");
+}
+
+static void draw_hard_line(const struct budget_standing *b, struct surface *s, int y)
+{
+	int x = 1 + surface_text(s, 1, y, ROLE_MUTED, b->budget.armed ? "hard, ARMED: " : "hard, not armed: ");
+
 	surface_outside(s, x, y, s->width - x - 1, *b->deed_words ? ROLE_WARNING : ROLE_TEXT,
 	                str_of(*b->deed_words ? b->deed_words : b->budget.hard));
 }
@@ -490,6 +493,8 @@ static void draw_detail(const struct budgets *all, const struct budget_standing 
 	draw_forecast_line(all, b, frame, s, y++);
 	draw_burn_line(all, b, s, y++);
 	draw_rules_line(all, b, s, y++);
+	if (b->budget.hard)
+		draw_hard_line(b, s, y++);
 	if (s->height > y + 1) {
 		rest = surface_part(s, (struct rect){0, y, s->width, s->height - y});
 		draw_spenders(all, b, &rest);
