@@ -13,7 +13,8 @@
 #include "panels/format.h"
 #include "store/query_incidents.h"
 
-#define READ_US (8 * US_PER_MS)     /* for texts of groups, a load */
+#define LIST_US (7 * US_PER_MS)     /* for reading and searching, a load: what is found is shown within a frame */
+#define READ_US (5 * US_PER_MS)     /* for texts of groups */
 #define READ_AT_ONCE 64
 #define REGROUP_US (3 * US_PER_S)
 #define TREND_STEPS 24
@@ -55,6 +56,7 @@ static void make_filter(const struct panel_query *q, const struct triage_ask *as
 	f->where = where;
 	f->sort = (enum feedback_sort)ask->sort;
 	f->reverse = ask->reverse;
+	f->budget_us = LIST_US;
 	if (ask->window_only) {
 		f->from_us = q->view.from_us;
 		f->to_us = q->view.to_us;

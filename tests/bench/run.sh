@@ -36,3 +36,6 @@ echo
 echo
 echo "the live overview, 53 requests a second:"
 "$build/tests/bench/bench_screen" "${SCREEN_SECONDS:-20}" "$bin" demo
+
+echo
+"$build/tests/bench/bench_triage"

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,8 +136,9 @@ static void write_log(const char *path, const struct texts *t, bool feedback, bo
 
 static char *make_store(const struct texts *t, bool feedback, bool hostile)
 {
-	char *store = mem_printf("%s/%s-%s.db", screen_folder(), feedback ? "feedback" : "models",
-	                         hostile ? "hostile" : "benign");
+	static int number;
+	char *store = mem_printf("%s/%s-%s-%d.db", screen_folder(), feedback ? "feedback" : "models",
+	                         hostile ? "hostile" : "benign", number++);
 	char *log = mem_printf("%s.csv", store);
 
 	write_log(log, t, feedback, hostile);
@@ -149,18 +151,27 @@ static struct screen *start(const char *store, const char *page)
 {
 	static const char *const env[] = {"LLMDECK_TEST_CLOCK=2026-03-01T10:30:00Z", NULL};
 	const char *argv[] = {screen_binary(), "--store", store, "console", "--read-only",
-	                      "--page", page, NULL};
+	                      "--page", page, "--since", "1h", NULL};
 
 	return screen_start(argv, env, WIDTH, HEIGHT);
 }
 
-/* Every cell left of `from` or right of `to` and every row without a marker is the same on both. */
-static void assert_same_around(struct screen *hostile, struct screen *benign, int from, int to)
+/* What of a page is the same whatever the texts: all of it, or the corner that the list stands in, beside
+ * the item and above the groups, which are texts themselves. `border`: the column between list and item. */
+struct corner {
+	int width, height, border;
+};
+static const struct corner all_of_it = {WIDTH, HEIGHT, -1}, feedback_list = {58, 35, 57};
+
+/* In the corner every cell left of `from` or right of `to` and every row without a marker is the same on both. */
+static void assert_same_around(struct screen *hostile, struct screen *benign, struct corner corner, int from, int to)
 {
-	for (int y = 0; y < HEIGHT; y++) {
+	for (int y = 4; corner.border >= 0 && y < HEIGHT - 1; y++)
+		assert_string_equal(screen_cell(hostile, corner.border, y).text, "\xe2\x94\x82");
+	for (int y = 0; y < corner.height; y++) {
 		bool text_row = strstr(screen_row(benign, y), MARK) != NULL;
 
-		for (int x = 0; x < WIDTH; x++) {
+		for (int x = 0; x < corner.width; x++) {
 			struct screen_cell h = screen_cell(hostile, x, y), b = screen_cell(benign, x, y);
 
 			if (text_row && x >= from && x < to)
@@ -187,7 +198,7 @@ static void text_columns(struct screen *benign, int *from, int *to)
 		(*to)++;
 }
 
-static void compare_pages(const char *page, bool feedback, const char *key, int pages)
+static void compare_pages(const char *page, bool feedback, const char *key, int pages, struct corner corner)
 {
 	struct texts texts = {0};
 	bool shared = gather(&texts);
@@ -212,7 +223,7 @@ static void compare_pages(const char *page, bool feedback, const char *key, int 
 		screen_settle(benign, 300, SOON);
 		screen_settle(hostile, 300, SOON);
 		text_columns(benign, &from, &to);
-		assert_same_around(hostile, benign, from, to);
+		assert_same_around(hostile, benign, corner, from, to);
 		screen_send(benign, "\033[6~");
 		screen_send(hostile, "\033[6~");
 	}
@@ -237,13 +248,104 @@ static void compare_pages(const char *page, bool feedback, const char *key, int 
 static void feedback_texts(void **state)
 {
 	(void)state;
-	compare_pages("feedback", true, "", 12);
+	compare_pages("feedback", true, "", 12, feedback_list);
+}
+
+static void feedback_stream(void **state)
+{
+	(void)state;
+	compare_pages("overview", true, "", 1, all_of_it);
+}
+
+static struct screen *start_reviewer(const char *store, const char *socket, const char *user)
+{
+	char *name = mem_printf("LLMDECK_USER=%s", user);
+	const char *env[] = {name, NULL};
+	const char *argv[] = {screen_binary(), "--store", store, "--socket", socket, "console", "--page", "feedback", NULL};
+	struct screen *s = screen_start(argv, env, WIDTH, HEIGHT);
+
+	if (!screen_wait_text(s, "src 0/0", SOON) || !screen_wait_text(s, "items 1/", SOON))
+		fail_msg("no list:\n%s", screen_text(s));
+	free(name);
+	return s;
+}
+
+/* Leaves what was sent harmless and the page in its place. */
+static void quit_reviewer(struct screen **s)
+{
+	const char *why = screen_forbidden(screen_bytes(*s));
+
+	if (why)
+		fail_msg("the terminal was sent %s", why);
+	screen_send(*s, "q");
+	assert_int_equal(screen_wait_exit(*s, SOON), 0);
+	assert_true(screen_restored(*s));
+	screen_free(s);
+}
+
+/* Hostile texts opened, settled, named as groups; a hostile name in a toast and in the history. */
+static void feedback_worked_through(void **state)
+{
+	static const char name[] = "\xe2\x80\xae" "eve\xe2\x80\x8b\xf0\x9f\x91\xa8\xe2\x80\x8d"; /* control characters are refused */
+	struct texts texts = {0}, twice = {0};
+	struct screen *collector, *eve, *jo;
+	char *store, *socket;
+
+	(void)state;
+	gather(&texts);
+	for (size_t i = 0; i < texts.count; i++) { /* in pairs, so that there are groups of them */
+		add_text(&twice, texts.text[i]);
+		add_text(&twice, texts.text[i]);
+	}
+	texts_fini(&texts);
+	store = make_store(&twice, true, true);
+	socket = mem_printf("%s/hostile.sock", screen_folder());
+	const char *argv[] = {screen_binary(), "--store", store, "--socket", socket, "collect", "--listen", "none", NULL};
+	collector = screen_start(argv, NULL, 120, 20);
+	assert_true(screen_wait_text(collector, "collecting into", SOON));
+	eve = start_reviewer(store, socket, name);
+	screen_send(eve, "\r");
+	if (!screen_wait_text(eve, "yours", SOON))
+		fail_msg("it was not opened:\n%s", screen_text(eve));
+	jo = start_reviewer(store, socket, "jo");
+	screen_send(jo, "\r");
+	if (!screen_wait_text(jo, "1 held by", SOON)) /* the toast with the name */
+		fail_msg("no toast:\n%s", screen_text(jo));
+	for (int i = 0; i < 30; i++) {
+		char done[40];
+
+		screen_send(eve, i % 3 ? "\r" : "1\r");
+		snprintf(done, sizeof done, "you %d of", i + 1);
+		if (!screen_wait_text(eve, done, SOON))
+			fail_msg("%s is not there:\n%s", done, screen_text(eve));
+		screen_settle(eve, 30, SOON);
+		for (int y = 4; y < HEIGHT - 5; y++) /* above the toasts */
+			assert_string_equal(screen_cell(eve, feedback_list.border, y).text, "\xe2\x94\x82");
+	}
+	for (int i = 0; i < 12; i++) {
+		screen_send(jo, i < 6 ? "]" : "jj");
+		screen_settle(jo, 60, SOON);
+		for (int y = 4; y < HEIGHT - 5; y++)
+			assert_string_equal(screen_cell(jo, feedback_list.border, y).text, "\xe2\x94\x82");
+	}
+	screen_send(eve, "\033");
+	assert_true(screen_wait_gone(eve, "yours", SOON));
+	screen_send(jo, "\033");
+	screen_settle(jo, 200, SOON); /* else it were Alt-q */
+	quit_reviewer(&eve);
+	quit_reviewer(&jo);
+	screen_signal(collector, SIGTERM);
+	assert_int_not_equal(screen_wait_exit(collector, SOON), -1);
+	screen_free(&collector);
+	texts_fini(&twice);
+	free(store);
+	free(socket);
 }
 
 static void model_names(void **state)
 {
 	(void)state;
-	compare_pages("cost", false, "bbbb", 12);
+	compare_pages("cost", false, "bbbb", 12, all_of_it);
 }
 
 /* Every table and format of the commands. */
@@ -254,11 +356,7 @@ static void commands_print_no_controls(void **state)
 
 	(void)state;
 	gather(&texts);
-	store = mem_printf("%s/models-hostile.db", screen_folder());
-	if (!file_exists(store)) {
-		free(store);
-		store = make_store(&texts, false, true);
-	}
+	store = make_store(&texts, false, true);
 	const char *report[] = {screen_binary(), "--store", store, "report", "--by", "model", NULL};
 	const char *requests[] = {screen_binary(), "--store", store, "requests", "--limit", "1000", NULL};
 	const char *json[] = {screen_binary(), "--store", store, "report", "--by", "model", "--format", "json", NULL};
@@ -282,6 +380,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(feedback_texts),
+		cmocka_unit_test(feedback_stream),
+		cmocka_unit_test(feedback_worked_through),
 		cmocka_unit_test(model_names),
 		cmocka_unit_test(commands_print_no_controls),
 	};
