@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/timefmt.h"
 #include "console/document.h"
+#include "core/error_notes.h"
 #include "core/money.h"
 
 #define ROWS_MOST 3000000
@@ -64,15 +65,18 @@ static enum heat_kind heat_of(const struct bad *b)
 
 static int load_figures(struct incident_report *out, struct store_reader *r, struct err *err)
 {
-	struct view before = out->view, totals = out->view;
+	struct view before = out->view, totals = out->view, providers;
 
 	before.step_us = totals.step_us = 0;
+	providers = totals;
+	providers.by[0] = DIM_PROVIDER;
+	providers.by_count = 1;
 	if (query_figures(r, &out->view, NEEDS, NEED_LATENCY, &out->now, err))
 		return -1;
 	before.to_us = out->now.from_us;
 	before.from_us = before.to_us - (out->now.to_us - out->now.from_us);
 	return query_figures(r, &before, NEEDS, 0, &out->before, err) ||
-	       query_breakdown(r, BREAKDOWN_ERROR_TYPE, &totals, &out->errors, err) ||
+	       query_breakdown(r, BREAKDOWN_ERROR_TYPE, &providers, &out->errors, err) ||
 	       query_breakdown(r, BREAKDOWN_FLAG_CATEGORY, &totals, &out->flags, err) ? -1 : 0;
 }
 
@@ -94,7 +98,9 @@ int incident_report_load(struct incident_report *out, struct store_reader *r, in
 	if (!failed) {
 		choose_condition(out);
 		failed = query_heat(r, heat_of(&out->asked.bad), &out->view, HEAT_BANDS, &out->heat, err) ||
-		         query_suspects(r, &out->asked, &out->suspects, err);
+		         query_suspects(r, &out->asked, &out->suspects, err) ||
+		         query_retries(r, &out->asked.view, ROWS_MOST, &out->retries, err) ||
+		         query_headroom(r, out->now.from_us, out->now.to_us, &out->headroom, err);
 	}
 	if (failed)
 		incident_report_fini(out);
@@ -108,6 +114,8 @@ void incident_report_fini(struct incident_report *r)
 	figures_result_fini(&r->before);
 	breakdown_result_fini(&r->errors);
 	breakdown_result_fini(&r->flags);
+	retry_result_fini(&r->retries);
+	headroom_result_fini(&r->headroom);
 	heat_result_fini(&r->heat);
 	suspects_result_fini(&r->suspects);
 	memset(r, 0, sizeof *r);
@@ -398,6 +406,79 @@ static void write_requests(struct document *d, const struct incident_report *r)
 	write_command(d, r, incident_command_requests);
 }
 
+static void write_errors(struct document *d, const struct breakdown_result *b)
+{
+	static const char *const heads[] = {"provider", "type", "count", "kind", "what it means"};
+
+	if (!b->row_count)
+		return;
+	document_heading(d, 2, "Errors");
+	document_table_begin(d, 5);
+	for (size_t i = 0; i < 5; i++)
+		document_cell(d, str_of(heads[i]));
+	for (size_t i = 0; i < b->row_count; i++) {
+		const struct breakdown_row *row = &b->rows[i];
+
+		document_cell(d, str_of(*row->key[0] ? row->key[0] : "–"));
+		document_cell(d, str_of(row->name));
+		document_cellf(d, "%" PRId64, row->count);
+		document_cell(d, str_of(error_class_name(error_classify(str_of(row->name), 0))));
+		document_cell(d, str_of(error_note(str_of(row->key[0]), str_of(row->name), 0)));
+	}
+	document_table_end(d);
+}
+
+static void write_retries(struct document *d, const struct incident_report *r)
+{
+	static const char *const heads[] = {"service", "provider", "model", "made again", "of", "after", "worst minute", "storm"};
+	char time[TIME_TEXT_BYTES];
+
+	if (!r->retries.row_count)
+		return;
+	document_heading(d, 2, "Retries");
+	document_table_begin(d, 8);
+	for (size_t i = 0; i < 8; i++)
+		document_cell(d, str_of(heads[i]));
+	for (size_t i = 0; i < r->retries.row_count; i++) {
+		const struct retry_row *row = &r->retries.rows[i];
+
+		document_cell(d, str_of(row->service));
+		document_cell(d, str_of(row->provider));
+		document_cell(d, str_of(row->model));
+		document_cellf(d, "%" PRId64, row->retried);
+		document_cellf(d, "%" PRId64, row->requests);
+		document_cell(d, str_of(row->error_type));
+		document_cellf(d, "%" PRId64 " of %" PRId64 " calls at %s", row->peak_retried, row->peak_requests, time_format(row->peak_us, time));
+		if (row->storm_minutes)
+			document_cellf(d, "%" PRId64 " minutes since %s", row->storm_minutes, time_format(row->storm_from_us, time));
+		else
+			document_cell(d, STR_LIT("no"));
+	}
+	document_table_end(d);
+}
+
+static void write_headroom(struct document *d, const struct incident_report *r)
+{
+	static const char *const heads[] = {"source", "instance", "what is left", "newest", "least"};
+
+	if (!r->headroom.row_count)
+		return;
+	document_heading(d, 2, "Rate-limit headroom");
+	document_table_begin(d, 5);
+	for (size_t i = 0; i < 5; i++)
+		document_cell(d, str_of(heads[i]));
+	for (size_t i = 0; i < r->headroom.row_count; i++) {
+		const struct headroom_row *row = &r->headroom.rows[i];
+
+		document_cell(d, str_of(row->source));
+		document_cell(d, str_of(row->instance));
+		document_cell(d, str_of(row->tokens ? "tokens" : "requests"));
+		document_cellf(d, "%.0f", row->left);
+		document_cellf(d, "%.0f", row->least);
+	}
+	document_table_end(d);
+}
+
 static void write_breakdown(struct document *d, const char *title, const struct breakdown_result *b)
 {
 	if (!b->row_count)
@@ -497,7 +578,9 @@ void incident_report_write(const struct incident_report *r, bool html, struct bu
 	write_heat(&d, r);
 	write_suspects(&d, r);
 	write_requests(&d, r);
-	write_breakdown(&d, "Errors", &r->errors);
+	write_errors(&d, &r->errors);
+	write_retries(&d, r);
+	write_headroom(&d, r);
 	write_breakdown(&d, "Flags", &r->flags);
 	write_timeline(&d, r);
 	write_feedback(&d, r);

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "store/query_heat.h"
 #include "store/query_incidents.h"
+#include "store/query_retries.h"
 #include "store/query_suspects.h"
 
 #define INCIDENT_REQUESTS 10
@@ -15,7 +16,9 @@ struct incident_report {
 	int64_t made_us;
 	struct view view;                    /* its window, filters and step */
 	struct figures_result now, before;   /* with series; the same length of time before, without */
-	struct breakdown_result errors, flags;
+	struct breakdown_result errors, flags; /* errors by provider and type */
+	struct retry_result retries;
+	struct headroom_result headroom;
 	struct heat_result heat;
 	struct suspects_query asked;         /* the condition: the incident's, or one that is derived */
 	bool derived;                        /* from what was usual before, because the incident names none */
