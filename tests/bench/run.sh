@@ -4,6 +4,7 @@
 #   ROWS=1000000     events of the import bench
 #   LONG_ROWS=10000000 events of the second store that is asked: the same rate, ten times longer (minutes to
 #                    fill and 5 GB of TMPDIR); 0 leaves it out
+#   SEEDS=100         planted causes for each kind of attribute and badness
 #   SCREEN_SECONDS=20 how long each size of the screen is watched
 set -eu
 here=$(dirname "$0")
@@ -22,6 +23,8 @@ ask() {
 	"$build/tests/bench/gen_requests" jsonl "$1" >"$dir/e.jsonl"
 	"$bin" --store "$dir/q.db" import "$dir/e.jsonl" >/dev/null 2>&1
 	"$build/tests/bench/bench_store" -q "$dir/q.db"
+	echo "the incident page's data:"
+	"$build/tests/bench/bench_incident" "$dir/q.db"
 	rm -f "$dir"/q.db* "$dir"/q-text.db* "$dir/e.jsonl"
 }
 ask "${ROWS:-1000000}"
@@ -29,6 +32,10 @@ if [ "${LONG_ROWS:-10000000}" -gt 0 ]; then
 	echo
 	ask "${LONG_ROWS:-10000000}"
 fi
+
+echo
+echo "suspects of planted causes, ${SEEDS:-100} cases a row:"
+"$build/tests/bench/bench_suspects" "${SEEDS:-100}"
 
 echo
 "$here/bench_receive.sh"
