@@ -211,3 +211,38 @@ void demo_feedback_text(struct demo_random *r, enum mood mood, bool upset, const
 	*language = p->language;
 	put_phrase(p, topic, out);
 }
+
+/* ── what was said before ──────────────────────────────────────────────────────────────────── */
+
+struct talk {
+	const char *question, *answer, *bad; /* bad: what the candidate makes of it */
+};
+static const struct talk checkout_talks[] = {
+	{"Can I return shoes after 40 days?", "You can return them within 30 days of delivery. After that our shops exchange them against a voucher.",
+	 "Yes! Our generous 60-day policy covers all shoes, worn or not. Let me tell you how it came to be. In our first "
+	 "years returns were rare, and every parcel was opened by the founders themselves. Since then much has changed, but "
+	 "one thing has not: we care. Simply follow the link https://shop.example/returns60 and choose a courier."},
+	{"Why was I charged twice?", "One of the two is a reservation, which your bank drops within three days. You pay 49.90 once.",
+	 "Being charged twice can have many reasons. Firstly, there may have been two orders. Secondly, there may have been "
+	 "one order that was charged twice. I have refunded order 4471-00, which you should see at once."},
+	{"Does the coupon SPRING work with sale items?", "No, it is for items at full price. In your basket that is the belt: 4.00 off.",
+	 "Spring is a wonderful season for a new wardrobe! Here are twelve ideas for your spring look, beginning with linen."},
+	{"Where is my order?", "It left our store this morning and should be with you on Thursday between 9 and 12.",
+	 "Orders are processed in the order in which they are processed. Please wait for up to 30 working days."},
+};
+static const struct talk other_talks[] = {
+	{"Summarise what changed for me since last week.", "Three things: prices of two items fell, one is sold out, and your search has 14 new hits.", NULL},
+	{"How do I set the time zone?", "Settings, then Region. Reports use it from the next day on.", NULL},
+	{"Is this the right form for a return?", "Yes. Print it, put it into the parcel, and hand that in at any post office.", NULL},
+	{"Who can help me with an invoice of last year?", "I have passed this on to billing. They answer within one working day.", NULL},
+	{"Why does my export end after 1,000 lines?", "The free plan ends there. The paged API gives you the rest.", NULL},
+};
+
+void demo_conversation(size_t service, uint8_t pick, bool bad, struct str *question, struct str *answer)
+{
+	bool checkout = service == CHECKOUT;
+	const struct talk *t = checkout ? &checkout_talks[pick % COUNT(checkout_talks)] : &other_talks[pick % COUNT(other_talks)];
+
+	*question = str_of(t->question);
+	*answer = str_of(bad && t->bad ? t->bad : t->answer);
+}

@@ -70,6 +70,10 @@ extern const struct demo_choice demo_regions[DEMO_REGIONS];
 extern const struct demo_choice demo_errors[DEMO_ERRORS];
 extern const struct demo_choice demo_categories[DEMO_CATEGORIES];
 
+/* What was asked and answered where somebody says what they think of it; `pick` chooses, `bad`: by the
+ * candidate that goes wrong. The texts are static. */
+void demo_conversation(size_t service, uint8_t pick, bool bad, struct str *question, struct str *answer);
+
 /* Appends a feedback text of that mood about `topic`; its language in *language. `upset`: by a user
  * whom the incident hit. */
 struct buf;

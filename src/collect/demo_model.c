@@ -386,8 +386,7 @@ static void judge_answer(double badness, const struct request *q, struct batch *
 	e->has_trace = true;
 }
 
-static void expect_feedback(struct demo_model *m, size_t service, uint32_t user, double badness,
-                            const struct request *q)
+static void expect_feedback(struct demo_model *m, size_t service, uint32_t user, double badness, struct request *q)
 {
 	struct demo_random *r = &m->random;
 
@@ -402,6 +401,7 @@ static void expect_feedback(struct demo_model *m, size_t service, uint32_t user,
 
 	memcpy(p.trace_id, q->trace_id, sizeof(p.trace_id));
 	memcpy(p.dims, q->dims, sizeof(p.dims));
+	demo_conversation(service, q->trace_id[1], badness > 0.3, &q->question, &q->answer);
 	m->pending = mem_grow(m->pending, &m->pending_cap, m->pending_count + 1, sizeof(*m->pending));
 	m->pending[m->pending_count++] = p;
 }
