@@ -276,7 +276,7 @@ static void alarm_figures(const struct alerts *a, const struct alert_record *r, 
 	char value[FIGURE_TEXT_BYTES], limit[FIGURE_TEXT_BYTES], age[TIME_TEXT_BYTES];
 	const struct rule *rule = rule_named(a, r->rule);
 
-	snprintf(out, cap, "%.30s%s%.30s %s", alarm_figure(a, r, r->value, ascii, value), (rule ? rule->below : r->value < r->bound) ? "<" : ">",
+	snprintf(out, cap, "%.30s%s%.30s %s", alarm_figure(a, r, r->value, ascii, value), (rule ? rule->below : strcmp(r->kind, "rollout") == 0 && r->value < r->bound) ? "<" : ">",
 	         alarm_figure(a, r, r->bound, ascii, limit), alarm_age(a, r, age));
 }
 

@@ -14,17 +14,21 @@
 #include "base/mem.h"
 
 #define DAYS_MAX 64
-#define LEVEL_DAYS 3.0   /* so many days' worth is known about the level */
-#define UNFORESEEN 0.05  /* of what is to come: growth, incidents, what no past day tells */
+#define LEVEL_DAYS 5.0   /* so many days' worth is known about the level */
+#define UNFORESEEN 0.035 /* of what is to come: growth, incidents, what no past day tells */
 #define BAND 1.2816      /* the band's half-width in standard errors */
-#define HALF_LIFE_DAYS 5.0
+#define HALF_LIFE_DAYS 8.0  /* how long a past day counts; more for a period that goes on for long: */
+#define HALF_LIFE_AHEAD 0.4 /* for each day to come, up to */
+#define HALF_LIFE_MOST 14.0
+#define WEEKS_KNOWN 2.5  /* so many of its days' worth is known about a weekday's factor */
+#define LEAST_DAYS 0.8   /* less of a day scatters no more than so much of it */
 #define SHARE_LEAST 0.04 /* of today that must have passed to be counted */
 #define WEEK_SHAPE_FROM_DAYS 9
 #define TREND_FROM_PAIRS 60
-#define TREND_BELIEVED 0.85
+#define TREND_BELIEVED 0.45
 #define TREND_MOST 0.01       /* a day */
 #define TREND_AHEAD_DAYS 40.0 /* it does not go on for ever */
-#define TREND_LAG_DAYS 4.0    /* how old the mean of recent days is */
+#define TREND_LAG 0.8         /* half-lives: how old the mean of recent days is */
 
 struct day {
 	int64_t number;    /* local days since 1970 */
@@ -40,6 +44,7 @@ struct shape {
 	double hour[2][24];  /* shares of a day; [1]: weekends */
 	double level;        /* a usual day's total */
 	double trend;        /* relative growth a day */
+	double half_life;    /* days */
 	double scatter;      /* one relative deviation of a day */
 };
 
@@ -190,7 +195,7 @@ static double level_before(const struct shape *s, size_t end, double cap, double
 
 	for (size_t i = 0; i < end; i++) {
 		const struct day *d = &s->days[i];
-		double weight = pow(0.5, (double)(end - i) / HALF_LIFE_DAYS);
+		double weight = pow(0.5, (double)(end - i) / s->half_life);
 
 		if (!is_whole(d))
 			continue;
@@ -253,7 +258,7 @@ static double expected_hour(const struct shape *s, const struct tz *tz, int64_t 
 	size_t hour;
 
 	local(tz, at + US_PER_HOUR / 4, &day, &hour);
-	double ahead = (double)(at - now_us) / (double)US_PER_DAY + TREND_LAG_DAYS;
+	double ahead = (double)(at - now_us) / (double)US_PER_DAY + TREND_LAG * s->half_life;
 
 	return s->level * exp(s->trend * fmin(ahead, TREND_AHEAD_DAYS)) * s->weekday[weekday_of(day)] * s->hour[is_weekend(day)][hour];
 }
@@ -274,8 +279,8 @@ static void look_ahead(const struct forecast_input *in, const struct shape *s, s
 		rest += spends;
 		at = next;
 	}
-	double days = fmax((double)(in->to_us - in->now_us) / (double)US_PER_DAY, 0.1);
-	double band = BAND * rest * hypot(s->scatter * sqrt(1 / days + 1 / LEVEL_DAYS), UNFORESEEN);
+	double days = fmax((double)(in->to_us - in->now_us) / (double)US_PER_DAY, LEAST_DAYS);
+	double band = BAND * rest * hypot(s->scatter * sqrt(1 / days + 1 / LEVEL_DAYS + 1 / (WEEKS_KNOWN * fmin(fmax(days, 1), 7))), UNFORESEEN);
 
 	out->total = in->spent + rest;
 	out->low = fmax(out->total - band, in->spent);
@@ -287,6 +292,7 @@ void forecast_spending(const struct forecast_input *in, struct forecast *out)
 	struct shape *s = mem_zalloc(sizeof *s);
 
 	*out = (struct forecast){0};
+	s->half_life = fmin(HALF_LIFE_DAYS + HALF_LIFE_AHEAD * (double)(in->to_us - in->now_us) / (double)US_PER_DAY, HALF_LIFE_MOST);
 	gather(in, s);
 	if (s->count) {
 		learn_week(s);
