@@ -1,0 +1,264 @@
+/* The collector's verb for incidents, through its socket: each verb, what is refused and in which words, roles, and
+ * that the audit has a row for each change with nothing of what people wrote; then the commands over it. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "console/control_client.h"
+#include "daemon/spawn.h"
+#include "parse/config.h"
+#include "parse/json_edit.h"
+#include "store/query_incidents.h"
+
+#define DEADLINE_US (60 * US_PER_S)
+#define PATH "/v1/incidents/change"
+
+struct place {
+	char folder[64], store[96], socket[96], log[96];
+	struct config config;
+	struct collector_child *child;
+	struct control_client *client;
+};
+
+static int set_up(void **state)
+{
+	struct place *p = mem_zalloc(sizeof *p);
+	struct err err = {""};
+
+	snprintf(p->folder, sizeof p->folder, "/tmp/llmdeck-incident-XXXXXX");
+	assert_non_null(mkdtemp(p->folder));
+	assert_int_equal(chmod(p->folder, 0755), 0);
+	snprintf(p->store, sizeof p->store, "%s/s.db", p->folder);
+	snprintf(p->socket, sizeof p->socket, "%s/c.sock", p->folder);
+	snprintf(p->log, sizeof p->log, "%s/log", p->folder);
+	struct spawn_options o = {
+		.collector = {.store_path = p->store, .socket_path = p->socket, .config = &p->config}, .log_path = p->log,
+	};
+
+	if (config_parse(&p->config, STR_LIT("roles: {viewer: [any]}\n"), "test.yaml", &err) ||
+	    collector_child_start(&p->child, &o, DEADLINE_US, &err))
+		fail_msg("%s", err.text);
+	p->client = control_client_new(p->socket);
+	*state = p;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct place *p = *state;
+	char command[128];
+
+	collector_child_stop(&p->child, DEADLINE_US);
+	control_client_free(&p->client);
+	config_fini(&p->config);
+	snprintf(command, sizeof command, "rm -rf '%s'", p->folder);
+	free(p);
+	return system(command);
+}
+
+static enum control_result order(const struct place *p, const char *json, int64_t *id, struct err *err)
+{
+	struct buf answer = {0};
+	enum control_result result = control_client_call(p->client, "POST", PATH, str_of(json), "application/json", DEADLINE_US, &answer, err);
+
+	if (result == CONTROL_OK && id)
+		assert_true(json_int_at(buf_str(&answer), "/id", id));
+	buf_fini(&answer);
+	return result;
+}
+
+static void must_order(const struct place *p, const char *json)
+{
+	struct err err = {""};
+
+	if (order(p, json, NULL, &err) != CONTROL_OK)
+		fail_msg("%s: %s", json, err.text);
+}
+
+static struct store_reader *reader_of(const struct place *p)
+{
+	struct store_reader *r;
+	struct err err = {""};
+
+	if (store_reader_open(&r, p->store, &err))
+		fail_msg("%s", err.text);
+	return r;
+}
+
+static void test_every_verb(void **state)
+{
+	const struct place *p = *state;
+	struct store_reader *r = reader_of(p);
+	struct incident_detail d;
+	struct audit_result audit;
+	struct err err = {""};
+	int64_t id = 0;
+
+	assert_int_equal(order(p, "{\"do\":\"open\",\"title\":\"SECRET title\",\"from\":\"2026-01-01T00:00:00Z\",\"where\":\"service=chat\\nmodel!=x\","
+	                       "\"bad\":\"latency>4s\",\"alert\":17,\"claimed\":\"mia\"}", &id, &err), CONTROL_OK);
+	assert_int_equal(id, 1);
+	must_order(p, "{\"do\":\"note\",\"id\":1,\"note\":\"SECRET note\"}");
+	must_order(p, "{\"do\":\"assign\",\"id\":1,\"owner\":\"jo\"}");
+	must_order(p, "{\"do\":\"status\",\"id\":1,\"state\":\"mitigated\"}");
+	must_order(p, "{\"do\":\"pin\",\"id\":1,\"from\":\"2026-01-01T00:00:00Z\",\"to\":\"2026-01-01T01:00:00Z\"}");
+	must_order(p, "{\"do\":\"close\",\"id\":1,\"note\":\"SECRET end\"}");
+	must_order(p, "{\"do\":\"report\",\"id\":1}");
+	assert_int_equal(query_incident(r, 1, clock_wall_us(), &d, &err), 0);
+	assert_string_equal(d.incident.title, "SECRET title");
+	assert_string_equal(d.incident.owner, "jo");
+	assert_string_equal(d.incident.author, "mia");
+	assert_string_equal(d.incident.bad, "latency>4s");
+	assert_int_equal(d.incident.alert_id, 17);
+	assert_int_equal(d.incident.where.filter_count, 2);
+	assert_int_equal(d.incident.state, INCIDENT_CLOSED);
+	assert_true(d.incident.closed_us && d.incident.reported_us && d.incident.to_us);
+	assert_false(incident_pins(&d.incident));
+	incident_detail_fini(&d);
+	assert_int_equal(query_audit(r, 0, INT64_MAX, 100, &audit, &err), 0);
+	size_t rows = 0;
+
+	for (size_t i = 0; i < audit.row_count; i++) {
+		const struct audit_entry *e = &audit.rows[i].entry;
+
+		if (!str_starts_with(e->action, STR_LIT("incident.")))
+			continue;
+		rows++;
+		assert_true(str_equal_c(e->target, "INC-1"));
+		assert_null(memmem(e->before.ptr, e->before.len, "SECRET", 6));
+		assert_null(memmem(e->after.ptr, e->after.len, "SECRET", 6));
+		assert_null(memmem(e->outcome.ptr, e->outcome.len, "SECRET", 6));
+	}
+	assert_int_equal(rows, 7);
+	audit_result_fini(&audit);
+	store_reader_close(&r);
+}
+
+static void test_what_is_refused_says_why(void **state)
+{
+	static const struct { const char *json, *word; } cases[] = {
+		{"", "JSON"}, {"[]", "object"}, {"{}", "do"}, {"{\"do\":\"dance\"}", "verb"}, {"{\"do\":\"open\"}", "title"},
+		{"{\"do\":\"open\",\"title\":\"x\"}", "from"}, {"{\"do\":\"open\",\"title\":\"x\",\"from\":\"noon\"}", "time"},
+		{"{\"do\":\"open\",\"title\":\"x\",\"from\":\"2026-01-01T01:00:00Z\",\"to\":\"2026-01-01T00:00:00Z\"}", "later"},
+		{"{\"do\":\"open\",\"title\":\"x\",\"from\":\"2026-01-01T01:00:00Z\",\"bad\":\"speed>1\"}", "condition"},
+		{"{\"do\":\"open\",\"title\":\"x\",\"from\":\"2026-01-01T01:00:00Z\",\"where\":\"colour=red\"}", "colour"},
+		{"{\"do\":\"note\",\"id\":1}", "note"}, {"{\"do\":\"note\",\"note\":\"x\"}", "id"}, {"{\"do\":\"status\",\"id\":1,\"state\":\"closed\"}", "state"},
+		{"{\"do\":\"note\",\"id\":99,\"note\":\"x\"}", "INC-99"}, {"{\"do\":\"note\",\"id\":1.5,\"note\":\"x\"}", "id"},
+		{"{\"do\":\"feedback\",\"id\":1,\"feedback\":\"zz\"}", "feedback"}, {"{\"do\":\"note\",\"id\":1,\"note\":\"a\\u0000b\"}", "NUL"},
+		{"{\"do\":\"note\",\"id\":1,\"extra\":\"x\"}", "extra"}, {"{\"do\":\"note\",\"id\":1,\"note\":\"x\"} trailing", "JSON"},
+	};
+	const struct place *p = *state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct err err = {""};
+
+		if (order(p, cases[i].json, NULL, &err) == CONTROL_OK)
+			fail_msg("taken: %s", cases[i].json);
+		if (!strstr(err.text, cases[i].word))
+			fail_msg("%s: %s", cases[i].json, err.text);
+	}
+	struct store_reader *r = reader_of(p);
+	struct incident_result res;
+	struct err err = {""};
+
+	assert_int_equal(query_incidents(r, 0, &res, &err), 0);
+	assert_int_equal(res.row_count, 0);
+	incident_result_fini(&res);
+	store_reader_close(&r);
+}
+
+/* A viewer may look, not change: asked by another user. */
+static void test_a_viewer_is_refused(void **state)
+{
+	const struct place *p = *state;
+
+	if (geteuid() != 0) {
+		printf("skipped: only root can ask as somebody else\n");
+		skip();
+	}
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct control_client *client;
+		struct err err = {""};
+
+		if (setgid(54321) || setuid(54321))
+			_exit(9);
+		client = control_client_new(p->socket);
+		_exit(control_client_call(client, "POST", PATH, STR_LIT("{\"do\":\"note\",\"id\":1,\"note\":\"x\"}"), "application/json",
+		                          DEADLINE_US, NULL, &err) == CONTROL_REFUSED && strstr(err.text, "responder") ? 0 : 1);
+	}
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* Runs the program; its output. */
+static char *run(const struct place *p, const char *words, int *code)
+{
+	const char *binary = getenv("LLMDECK_BINARY");
+	char *command = mem_printf("'%s' --store '%s' --socket '%s' %s 2>&1", binary ? binary : "build/llmdeck", p->store, p->socket, words);
+	FILE *f = popen(command, "r");
+	struct buf out = {0};
+	char part[512];
+	size_t n;
+
+	assert_non_null(f);
+	while ((n = fread(part, 1, sizeof part, f)) > 0)
+		buf_append(&out, part, n);
+	int status = pclose(f);
+
+	*code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	free(command);
+	return buf_steal(&out);
+}
+
+static void test_the_commands(void **state)
+{
+	static const struct { const char *words; int code; const char *out; } steps[] = {
+		{"incident list", 0, "no incident"},
+		{"incident open --title 'p95 of chat' --from 2026-01-01T00:00:00Z --to 2026-01-01T01:00:00Z --bad 'latency>4s' --where service=chat", 0, "INC-1"},
+		{"incident note INC-1 'looked at v43'", 0, ""}, {"incident assign 1 mia", 0, ""}, {"incident status 1 identified", 0, ""},
+		{"incident list", 0, "identified"}, {"incident list --format json", 0, "\"owner\":\"mia\""}, {"incident show 1", 0, "looked at v43"},
+		{"incident show 1 --format json", 0, "\"kind\":\"note\""}, {"incident close 1 --note done", 0, ""}, {"incident report 1", 0, "## Timeline"},
+		{"incident list --format csv", 0, "closed"}, {"incident report 1 --html -", 0, "<!doctype html>"}, {"report --shift 8h", 0, "INC-1 closed"},
+		{"report --shift 8h --format json", 0, "\"incidents\":[{\"id\":1"}, {"incident show 2", 1, "there is no"}, {"incident show x", 2, "is no incident"},
+		{"incident note 1", 2, "takes ID TEXT"}, {"incident open", 2, "what is wrong"}, {"incident dance", 2, "there is no"},
+		{"incident note 7 x", 1, "INC-7"}, {"suspects", 2, "--bad"}, {"suspects --bad error", 0, "no request is bad"},
+		{"suspects --bad error --format json", 0, "\"suspects\":[]"}, {"report --shift 8x", 2, "--shift"}, {"requests --bad nonsense", 2, "--bad"},
+	};
+	const struct place *p = *state;
+
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		int code;
+		char *out = run(p, steps[i].words, &code);
+
+		if (code != steps[i].code || !strstr(out ? out : "", steps[i].out))
+			fail_msg("%s: exit %d: %s", steps[i].words, code, out ? out : "");
+		free(out);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_every_verb, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_is_refused_says_why, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_viewer_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_the_commands, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
