@@ -234,7 +234,12 @@ static void json_alerts(const struct shift *s, struct buf *out)
 		alert_add_text(out, "acknowledged_by", a->acknowledged_by);
 		buf_puts(out, "}");
 	}
-	buf_puts(out, "],\n \"silences\":[");
+	buf_puts(out, "]");
+}
+
+static void json_silences(const struct shift *s, struct buf *out)
+{
+	buf_puts(out, ",\n \"silences\":[");
 	for (size_t i = 0; i < s->silences.row_count; i++) {
 		const struct silence_record *x = &s->silences.rows[i];
 
@@ -244,7 +249,12 @@ static void json_alerts(const struct shift *s, struct buf *out)
 		alert_add_text(out, "author", x->author);
 		buf_printf(out, ",\"runs_out\":%s}", runs_out(s, x->until_us) ? "true" : "false");
 	}
-	buf_puts(out, "],\n \"overrides\":[");
+	buf_puts(out, "]");
+}
+
+static void json_overrides(const struct shift *s, struct buf *out)
+{
+	buf_puts(out, ",\n \"overrides\":[");
 	for (size_t i = 0; i < s->overrides.row_count; i++) {
 		const struct rule_override *o = &s->overrides.rows[i];
 
@@ -326,6 +336,8 @@ static void write_json(const struct shift *s, struct buf *out)
 	alert_add_time(out, "to", s->to_us);
 	buf_printf(out, ",\"requests\":%" PRId64 ",\"errors\":%" PRId64 ",\"flags\":%" PRId64, f->requests, f->errors, f->flags);
 	json_alerts(s, out);
+	json_silences(s, out);
+	json_overrides(s, out);
 	json_rollouts(s, out);
 	buf_printf(out, ",\n \"spend\":{\"cost_usd\":\"%s\",\"unpriced_requests\":%" PRId64 ",\"budgets\":[", money_format_usd(f->cost_nusd, money), f->unpriced);
 	for (size_t i = 0; i < s->budgets.row_count; i++) {

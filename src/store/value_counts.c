@@ -501,14 +501,18 @@ static void put_tokens(struct buf *out, int64_t tokens)
 		buf_printf(out, "%lld", (long long)tokens);
 }
 
-static void put_band(struct buf *out, uint32_t band)
+/* ">=8k" of a threshold and of the last band, "4k-8k" of the others. */
+static void put_band(struct buf *out, uint32_t value)
 {
-	if (band > THRESHOLD || band == EDGES) {
-		buf_puts(out, ">=");
-		put_tokens(out, edges[(band > THRESHOLD ? band - THRESHOLD : band) - 1]);
+	bool threshold = value > THRESHOLD;
+	uint32_t band = threshold ? value - THRESHOLD : value;
+
+	if (band < 1 || band > EDGES)
 		return;
-	}
+	buf_puts(out, threshold || band == EDGES ? ">=" : "");
 	put_tokens(out, edges[band - 1]);
+	if (threshold || band == EDGES)
+		return;
 	buf_append_c(out, '-');
 	put_tokens(out, edges[band]);
 }
