@@ -126,12 +126,12 @@ static void fill_rules(struct demo *d)
 	d->config.alert_count = DEMO_RULES;
 }
 
-/* One that is far from its end, and one that is over soon. */
+/* One that is far from its end, and one that is over soon: what it would do then is only said. */
 static void fill_budgets(struct demo *d)
 {
 	static const struct config_budget budgets[DEMO_BUDGETS] = {
 		{.name = "demo-fleet", .amount_nusd = 300000 * NUSD_PER_USD, .period = PERIOD_MONTH},
-		{.name = "demo-checkout-day", .amount_nusd = 200 * NUSD_PER_USD, .period = PERIOD_DAY},
+		{.name = "demo-checkout-day", .amount_nusd = 200 * NUSD_PER_USD, .period = PERIOD_DAY, .hard = "rollback checkout"},
 	};
 
 	memcpy(d->budgets, budgets, sizeof budgets);
