@@ -266,6 +266,21 @@ static void retire_rollouts(struct collector *c)
 	c->rollouts = NULL;
 }
 
+/* So that it is told with all else that changed around an incident. */
+static int audit_reread(struct store_writer *store, void *arg, struct err *err)
+{
+	const struct collector *c = arg;
+	struct caller self;
+
+	caller_self("configuration", &self);
+	const struct audit_entry entry = {
+		.time_us = clock_wall_us(), .uid = self.uid, .login_uid = self.login_uid, .claimed_name = str_of(self.claimed),
+		.action = STR_LIT("config.reload"), .target = str_of(c->options->config_path), .outcome = STR_LIT("taken"),
+	};
+
+	return store_writer_add_audit(store, &entry, err);
+}
+
 /* The new configuration is taken whole, or the old one stays. */
 static void reread_config(struct collector *c)
 {
@@ -301,6 +316,8 @@ static void reread_config(struct collector *c)
 	start_sources(c);
 	if (start_rollouts(c, config, &err))
 		log_error("%s: rollouts cannot be steered", err.text);
+	if (writer_run(c->writer, audit_reread, c, &err))
+		log_warning("the audit does not tell that the configuration was read again: %s", err.text);
 	log_info("configuration %s read again", c->options->config_path);
 }
 

@@ -1,0 +1,197 @@
+/* On call: from the alert in the strip to the named cause in a few keys, an incident opened, noted, reported
+ * and closed; and the page for SQL, where a question that would never end is cancelled at once, and one
+ * that would change something is refused. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "screen.h"
+
+#define SOON 20000
+#define FILLED 150000 /* until the demo's invented past is stored: sanitizers take their time */
+#define AT_ONCE_US (US_PER_S) /* a cancel takes milliseconds; the rest is for a busy machine */
+
+static char binary[PATH_MAX];
+static int keys; /* pressed since it was set to 0 */
+
+#define assert_shows(s, text) \
+	do { \
+		if (!screen_wait_text(s, text, SOON)) \
+			fail_msg("\"%s\" did not appear:\n%s", text, screen_text(s)); \
+	} while (0)
+
+static void press(struct screen *s, const char *key)
+{
+	keys++;
+	screen_send(s, key);
+}
+
+static void from_the_strip_to_the_cause(struct screen *s)
+{
+	if (!screen_wait_text(s, "CRIT demo-checkout ", FILLED))
+		fail_msg("nothing has gone wrong:\n%s", screen_text(s));
+	keys = 0;
+	press(s, "i");
+	assert_shows(s, "suspects");
+	assert_shows(s, "depl v43"); /* the canary that has gone bad */
+	assert_shows(s, "requests of the bad");
+	press(s, "\t");
+	press(s, "\r");
+	assert_shows(s, "narrowed to depl v43");
+	assert_true(keys < 10);
+	print_message("%d keys from the strip to the cause and its requests\n", keys);
+}
+
+/* Agents, tools and model calls of a request, and back. */
+static void its_trace(struct screen *s)
+{
+	press(s, "\t"); /* the requests */
+	press(s, "t");
+	assert_shows(s, "monitor > trace");
+	assert_shows(s, "llm gpt-4o");
+	assert_shows(s, "agent checkout-assistant");
+	press(s, "\x7f");
+	assert_shows(s, "monitor > incident");
+}
+
+static void work_on_it(struct screen *s)
+{
+	struct buf report = {0};
+	struct err err = {""};
+
+	press(s, "n");
+	assert_shows(s, "open an incident");
+	screen_send(s, "checkout is slow\r");
+	assert_shows(s, "INC-1 open");
+	press(s, "n");
+	assert_shows(s, "note");
+	screen_send(s, "v43 it is\r");
+	assert_shows(s, "noted");
+	screen_send(s, ":assign mia\r");
+	assert_shows(s, "assigned");
+	screen_send(s, ":status identified\r");
+	assert_shows(s, "INC-1 identified mia");
+	screen_send(s, ":timeline\r");
+	assert_shows(s, "v43 it is");
+	assert_shows(s, "checkout is slow");
+	press(s, "e");
+	assert_shows(s, "written to INC-1.md");
+	if (file_read("INC-1.md", 4 << 20, &report, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_non_null(strstr(report.data, "v43 it is"));
+	buf_reset(&report);
+	if (file_read("INC-1.html", 16 << 20, &report, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_non_null(strstr(report.data, "checkout is slow"));
+	assert_null(strstr(report.data, "<script"));
+	buf_fini(&report);
+	screen_send(s, ":close rolled back\r");
+	assert_shows(s, "closed");
+	screen_send(s, ":incidents\r");
+	assert_shows(s, "incidents 0 open of 1");
+}
+
+static void cancelled_at_once(struct screen *s, const char *key)
+{
+	int64_t started;
+
+	screen_send(s, ":sql with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c\r");
+	assert_shows(s, "running for");
+	started = clock_mono_us();
+	screen_send(s, key);
+	assert_shows(s, "cancelled after");
+	if (clock_mono_us() - started > AT_ONCE_US)
+		fail_msg("cancelling took %lld ms", (long long)(clock_mono_us() - started) / 1000);
+	screen_send(s, "\x1b"); /* leaves the line */
+	assert_shows(s, "Enter edits");
+}
+
+static void refused(struct screen *s, const char *sql, const char *words)
+{
+	char line[300];
+
+	snprintf(line, sizeof line, ":sql %s\r", sql);
+	screen_send(s, line);
+	assert_shows(s, words);
+	screen_send(s, "\x1b");
+	assert_shows(s, "Enter edits");
+}
+
+static void on_call(void **state)
+{
+	const char *demo[] = {binary, "demo", "--speed", "3", NULL};
+	struct screen *s = screen_start(demo, NULL, 100, 30);
+
+	(void)state;
+	from_the_strip_to_the_cause(s);
+	its_trace(s);
+	work_on_it(s);
+	screen_send(s, "q");
+	assert_int_not_equal(screen_wait_exit(s, SOON), -1);
+	assert_true(screen_restored(s));
+	screen_free(&s);
+}
+
+static void asking(void **state)
+{
+	const char *demo[] = {binary, "demo", "--incident", "none", NULL};
+	struct screen *s = screen_start(demo, NULL, 100, 30);
+
+	(void)state;
+	if (!screen_wait_text(s, "LIVE", FILLED))
+		fail_msg("the demo does not come to life:\n%s", screen_text(s));
+	screen_send(s, ":sql\r");
+	assert_shows(s, "one SELECT over");
+	screen_send(s, "select servi\t, count(*) n from v_req\t group by 1 order by n desc\r");
+	assert_shows(s, "rows in");
+	assert_shows(s, "search-summariser");
+	screen_send(s, "v");
+	assert_shows(s, "search-summariser");
+	screen_send(s, "v:export answer.csv\r");
+	assert_shows(s, "written to");
+	assert_true(file_exists("answer.csv"));
+	cancelled_at_once(s, "\x03");
+	cancelled_at_once(s, "\x1b");
+	refused(s, "delete from v_requests", "only reading is allowed");
+	refused(s, "select * from strings", "private to the store");
+	refused(s, "attach 'x.db' as x", "ATTACH and DETACH are not allowed");
+	refused(s, "select load_extension('x')", "outside the store");
+	refused(s, "select 1; select 2", "one statement at a time");
+	screen_send(s, "\r");
+	screen_send(s, "\x1b[A\x1b[A\x1b[A\x1b[A\x1b[A\x1b[A"); /* earlier statements */
+	assert_shows(s, "with recursive");
+	screen_send(s, "\x1b");
+	assert_shows(s, "Enter edits");
+	assert_shows(s, "LIVE");
+	screen_send(s, "q");
+	assert_int_not_equal(screen_wait_exit(s, SOON), -1);
+	assert_true(screen_restored(s));
+	screen_free(&s);
+}
+
+/* What is exported goes into the test's own folder. */
+static int go_there(void **state)
+{
+	(void)state;
+	return realpath(screen_binary(), binary) && chdir(screen_folder()) == 0 ? 0 : -1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(on_call),
+		cmocka_unit_test(asking),
+	};
+
+	return cmocka_run_group_tests(tests, go_there, NULL);
+}
