@@ -7,8 +7,10 @@ follows from its model (right()), less what that client does not send (the UNSEN
 """
 import json
 import os
+import re
 import shutil
 import signal
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True  # nothing of this belongs into the source tree
@@ -192,6 +194,50 @@ def litellm_check(server):
             wait("%s of %s" % (name, model), lambda: bench.gauges("gateway", "max").get(("serving." + name, model), 0) > 0, 20)
 
 
+KINDS = {"invoke_agent": "agent", "execute_tool": "tool", "retrieval": "retrieval", "chat": "call", "embeddings": "embed"}
+TRACE_LINE = re.compile(r"^[ >]([ *]) *(\d+\.\d{3}) s +(\d+\.\d{3}) s  ( *)(\S+) +(.*)$")
+
+
+def tree_of(spans):
+    """What a client's own spans make: (depth, span) with parents before children, children by their start."""
+    def below(parent, depth):
+        for span in sorted((s for s in spans if s["parent"] == parent), key=lambda s: s["start_us"]):
+            yield depth, span
+            yield from below(span["id"], depth + 1)
+    return list(below(None, 0))
+
+
+def agent_check(server):
+    """The trace of an agent with tools, a retrieval and model calls, span by span as its client made it."""
+    with Bench() as bench:
+        folder = need("pypi-otel")
+        bench.collect()
+        bench.run([str(folder / "bin/python3"), str(HERE / "clients/agent.py")], AGENT_SPANS=str(bench.dir / "spans.json"),
+                  OPENAI_BASE_URL="http://127.0.0.1:%d/v1" % server.port, OPENAI_API_KEY="none", OTEL_SERVICE_NAME="returns",
+                  OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:%d" % bench.port, OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+                  OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20" + TOKEN)
+        wanted = tree_of(json.loads((bench.dir / "spans.json").read_text()))
+        calls = sum(KINDS[span["operation"]] in ("call", "embed") for _, span in wanted)
+        rows = wait("the agent's requests are stored", lambda: len(bench.requests("returns")) == calls and bench.requests("returns"), 10)
+        assert len({row["trace_id"] for row in rows}) == 1, rows
+        shown = subprocess.run(bench.command("requests", "show", rows[-1]["id"]), capture_output=True, text=True, timeout=30,
+                               env=bench.environment({"LC_ALL": "C.UTF-8"})).stdout
+        lines = [m.groups() for m in map(TRACE_LINE.match, shown.splitlines()) if m]
+        assert len(lines) == len(wanted), "%d lines for %d spans:\n%s" % (len(lines), len(wanted), shown)
+        begin = wanted[0][1]["start_us"]
+        for (critical, start, takes, indent, kind, rest), (depth, span) in zip(lines, wanted):
+            name = span["model"] if KINDS[span["operation"]] in ("call", "embed") else span["name"].split(" ", 1)[-1] \
+                if span["operation"] != "retrieval" else span["name"]
+            got = (len(indent) // 2, kind, rest.startswith(name), "failed" in rest)
+            assert got == (depth, KINDS[span["operation"]], True, span["failed"]), "%s is no line of %s:\n%s" % (got, span, shown)
+            assert abs(float(start) - (span["start_us"] - begin) / 1e6) < 0.002, "%s starts at %s:\n%s" % (span, start, shown)
+            assert abs(float(takes) - (span["end_us"] - span["start_us"]) / 1e6) < 0.002, "%s takes %s:\n%s" % (span, takes, shown)
+            assert not span["error"] or span["error"] in rest, "%s without its error:\n%s" % (span, shown)
+            assert depth or critical == "*", "the agent is not on the critical path:\n%s" % shown
+        tries = [rest for _, _, _, _, kind, rest in lines if kind == "tool" and rest.startswith("policy_lookup")]
+        assert len(tries) == 2 and "timeout" in tries[0] and "try 2" in tries[1], shown
+
+
 def near(got, wanted, share=0.1):
     return got is not None and abs(got - wanted) <= abs(wanted) * share + 1e-9
 
@@ -268,6 +314,7 @@ def victoria_metrics(program, folder, address):
 def main():
     server = Server()
     checks = [(name, lambda row=row: client_check(server, *row)) for name, *row in CLIENT_CHECKS]
+    checks.append(("An agent of OpenTelemetry's SDK for Python, its trace span by span", lambda: agent_check(server)))
     checks.append(("LiteLLM proxy: spans and metrics page", lambda: litellm_check(server)))
     checks.append(("Prometheus, scraping and asked", lambda: promql_check(server, "prometheus", prometheus)))
     checks.append(("VictoriaMetrics, scraping and asked", lambda: promql_check(server, "victoria-metrics", victoria_metrics)))
