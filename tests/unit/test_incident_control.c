@@ -251,6 +251,80 @@ static void test_the_commands(void **state)
 	}
 }
 
+/* Requests of a service whose name the shell would take apart; deployment v43 is slow. */
+static void import_requests(const struct place *p)
+{
+	char *path = mem_printf("%s/r.csv", p->folder), *words;
+	FILE *f = fopen(path, "w");
+	int code;
+
+	assert_non_null(f);
+	fprintf(f, "end_time,service,deployment,model,latency_ms,status,cost_usd\n");
+	for (int i = 0; i < 3000; i++)
+		fprintf(f, "2026-01-01T00:%02d:%02dZ,\"%s\",%s,gpt-4o,%d,%d,0.01\n", i / 60, i % 60, i % 5 ? "it's $(a) shop" : "other",
+		        i % 9 ? "v42" : "v43", i % 9 ? 900 : 5200, i % 50 ? 200 : 429);
+	fclose(f);
+	words = mem_printf("import --again '%s'", path);
+	char *out = run(p, words, &code);
+
+	if (code)
+		fail_msg("%s", out);
+	free(out);
+	free(words);
+	free(path);
+}
+
+static int64_t number_in(const char *json, const char *pointer)
+{
+	int64_t n = -1;
+
+	if (!json_int_at(str_of(json), pointer, &n))
+		fail_msg("%s is not in %.300s", pointer, json);
+	return n;
+}
+
+/* Every command that a report prints runs as it stands and gives the report's figures. */
+static void test_printed_commands_give_the_figures(void **state)
+{
+	const struct place *p = *state;
+	int code, commands = 0;
+
+	import_requests(p);
+	free(run(p, "incident open --title slow --from 2026-01-01T00:00:00Z --to 2026-01-01T00:50:00Z --bad 'latency>4s' --where \"service=it's \\$(a) shop\"", &code));
+	assert_int_equal(code, 0);
+	char *report = run(p, "incident report 1", &code);
+
+	assert_int_equal(code, 0);
+	char *lines = mem_strdup(report);
+
+	for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n")) {
+		if (strncmp(line, "    llmdeck ", 12) != 0)
+			continue;
+		char *words = mem_printf("%s --format json", line + 12), *json = run(p, words, &code), figure[64];
+
+		if (code)
+			fail_msg("%s: %s", words, json);
+		if (strstr(words, "report ") == words) {
+			snprintf(figure, sizeof figure, "| requests | %lld |", (long long)number_in(json, "/total/requests"));
+			assert_int_equal(number_in(json, "/total/requests"), 2400);
+		} else if (strstr(words, "suspects ") == words) {
+			snprintf(figure, sizeof figure, "%lld of %lld requests are bad", (long long)number_in(json, "/bad"), (long long)number_in(json, "/total"));
+			assert_non_null(strstr(json, "\"value\":\"v43\""));
+		} else {
+			snprintf(figure, sizeof figure, "Slowest bad requests");
+			assert_non_null(strstr(json, "5200"));
+		}
+		if (!strstr(report, figure))
+			fail_msg("%s is not in the report, but what its command gives: %s", figure, words);
+		commands++;
+		free(words);
+		free(json);
+	}
+	assert_int_equal(commands, 4);
+	free(lines);
+	free(report);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +332,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_is_refused_says_why, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_viewer_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_the_commands, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_printed_commands_give_the_figures, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
