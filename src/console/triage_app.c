@@ -289,6 +289,12 @@ static size_t chosen_items(const struct app *a, int64_t **out)
 static void open_dialog(struct app *a, enum triage_dialog_kind kind, enum triage_verb verb, const char *what,
                         const char *label, const char *text, const char *confirm)
 {
+	static const char *const hints[] = {
+		[TRIAGE_ASK_NOTE] = "Kept redacted in the text file; the audit has none of it.",
+		[TRIAGE_ASK_ASSIGN] = "The filter assignee:NAME finds it. Empty: for nobody.",
+		[TRIAGE_ASK_DATASET] = "A case for `llmdeck feedback export --format chat`.",
+		[TRIAGE_ASK_INCIDENT] = "INC-88 adds to that one; anything else titles a new one.",
+	};
 	struct triage_work *w = a->triage;
 	char id[TRIAGE_ID_BYTES];
 
@@ -316,6 +322,8 @@ static void open_dialog(struct app *a, enum triage_dialog_kind kind, enum triage
 	snprintf(w->dialog_confirm, sizeof w->dialog_confirm, "%s", confirm);
 	w->dialog.title = w->dialog_title;
 	w->dialog.lines[w->dialog.line_count++] = w->dialog_line;
+	if (hints[kind])
+		w->dialog.lines[w->dialog.line_count++] = hints[kind];
 	w->dialog.confirm = w->dialog_confirm;
 	if (label) {
 		w->dialog.fields[0].label = label;
@@ -355,7 +363,7 @@ static void add_to_incident(struct app *a, const char *text)
 static void confirmed(struct app *a)
 {
 	static const char *const said[] = {[TRIAGE_ASK_NOTE] = "noted", [TRIAGE_ASK_ASSIGN] = "assigned",
-	                                   [TRIAGE_ASK_DATASET] = "in the data set: `llmdeck feedback export` writes it"};
+	                                   [TRIAGE_ASK_DATASET] = "in the data set"};
 	struct triage_work *w = a->triage;
 	const char *text = w->dialog.fields[0].field.text;
 	bool leaves = w->kind == TRIAGE_ASK_BATCH && w->desk.opened && (w->dialog_verb == TRIAGE_SETTLE || w->dialog_verb == TRIAGE_DISMISS);
@@ -704,7 +712,7 @@ static void ask_incident(struct app *a)
 		return;
 	if (t && t->incident_id)
 		incident_name(t->incident_id, text);
-	open_dialog(a, TRIAGE_ASK_INCIDENT, TRIAGE_VERB_COUNT, "add to an incident", "number, or title of a new one", text, "Add");
+	open_dialog(a, TRIAGE_ASK_INCIDENT, TRIAGE_VERB_COUNT, "add to an incident", "incident", text, "Add");
 	snprintf(a->triage->dialog_line, sizeof a->triage->dialog_line, "%s%.120s", t && t->incident_id ? "open now: " : "none is open",
 	         t && t->incident_id ? t->incident_title : "");
 }

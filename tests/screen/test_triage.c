@@ -36,7 +36,7 @@
 
 /* A store of its own with its collector. */
 struct place {
-	char *store, *socket;
+	char *store, *socket, *config; /* config NULL: none */
 	struct screen *collector;
 	struct store_reader *reader;
 	int64_t ids[ITEMS]; /* newest first */
@@ -72,7 +72,7 @@ static void list_items(struct place *p, struct feedback_list *list)
 	} while (!list->complete && (feedback_list_fini(list), true));
 }
 
-static void open_place(struct place *p, const char *name)
+static void open_place(struct place *p, const char *name, const char *config)
 {
 	struct feedback_list list;
 	struct buf csv = {0};
@@ -86,7 +86,16 @@ static void open_place(struct place *p, const char *name)
 		buf_printf(&csv, "2026-03-01T10:%02d:00Z,i%d,chat,%d,remark %02d of many\n", i, i, 1 + i % 5, i);
 	write_file(log, &csv);
 	import(p->store, log);
-	const char *argv[] = {screen_binary(), "--store", p->store, "--socket", p->socket, "collect", "--listen", "none", NULL};
+	if (config) {
+		struct buf yaml = {0};
+
+		buf_puts(&yaml, config);
+		p->config = mem_printf("%s/%s.yaml", screen_folder(), name);
+		write_file(p->config, &yaml);
+		buf_fini(&yaml);
+	}
+	const char *argv[] = {screen_binary(), "--store", p->store, "--socket", p->socket, "collect", "--listen", "none",
+	                      config ? "--config" : NULL, p->config, NULL};
 	p->collector = screen_start(argv, NULL, 120, 20);
 	assert_shows(p->collector, "collecting into");
 	if (store_reader_open(&p->reader, p->store, &err) != 0)
@@ -108,13 +117,15 @@ static void close_place(struct place *p)
 	store_reader_close(&p->reader);
 	free(p->store);
 	free(p->socket);
+	free(p->config);
 }
 
 static struct screen *start(const struct place *p, const char *user)
 {
 	char name[80];
 	const char *env[] = {name, NULL};
-	const char *argv[] = {screen_binary(), "--store", p->store, "--socket", p->socket, "console", "--page", "feedback", NULL};
+	const char *argv[] = {screen_binary(), "--store", p->store, "--socket", p->socket, "console", "--page", "feedback",
+	                      p->config ? "--config" : NULL, p->config, NULL};
 	struct screen *s;
 
 	snprintf(name, sizeof name, "LLMDECK_USER=%s", user);
@@ -199,6 +210,31 @@ static void check_verdicts(struct place *p, int count)
 	}
 }
 
+/* A line an item in both formats, each with what was pressed on it. */
+static void check_export(const struct place *p, int count)
+{
+	static const char *const formats[] = {"jsonl", "csv"};
+	struct buf out = {0};
+
+	for (size_t f = 0; f < 2; f++) {
+		run(p, (const char *const[]){"feedback", "export", "--format", formats[f], NULL}, &out);
+		for (int i = 0; i < ITEMS; i++) {
+			const char *state = i >= count ? "open" : i % 5 == 4 ? "dismissed" : "settled";
+			char id[24], line[2000];
+			const char *at;
+
+			snprintf(id, sizeof id, "%llx", (unsigned long long)p->ids[i]);
+			at = strstr(out.data, id);
+			assert_non_null(at);
+			snprintf(line, sizeof line, "%.*s", (int)strcspn(at, "\n"), at);
+			assert_non_null(strstr(line, state));
+			for (size_t k = 0; k < sizeof labels / sizeof *labels; k++)
+				assert_int_equal(strstr(line, labels[k]) != NULL, i < count && (size_t)i % 7 == k);
+		}
+	}
+	buf_fini(&out);
+}
+
 static void thirty_items_by_keyboard(void **state)
 {
 	struct place p;
@@ -208,7 +244,7 @@ static void thirty_items_by_keyboard(void **state)
 	char id[24];
 
 	(void)state;
-	open_place(&p, "thirty");
+	open_place(&p, "thirty", NULL);
 	s = start(&p, "mia");
 	screen_send(s, "\r");
 	assert_shows(s, "yours");
@@ -256,6 +292,7 @@ static void thirty_items_by_keyboard(void **state)
 	assert_int_equal(count_of(&out, "\"feedback undo\""), 2);
 	assert_int_equal(count_of(&out, "\"feedback redo\""), 2);
 	assert_null(strstr(out.data, "remark")); /* no user's text in it */
+	check_export(&p, 30);
 	screen_send(s, "\033");
 	assert_gone(s, "yours");
 	quit(&s);
@@ -272,7 +309,7 @@ static void labels_notes_marks(void **state)
 	struct feedback_list list;
 
 	(void)state;
-	open_place(&p, "notes");
+	open_place(&p, "notes", NULL);
 	s = start(&p, "mia");
 	screen_send(s, "\r");
 	assert_shows(s, "yours");
@@ -337,6 +374,61 @@ static void labels_notes_marks(void **state)
 	close_place(&p);
 }
 
+/* Sets of the configuration, their bounds, an incident of its own, and a case of the data set. */
+static void own_label_sets(void **state)
+{
+	struct place p;
+	struct screen *s;
+	struct feedback_item item;
+	struct buf out = {0};
+	char id[24];
+
+	(void)state;
+	open_place(&p, "sets", "labels:\n  - {name: wrong}\n  - {name: topic, values: [price, policy, delivery]}\n"
+	                       "  - {name: quality, min: 2, max: 4}\n");
+	snprintf(id, sizeof id, "%llx", (unsigned long long)p.ids[0]);
+	s = start(&p, "mia");
+	screen_send(s, "\r");
+	assert_shows(s, "yours");
+	screen_send(s, "2");
+	assert_shows(s, "topic: 1 price  2 policy  3 delivery");
+	screen_send(s, "2");
+	assert_shows(s, "2 topic policy");
+	screen_send(s, "31");
+	assert_shows(s, "quality takes 2 to 4");
+	screen_send(s, "33");
+	assert_shows(s, "3 quality 3");
+	screen_send(s, "1");
+	assert_shows(s, "1[x] wrong");
+	screen_send(s, "9");
+	assert_shows(s, "there is no label 9");
+	screen_send(s, "20");
+	assert_shows(s, "topic cleared");
+	read_item(&p, p.ids[0], &item);
+	assert_string_equal(label_of(&item, "quality"), "3");
+	assert_string_equal(label_of(&item, "wrong"), "true");
+	assert_null(label_of(&item, "topic"));
+	feedback_item_fini(&item);
+	screen_send(s, "i");
+	assert_shows(s, "none is open");
+	screen_send(s, "late parcels\r");
+	assert_shows(s, "1 added to INC-1");
+	run(&p, (const char *const[]){"incident", "show", "1", "--format", "json", NULL}, &out);
+	assert_non_null(strstr(out.data, "late parcels"));
+	assert_non_null(strstr(out.data, id));
+	screen_send(s, "i");
+	assert_shows(s, "open now: late parcels");
+	screen_send(s, "\033");
+	assert_gone(s, "open now");
+	screen_send(s, "\r");
+	assert_shows(s, "you 1 of 40");
+	screen_send(s, "\033");
+	assert_gone(s, "yours");
+	quit(&s);
+	close_place(&p);
+	buf_fini(&out);
+}
+
 /* ── two reviewers ─────────────────────────────────────────────────────────────────────────── */
 
 /* The item that somebody has open; 0 when there is none. */
@@ -362,7 +454,7 @@ static void two_reviewers_never_share(void **state)
 	char first[24], second[24];
 
 	(void)state;
-	open_place(&p, "two");
+	open_place(&p, "two", NULL);
 	snprintf(first, sizeof first, "%llx", (unsigned long long)p.ids[0]);
 	snprintf(second, sizeof second, "%llx", (unsigned long long)p.ids[1]);
 	a = start(&p, "mia");
@@ -415,6 +507,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(thirty_items_by_keyboard),
 		cmocka_unit_test(labels_notes_marks),
+		cmocka_unit_test(own_label_sets),
 		cmocka_unit_test(two_reviewers_never_share),
 	};
 
