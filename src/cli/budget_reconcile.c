@@ -111,8 +111,11 @@ static void add_part(struct buf *out, const char *what, int64_t nusd)
 
 static void why(const struct reconcile_row *r, struct buf *out)
 {
+	if (r->bill_tokens >= 0 && r->bill_tokens != r->own_tokens)
+		buf_printf(out, "%" PRId64 " tokens billed, %" PRId64 " ours", r->bill_tokens, r->own_tokens);
 	if (!r->comparable) {
-		buf_printf(out, "the bill is in another currency");
+		buf_printf(out, "%s%s", out->len ? ", " : "", *r->currency && strcmp(r->currency, "USD") != 0 ? "the bill is in another currency"
+		           : "the bill has no cost");
 		return;
 	}
 	add_part(out, "credits", r->by_credits_nusd);

@@ -27,7 +27,7 @@ void reconcile_explain(struct reconcile_row *r)
 {
 	int64_t priced = r->own_requests - r->unpriced, left;
 
-	r->comparable = !*r->currency || strcmp(r->currency, "USD") == 0;
+	r->comparable = (!*r->currency || strcmp(r->currency, "USD") == 0) && (!r->rows || r->unknown_rows < r->rows);
 	r->by_credits_nusd = r->by_price_nusd = r->by_unpriced_nusd = r->by_silence_nusd = r->rest_nusd = r->difference_nusd = 0;
 	if (!r->comparable)
 		return;

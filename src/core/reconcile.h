@@ -22,7 +22,7 @@ struct reconcile_row {
 	int64_t own_nusd, own_requests, unpriced, own_tokens; /* own_tokens: input and output, of priced requests and others */
 	int hours, silent_hours;      /* of the stretch; those in which nothing at all was received */
 
-	bool comparable;              /* false: another currency */
+	bool comparable;              /* false: another currency, or none of its rows has a cost */
 	int64_t difference_nusd;      /* bill less own; its parts follow and add up to it */
 	int64_t by_credits_nusd;      /* discounts and credits */
 	int64_t by_price_nusd;        /* the same tokens at another price; 0 where the bill counts no tokens */

@@ -103,6 +103,13 @@ static void a_budget_is_set_warns_and_is_acknowledged(void **state)
 	assert_list_has((const char *const[]){"\"name\":\"tiny\"", "\"amount_usd\":\"1000000.000000000\"", "\"state\":\"ok\"", NULL});
 	screen_send(s, "/tiny\r");
 	assert_shows(s, "tiny: everything");
+	screen_send(s, "\r");
+	assert_shows(s, "narrowed to budget tiny and its period");
+	assert_shows(s, "monitor > cost");
+	screen_send(s, ":budgets\r");
+	assert_shows(s, "who spends");
+	screen_send(s, "/tiny\r");
+	assert_shows(s, "tiny: everything");
 	screen_send(s, "D");
 	assert_shows(s, "remove budget tiny");
 	screen_send(s, "\t\r");

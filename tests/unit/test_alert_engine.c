@@ -411,6 +411,80 @@ static void nothing_acts_while_too_much_is_unpriced(void **state)
 	end(w);
 }
 
+static void jump_to(struct world *w, int64_t us)
+{
+	w->mono_us += us - w->now_us;
+	w->now_us = us;
+	clock_set_fake_us(us);
+}
+
+/* 25 October 2026 has 25 hours in Berlin: from 24th 22:00Z to 25th 23:00Z. Whatever restarts, each
+ * threshold is said once, and the new day begins at local midnight. */
+static void a_day_of_25_hours(void **state)
+{
+	struct world *w = begin("budgets: [{name: day, amount: 10, period: day, tz: Europe/Berlin, warn: [50, 100]}]\n");
+	const int64_t begins_us = INT64_C(1792879200) * US_PER_S, ends_us = begins_us + 25 * US_PER_HOUR;
+	struct standing_result res;
+
+	(void)state;
+	jump_to(w, begins_us + US_PER_MIN);
+	for (int h = 0; h < 25; h++) {
+		jump_to(w, begins_us + h * US_PER_HOUR + 2 * US_PER_MIN);
+		feed(w, "chat", 1, 10, NUSD_PER_USD / 2);
+		turn(w);
+		if (h % 2)
+			restart(w);
+	}
+	jump_to(w, ends_us - 10 * S);
+	turn(w);
+	assert_int_equal(w->firing, 2);
+	assert_int_equal(w->resolved, 0);
+	assert_int_equal(standing_of(w, &res).status.from_us, begins_us);
+	assert_int_equal(res.rows[0].status.to_us, ends_us);
+	assert_int_equal(res.rows[0].status.spent_nusd, 25 * NUSD_PER_USD / 2);
+	standing_result_fini(&res);
+	restart(w);
+	jump_to(w, ends_us + 10 * S);
+	turn(w);
+	assert_int_equal(w->resolved, 2);
+	assert_int_equal(standing_of(w, &res).status.spent_nusd, 0);
+	standing_result_fini(&res);
+	assert_int_equal(w->firing, 2);
+	end(w);
+}
+
+/* What a person changed wins over the config until the reset, across restarts, and is told as that. */
+static void an_override_ends_at_the_reset(void **state)
+{
+	struct world *w = begin("budgets: [{name: day, amount: 400, period: day, warn: [100]}]\n");
+	struct standing_result res;
+	struct config_budget more = w->config.budgets[0];
+	char text[BUDGET_AMOUNT_BYTES];
+	struct err err = {""};
+
+	(void)state;
+	turn(w);
+	more.amount_nusd = 500 * NUSD_PER_USD;
+	assert_int_equal(engine_set_budget(w->engine, &more, T0 + 12 * US_PER_HOUR, &mia, w->now_us, &err), 0);
+	pass(w, 60 * S);
+	turn(w);
+	restart(w);
+	turn(w);
+	standing_of(w, &res);
+	assert_string_equal(budget_format_amount(&res.rows[0], NULL, text), "$500.00 (config $400.00, mia 12:00, until reset)");
+	standing_result_fini(&res);
+	jump_to(w, T0 + 12 * US_PER_HOUR);
+	turn(w);
+	standing_of(w, &res);
+	assert_string_equal(budget_format_amount(&res.rows[0], NULL, text), "$400.00");
+	standing_result_fini(&res);
+	restart(w);
+	turn(w);
+	assert_int_equal(standing_of(w, &res).budget.amount_nusd, 400 * NUSD_PER_USD);
+	standing_result_fini(&res);
+	end(w);
+}
+
 /* A budget of one user reads the bounded summaries; its spend is exact while they had room. */
 static void a_budget_of_one_user(void **state)
 {
@@ -500,7 +574,7 @@ int main(void)
 		cmocka_unit_test(budgets_say_each_threshold_once),
 		cmocka_unit_test(a_hard_budget_that_is_not_armed_only_says_so), cmocka_unit_test(an_armed_budget_acts_once_a_period),
 		cmocka_unit_test(nothing_acts_on_stale_data), cmocka_unit_test(nothing_acts_while_too_much_is_unpriced),
-		cmocka_unit_test(a_budget_of_one_user),
+		cmocka_unit_test(a_budget_of_one_user), cmocka_unit_test(a_day_of_25_hours), cmocka_unit_test(an_override_ends_at_the_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,11 +134,57 @@ static void where_it_stands(void **state)
 	assert_int_equal(s.state, BUDGET_NO_DATA);
 }
 
+static int scope(struct config_budget *b, const char *text, struct err *err)
+{
+	return budget_add_filter(b, str_of(text), err);
+}
+
+/* One value of an attribute, alone; dimensions among themselves. */
+static void what_a_budget_counts(void **state)
+{
+	struct config_budget b = {0};
+	struct err err = {""};
+	char text[600];
+
+	(void)state;
+	assert_int_equal(scope(&b, "user=mia=x y", &err), 0);
+	assert_string_equal(budget_format_where(&b, text, sizeof text), "user=mia=x y");
+	assert_int_equal(scope(&b, "service=chat", &err), -1);
+	assert_int_equal(scope(&b, "user=tom", &err), -1);
+	b = (struct config_budget){0};
+	assert_int_equal(scope(&b, "service=chat", &err), 0);
+	assert_int_equal(scope(&b, "model!=gpt-4o", &err), 0);
+	assert_int_equal(scope(&b, "user=mia", &err), -1);
+	assert_non_null(strstr(err.text, "no other filter"));
+	assert_string_equal(budget_format_where(&b, text, sizeof text), "service=chat model!=gpt-4o");
+	b = (struct config_budget){0};
+	assert_int_equal(scope(&b, "user!=mia", &err), -1);
+	assert_int_equal(scope(&b, "user=", &err), -1);
+	assert_int_equal(scope(&b, "colour=red", &err), -1);
+}
+
+static void what_a_hard_budget_does(void **state)
+{
+	static const char *const wrong[] = {"", "rollback", "rollback checkout 10", "weight checkout", "stop it", "rm -rf /"};
+	struct budget_deed d;
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(budget_parse_deed(" rollback  checkout ", &d, &err), 0);
+	assert_false(d.weight);
+	assert_true(str_equal_c(d.rollout, "checkout"));
+	assert_int_equal(budget_parse_deed("weight checkout v42=90 v43=10", &d, &err), 0);
+	assert_true(d.weight && str_equal_c(d.shares, "v42=90 v43=10"));
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		assert_int_equal(budget_parse_deed(wrong[i], &d, &err), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(months_and_leap_days), cmocka_unit_test(clocks_that_change), cmocka_unit_test(periods_tile_time),
 		cmocka_unit_test(each_threshold_is_said_once), cmocka_unit_test(where_it_stands),
+		cmocka_unit_test(what_a_budget_counts), cmocka_unit_test(what_a_hard_budget_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

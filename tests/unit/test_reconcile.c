@@ -75,6 +75,12 @@ static void what_a_difference_is_made_of(void **state)
 	assert_int_equal(r.by_price_nusd, -10 * USD);
 	assert_int_equal(r.by_silence_nusd, 10 * USD);
 
+	r = row(0, 9); /* usage without a cost is no bill of nothing */
+	r.rows = r.unknown_rows = 3;
+	explain(&r);
+	assert_false(r.comparable);
+	assert_int_equal(r.rest_nusd, 0);
+
 	r = row(10, 9);
 	r.currency = "EUR";
 	explain(&r);
