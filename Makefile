@@ -70,6 +70,9 @@ $(BUILD)/tests/real/%: $(BUILD)/tests/real/%.o $(BUILD)/libllmdeck.a
 $(BUILD)/tests/real/test_rollout_%: $(BUILD)/tests/real/test_rollout_%.o $(BUILD)/tests/screen/screen.o $(BUILD)/libllmdeck.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lvterm -lcmocka
+$(BUILD)/tests/real/test_alert_%: $(BUILD)/tests/real/test_alert_%.o $(BUILD)/tests/screen/screen.o $(BUILD)/libllmdeck.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lvterm -lcmocka
 
 $(BUILD)/tests/golden/%: $(BUILD)/tests/golden/%.o $(BUILD)/libllmdeck.a
 	@echo "  LD      $@"

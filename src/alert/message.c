@@ -134,7 +134,13 @@ void message_json(const struct alert_record *a, const char *what, struct buf *ou
 /* ── templates ─────────────────────────────────────────────────────────────────────────────── */
 
 static const char *const fields[] = {"status", "rule", "severity", "summary", "value", "limit", "since", "runbook",
-                                     "labels", "id", "dedup_key", "by", "note", NULL};
+                                     "labels", "id", "dedup_key", "event_action", "by", "note", NULL};
+
+/* As PagerDuty's events API calls what happens to an alert. */
+static const char *event_action(const char *what)
+{
+	return strcmp(what, "resolved") == 0 ? "resolve" : strcmp(what, "acknowledged") == 0 ? "acknowledge" : "trigger";
+}
 
 /* Escaped for the inside of a JSON string. */
 static void add_escaped(struct buf *out, const char *text)
@@ -180,6 +186,8 @@ static bool add_field(struct str name, const struct alert_record *a, const char 
 		buf_printf(out, "%" PRId64, a->id);
 	else if (str_equal_c(name, "dedup_key"))
 		buf_printf(out, "llmdeck-%" PRId64, a->id);
+	else if (str_equal_c(name, "event_action"))
+		buf_puts(out, event_action(what));
 	else
 		return false;
 	return true;
@@ -221,7 +229,7 @@ int message_template_check(const char *text, struct err *err)
 			i++;
 		if (!fields[i])
 			return err_set(err, "template: there is no field {{%.*s}}: use status, rule, severity, summary, value, limit, since, "
-			               "runbook, labels, id, dedup_key, by or note", (int)(name.len < 40 ? name.len : 40), name.ptr);
+			               "runbook, labels, id, dedup_key, event_action, by or note", (int)(name.len < 40 ? name.len : 40), name.ptr);
 	}
 	return 0;
 }

@@ -19,8 +19,8 @@ char *message_silence_mark(int64_t id, char out[SILENCE_MARK_BYTES]);
 /* A webhook's body without a template. `what` is "firing", "resolved" or "acknowledged". */
 void message_json(const struct alert_record *a, const char *what, struct buf *out);
 /* Replaces {{status}}, {{rule}}, {{severity}}, {{summary}}, {{value}}, {{limit}}, {{since}}, {{runbook}},
- * {{labels}} (an object), {{id}}, {{dedup_key}}, {{by}}, {{note}}: texts escaped for the inside of a JSON
- * string. */
+ * {{labels}} (an object), {{id}}, {{dedup_key}}, {{event_action}} (trigger, acknowledge or resolve), {{by}},
+ * {{note}}: texts escaped for the inside of a JSON string. */
 void message_template(const char *text, const struct alert_record *a, const char *what, struct buf *out);
 /* False with a sentence when a template names something else. */
 int message_template_check(const char *text, struct err *err);

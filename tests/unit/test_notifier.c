@@ -212,6 +212,14 @@ static void templates_are_escaped(void **state)
 	assert_string_equal(out.data, "{\"text\":\"critical say \\\"hi\\\"\\n{{rule}} 2.5 unknown\",\"l\":{\"a\":\"b\"},\"k\":\"llmdeck-3\"}");
 	assert_true(json_check(buf_str(&out), NULL));
 	assert_int_equal(message_template_check("{{nonsense}}", &err), -1);
+	for (int i = 0; i < 3; i++) { /* PagerDuty's words */
+		static const char *const whats[] = {"firing", "acknowledged", "resolved"};
+		static const char *const actions[] = {"trigger", "acknowledge", "resolve"};
+
+		buf_reset(&out);
+		message_template("{{event_action}}", &a, whats[i], &out);
+		assert_string_equal(out.data, actions[i]);
+	}
 	buf_fini(&out);
 }
 
