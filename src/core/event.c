@@ -25,6 +25,7 @@ void batch_free(struct batch **b)
 	free((*b)->rollouts);
 	free((*b)->spans);
 	free((*b)->evaluations);
+	free((*b)->verdicts);
 	free(*b);
 	*b = NULL;
 }
@@ -34,7 +35,7 @@ void batch_reset(struct batch *b)
 	arena_reset(&b->arena);
 	b->request_count = b->feedback_count = b->late_flag_count = 0;
 	b->billing_count = b->gauge_count = b->rollout_count = 0;
-	b->span_count = b->evaluation_count = 0;
+	b->span_count = b->evaluation_count = b->verdict_count = 0;
 	b->has_import = b->more = false;
 	memset(&b->import, 0, sizeof(b->import));
 	b->has_resume = false;
@@ -133,6 +134,16 @@ struct evaluation *batch_add_evaluation(struct batch *b)
 	return e;
 }
 
+struct verdict *batch_add_verdict(struct batch *b)
+{
+	struct verdict *v;
+
+	b->verdicts = mem_grow(b->verdicts, &b->verdict_cap, b->verdict_count + 1, sizeof(*v));
+	v = &b->verdicts[b->verdict_count++];
+	*v = (struct verdict){.score = NAN, .confidence = {NAN, NAN, NAN}};
+	return v;
+}
+
 static bool is_ascii(struct str s)
 {
 	uint64_t word, high = 0;
@@ -190,5 +201,5 @@ struct str batch_text(struct batch *b, struct str s, size_t max_bytes)
 size_t batch_rows(const struct batch *b)
 {
 	return b->request_count + b->feedback_count + b->late_flag_count + b->billing_count +
-	       b->gauge_count + b->rollout_count + b->span_count + b->evaluation_count;
+	       b->gauge_count + b->rollout_count + b->span_count + b->evaluation_count + b->verdict_count;
 }

@@ -90,6 +90,17 @@ struct feedback {
 	struct str source;
 };
 
+/* What a judge says of a stored feedback item, later than it came. */
+struct verdict {
+	int64_t feedback_id;
+	struct str judge;    /* name and version */
+	uint8_t mood;        /* enum mood; MOOD_UNKNOWN: it says nothing of it */
+	double score, confidence[3]; /* as in struct feedback; NaN */
+	struct str findings; /* added to the item's */
+	struct str texts;    /* opinions, phrases …: holds words of the text, goes to the text file */
+	struct str words;    /* why there is no verdict; no words of the text */
+};
+
 /* A flag that arrives after its request. Joined by trace id in the hour around time_us. */
 struct late_flag {
 	int64_t time_us;
@@ -197,6 +208,8 @@ struct batch {
 	size_t evaluation_count, evaluation_cap;
 	struct rollout_state *rollouts;
 	size_t rollout_count, rollout_cap;
+	struct verdict *verdicts; /* stay in this process: batch_encode() leaves them out */
+	size_t verdict_count, verdict_cap;
 	bool has_import;
 	struct import_mark import;
 	bool more; /* more follows at once: need not be durable before that is. Stays in this process too */
@@ -217,6 +230,7 @@ struct gauge *batch_add_gauge(struct batch *b);
 struct rollout_state *batch_add_rollout(struct batch *b);
 struct span *batch_add_span(struct batch *b);
 struct evaluation *batch_add_evaluation(struct batch *b);
+struct verdict *batch_add_verdict(struct batch *b);
 /* A copy of `s` in the batch's arena, at most max_bytes, cut at a character (ending "…" then), with
  * ill-formed UTF-8 replaced by U+FFFD. Nothing else is changed: making text harmless is the
  * screen's business. */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "collect/source.h"
+#include "daemon/judge_source.h"
 #include "daemon/metrics.h"
 
 #define RATE_EVERY_US (5 * US_PER_S)
@@ -35,6 +36,7 @@ struct running {
 	struct source_host *host;
 	const struct source *source; /* NULL: unknown kind */
 	const struct config_section *section;
+	bool is_judge; /* of `judges:`, not of `sources:` */
 	struct source_env env;
 	struct source_report report;
 	union option_value *options;
@@ -98,7 +100,7 @@ int source_host_check(const struct config *config, bool demo, struct err *err)
 		if (check_section(config, &config->sources[i], demo, err))
 			return -1;
 	}
-	return 0;
+	return judge_source_check(config, err);
 }
 
 /* ── the sink in front ─────────────────────────────────────────────────────────────────────── */
@@ -209,7 +211,7 @@ static void start_source(struct running *r, const struct config *config, const s
 {
 	struct err err = {""};
 
-	r->source = source_find(r->section->kind);
+	r->source = r->is_judge ? judge_source_find(r->section->kind) : source_find(r->section->kind);
 	if (!r->source) {
 		fail(r, "this version knows no source of its kind");
 		return;
@@ -250,10 +252,12 @@ static bool has_kind(const struct config *config, const char *kind)
 	return false;
 }
 
-static void add_source(struct source_host *h, const struct config_section *section, const struct config *config,
+static void add_source(struct source_host *h, const struct config_section *section, bool is_judge, const struct config *config,
                        const struct price_table *prices)
 {
 	struct running *r = mem_zalloc(sizeof(*r));
+
+	r->is_judge = is_judge;
 
 	r->sink = (struct sink){source_store, source_submit, source_sink_close};
 	r->host = h;
@@ -268,12 +272,14 @@ static void add_source(struct source_host *h, const struct config_section *secti
 void source_host_start(struct source_host *h, const struct config *config,
                        const struct price_table *prices)
 {
-	h->running = mem_array(NULL, config->source_count + 1, sizeof(struct running *));
+	h->running = mem_array(NULL, config->source_count + config->judge_count + 1, sizeof(struct running *));
 	h->count = 0;
 	if (h->receiver.name && !has_kind(config, h->receiver.kind))
-		add_source(h, &h->receiver, config, prices);
+		add_source(h, &h->receiver, false, config, prices);
 	for (size_t i = 0; i < config->source_count; i++)
-		add_source(h, &config->sources[i], config, prices);
+		add_source(h, &config->sources[i], false, config, prices);
+	for (size_t i = 0; i < config->judge_count; i++)
+		add_source(h, &config->judges[i], true, config, prices);
 }
 
 static void stop_source(struct running *r)

@@ -22,7 +22,7 @@ enum {
 	FB_REMOVE_RESPONSE, FB_REMOVE_LABELS, FB_REMOVE_VERDICTS, FB_REMOVE_LOCK, FB_REMOVE_CHANGES, FB_REMARKS,
 	FB_REMOVE_REMARKS, FB_COUNT
 };
-enum { FBT_ADD_EXCHANGE, FBT_REMOVE_EXCHANGE, FBT_REMOVE_TEXT, FBT_REMOVE_REMARK, FBT_COUNT };
+enum { FBT_ADD_EXCHANGE, FBT_REMOVE_EXCHANGE, FBT_REMOVE_TEXT, FBT_REMOVE_VERDICTS, FBT_REMOVE_REMARK, FBT_COUNT };
 
 struct recent_response {
 	uint64_t hash; /* 0 = free */
@@ -67,6 +67,7 @@ static const char *const text_statements[FBT_COUNT] = {
 		" answer=CASE WHEN excluded.answer='' THEN answer ELSE excluded.answer END",
 	[FBT_REMOVE_EXCHANGE] = "DELETE FROM exchanges WHERE id=?1",
 	[FBT_REMOVE_TEXT] = "DELETE FROM texts WHERE id=?1",
+	[FBT_REMOVE_VERDICTS] = "DELETE FROM verdicts WHERE id=?1",
 	[FBT_REMOVE_REMARK] = "DELETE FROM remarks WHERE id=?1",
 };
 
@@ -533,7 +534,8 @@ int feedback_forget_item(struct store_writer *w, int64_t id, struct err *err)
 	struct feedback_writer *f = w->feedback;
 	int open = feedback_begin_texts(w, err);
 
-	if (open < 0 || (open && remove_by_id(f->text[FBT_REMOVE_TEXT], id, err)) || forget_remarks(w, id, open, err))
+	if (open < 0 || (open && (remove_by_id(f->text[FBT_REMOVE_TEXT], id, err) || remove_by_id(f->text[FBT_REMOVE_VERDICTS], id, err))) ||
+	    forget_remarks(w, id, open, err))
 		return -1;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (remove_by_id(f->st[kinds[i]], id, err))

@@ -25,6 +25,9 @@ int feedback_note_request(struct store_writer *w, int64_t id, const struct reque
 int64_t feedback_touch(struct store_writer *w);
 /* Opens the text file's transaction: 1 it is open, 0 there is no text file, -1 error. */
 int feedback_begin_texts(struct store_writer *w, struct err *err);
+/* Stores what judges say of items that are there; one who reads the text takes the place of another, but
+ * not of a rating or a score (feedback_verdict.c). */
+int feedback_add_verdicts(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
 /* Erases everything about an item but its row and its share of the rollups. */
 int feedback_forget_item(struct store_writer *w, int64_t id, struct err *err);
 /* Erases a request's question, answer and response id. */

@@ -93,7 +93,8 @@ struct feedback_verdict {
 	double score;      /* -1..1; NaN */
 	double confidence; /* of the mood; NaN */
 	bool stands;       /* the item's mood is this one's */
-	const char *words; /* why a service was not asked, or what it found; "" */
+	const char *words; /* why there is none; "" */
+	struct str texts;  /* what it found in the text (opinions, phrases); empty: nothing, or withheld */
 };
 struct feedback_label {
 	const char *name, *value, *author;
@@ -154,6 +155,23 @@ struct feedback_item {
 /* -1 with "there is no feedback item …" when it is not there. */
 int query_feedback_item(struct store_reader *r, int64_t id, struct feedback_item *out, struct err *err);
 void feedback_item_fini(struct feedback_item *item);
+
+/* What a judge has still to read: items with a text that were stored or changed behind the mark *touched
+ * (0: those of the time since from_us), without a verdict of `judge`; oldest change first, at most `limit`.
+ * *touched moves behind them. Texts that cannot be read are passed over. *judged_today: verdicts of
+ * `judge` since the day began (UTC); may be NULL. */
+struct waiting_text {
+	int64_t id;
+	struct str text, language;
+};
+struct waiting_texts {
+	struct waiting_text *rows;
+	size_t count;
+	struct arena arena;
+};
+int query_feedback_waiting(struct store_reader *r, struct str judge, int64_t from_us, size_t limit, int64_t *touched,
+                           int64_t *judged_today, struct waiting_texts *out, struct err *err);
+void waiting_texts_fini(struct waiting_texts *w);
 
 /* "17c2f…" as shown and taken: the id in hexadecimal. False when it is none. */
 bool feedback_id_parse(struct str text, int64_t *out);

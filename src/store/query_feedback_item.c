@@ -154,6 +154,27 @@ static int read_item(struct reading *g)
 	return got < 0 ? -1 : 0;
 }
 
+/* What services found in the text. */
+static int read_verdict_texts(struct reading *g)
+{
+	struct feedback_item *out = g->out;
+	sqlite3_stmt *st = NULL;
+	int got = 0;
+
+	for (size_t i = 0; i < out->verdict_count && g->texts && got >= 0; i++) {
+		if (!st && !(st = ask(g, g->r->texts, "SELECT text FROM verdicts WHERE id=?1 AND judge=?2", out->id)))
+			return -1;
+		sqlite3_bind_int64(st, 1, out->id);
+		sql_bind_str(st, 2, str_of(out->verdicts[i].judge));
+		got = sql_step(st, g->err);
+		if (got > 0)
+			out->verdicts[i].texts = text_of(g, st, 0);
+		sqlite3_reset(st);
+	}
+	sqlite3_finalize(st);
+	return got < 0 ? -1 : 0;
+}
+
 static int read_verdicts(struct reading *g)
 {
 	struct feedback_item *out = g->out;
@@ -176,7 +197,7 @@ static int read_verdicts(struct reading *g)
 		v->stands = str_equal_c(out->item.judge, v->judge);
 	}
 	sqlite3_finalize(st);
-	return got;
+	return got < 0 ? -1 : read_verdict_texts(g);
 }
 
 static int read_labels(struct reading *g)

@@ -281,11 +281,13 @@ int schema_migrate(sqlite3 *db, const char *path, bool demo, struct err *err)
 
 int schema_migrate_text(sqlite3 *db, struct err *err)
 {
-	char text[512];
+	char text[640];
 
-	/* Comments by feedback id; notes and corrected answers by remark id; a request's question and answer. */
+	/* Comments by feedback id; notes and corrected answers by remark id; what services found, by feedback id;
+	 * a request's question and answer. */
 	snprintf(text, sizeof text, "CREATE TABLE IF NOT EXISTS texts(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
 	         "CREATE TABLE IF NOT EXISTS remarks(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
+	         "CREATE TABLE IF NOT EXISTS verdicts(id INTEGER, judge TEXT, text TEXT NOT NULL, PRIMARY KEY(id, judge)) WITHOUT ROWID;"
 	         "CREATE TABLE IF NOT EXISTS exchanges(id INTEGER PRIMARY KEY, question TEXT NOT NULL, answer TEXT NOT NULL);"
 	         "PRAGMA application_id=%d; PRAGMA user_version=1", TEXT_APPLICATION_ID);
 	return sql_exec(db, text, err);

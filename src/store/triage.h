@@ -37,17 +37,4 @@ int store_writer_triage(struct store_writer *w, const struct triage_order *o, st
 int store_writer_sweep_locks(struct store_writer *w, int64_t now_us, bool (*alive)(int64_t pid, int64_t process_start),
                              size_t *left, struct err *err);
 
-/* A judge's late verdict on a stored item. When `stands`, the item takes its mood (its share of the
- * rollups moves with it) and its score; `words` (may be "") is kept beside the verdict. `found`: the item
- * is still there. */
-struct store_verdict {
-	int64_t feedback_id;
-	struct str judge, words;
-	enum mood mood;
-	double score, confidence[3]; /* NaN unknown */
-	struct str findings; /* added to the item's; "" */
-	bool stands;
-};
-int store_writer_add_verdict(struct store_writer *w, const struct store_verdict *v, bool *found, struct err *err);
-
 #endif

@@ -347,7 +347,7 @@ int store_writer_append(struct store_writer *w, const struct batch *b, struct st
 		return 0;
 	}
 	if (writer_begin_import(w, b, err) || writer_add_requests(w, b, counts, err) || writer_add_flags(w, b, counts, err) ||
-	    writer_add_feedback(w, b, counts, err) || writer_add_spans(w, b, counts, err) ||
+	    writer_add_feedback(w, b, counts, err) || feedback_add_verdicts(w, b, counts, err) || writer_add_spans(w, b, counts, err) ||
 	    writer_add_evaluations(w, b, counts, err) || writer_add_billing(w, b, counts, err) ||
 	    writer_add_gauges(w, b, counts, err) || writer_add_rollouts(w, b, counts, err) ||
 	    writer_mark_import(w, b, err))

@@ -247,7 +247,7 @@ static int remove_texts(struct store_writer *w, const struct retention *keep, in
 
 	if (!w->texts || !keep->text_us || now_us < keep->text_us)
 		return 0;
-	static const char *const tables[] = {"texts", "remarks", "exchanges"};
+	static const char *const tables[] = {"texts", "remarks", "exchanges", "verdicts"};
 
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
 		if (delete_range(w->texts, tables[i], 0, id_first_us(now_us - keep->text_us), ROWS_A_CALL, &gone, err))
