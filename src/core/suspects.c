@@ -2,9 +2,9 @@
  * requests, which is the same number as its share of the bad over its share of the others; so it does not
  * matter at which rates bad and good requests were sampled.
  *
- * Ranking takes values greedily: the strongest first; then each of the others is judged again among the
- * requests that have none of those taken (does it explain anything by itself?) and among those that have
- * one (does it narrow them down?). What stands out in neither goes along with something stronger. */
+ * Ranking takes values greedily: the strongest first; then each of the others is judged again in each stratum of
+ * requests that do not differ in what was taken: among those without (does it explain anything by itself?)
+ * and among those with (does it narrow them down?). What stands out in none goes along with something stronger. */
 #include "core/suspects.h"
 
 #include <math.h>
@@ -172,46 +172,74 @@ void suspects_weigh(struct suspect *list, size_t count, int64_t bad, int64_t tot
 
 /* ── several values ────────────────────────────────────────────────────────────────────────── */
 
-/* The table of value `i` among the requests that have some of `taken`, or none of it. */
-static struct table table_among(const struct suspect_cell *cells, size_t cell_count, size_t i, uint64_t taken, bool inside)
-{
-	struct table t = {0};
+#define TAKEN_MOST 6
+#define STRATA (1u << TAKEN_MOST)
 
-	for (size_t c = 0; c < cell_count; c++) {
-		if (((cells[c].mask & taken) != 0) != inside)
-			continue;
-		t.all_bad += cells[c].bad;
-		t.all += cells[c].bad + cells[c].good;
-		if (!(cells[c].mask >> i & 1))
-			continue;
-		t.bad += cells[c].bad;
-		t.total += cells[c].bad + cells[c].good;
+struct ranking {
+	const struct suspect *list;
+	size_t count;
+	const struct suspect_cell *cells;
+	size_t cell_count;
+	struct strictness how;
+	size_t taken[TAKEN_MOST], taken_count;
+};
+
+static bool is_taken(const struct ranking *r, size_t i)
+{
+	for (size_t k = 0; k < r->taken_count; k++)
+		if (r->taken[k] == i)
+			return true;
+	return false;
+}
+
+/* Which of those taken a cell's requests have, as a number. */
+static size_t stratum_of(const struct ranking *r, uint64_t mask)
+{
+	size_t stratum = 0;
+
+	for (size_t k = 0; k < r->taken_count; k++)
+		stratum |= (size_t)(mask >> r->taken[k] & 1) << k;
+	return stratum;
+}
+
+/* The evidence for value `i` in the strata in which it stands out; 0: in none. */
+static double evidence_left(const struct ranking *r, size_t i)
+{
+	struct table tables[STRATA];
+	double sum = 0;
+
+	memset(tables, 0, sizeof tables);
+	for (size_t c = 0; c < r->cell_count; c++) {
+		const struct suspect_cell *cell = &r->cells[c];
+		struct table *t = &tables[stratum_of(r, cell->mask)];
+		int64_t all = cell->bad + cell->good;
+
+		t->all_bad += cell->bad;
+		t->all += all;
+		t->bad += cell->mask >> i & 1 ? cell->bad : 0;
+		t->total += cell->mask >> i & 1 ? all : 0;
 	}
-	return t;
+	for (size_t k = 0; k < (size_t)1 << r->taken_count; k++) {
+		struct suspect s = {.bad = tables[k].bad, .total = tables[k].total};
+
+		weigh(&s, &tables[k], r->how);
+		sum += s.named ? s.evidence : 0;
+	}
+	return sum;
 }
 
-static struct suspect judged_among(const struct suspect_cell *cells, size_t cell_count, size_t i, uint64_t taken, bool inside,
-                                   struct strictness how)
-{
-	struct table t = table_among(cells, cell_count, i, taken, inside);
-	struct suspect s = {.bad = t.bad, .total = t.total};
-
-	weigh(&s, &t, how);
-	return s;
-}
-
-/* Of those taken, the one that shares most bad requests with value `i`. */
-static size_t companion(const struct suspect_cell *cells, size_t cell_count, size_t i, const size_t *taken, size_t count)
+/* Of those taken, the one that shares most bad requests with value `i`; its place in the order. */
+static size_t companion(const struct ranking *r, size_t i)
 {
 	int64_t most = -1;
 	size_t best = 0;
 
-	for (size_t k = 0; k < count; k++) {
-		uint64_t both = UINT64_C(1) << i | UINT64_C(1) << taken[k];
+	for (size_t k = 0; k < r->taken_count; k++) {
+		uint64_t both = UINT64_C(1) << i | UINT64_C(1) << r->taken[k];
 		int64_t bad = 0;
 
-		for (size_t c = 0; c < cell_count; c++)
-			bad += (cells[c].mask & both) == both ? cells[c].bad : 0;
+		for (size_t c = 0; c < r->cell_count; c++)
+			bad += (r->cells[c].mask & both) == both ? r->cells[c].bad : 0;
 		if (bad > most) {
 			most = bad;
 			best = k;
@@ -220,25 +248,17 @@ static size_t companion(const struct suspect_cell *cells, size_t cell_count, siz
 	return best;
 }
 
-/* The next to be taken, SIZE_MAX when no other stands out by itself. */
-static size_t choose_next(const struct suspect *list, size_t count, const struct suspect_cell *cells, size_t cell_count,
-                          uint64_t taken, struct strictness how)
+/* The next to be taken, SIZE_MAX when no other stands out by itself. The first is the one with most evidence in all. */
+static size_t choose_next(const struct ranking *r)
 {
 	size_t best = SIZE_MAX;
 	double most = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		double evidence = list[i].evidence;
-
-		if (!list[i].named || taken >> i & 1)
+	for (size_t i = 0; i < r->count && r->taken_count < TAKEN_MOST; i++) {
+		if (!r->list[i].named || is_taken(r, i))
 			continue;
-		if (taken) {
-			struct suspect outside = judged_among(cells, cell_count, i, taken, false, how);
-			struct suspect inside = judged_among(cells, cell_count, i, taken, true, how);
+		double evidence = r->taken_count ? evidence_left(r, i) : r->list[i].evidence;
 
-			evidence = outside.named ? outside.evidence : 0;
-			evidence += inside.named ? inside.evidence : 0;
-		}
 		if (evidence > most) {
 			most = evidence;
 			best = i;
@@ -249,26 +269,27 @@ static size_t choose_next(const struct suspect *list, size_t count, const struct
 
 void suspects_rank(struct suspect *list, size_t count, const struct suspect_cell *cells, size_t cell_count, size_t tried)
 {
-	struct suspect sorted[SUSPECTS_RANKED_MAX];
-	struct strictness how = strictness_of(tried);
-	size_t ranked = count < SUSPECTS_RANKED_MAX ? count : SUSPECTS_RANKED_MAX, order[SUSPECTS_RANKED_MAX], taken_count = 0, n, next;
-	uint64_t taken = 0;
+	struct ranking r = {
+		.list = list, .count = count < SUSPECTS_RANKED_MAX ? count : SUSPECTS_RANKED_MAX, .cells = cells, .cell_count = cell_count,
+		.how = strictness_of(tried),
+	};
+	struct suspect sorted[SUSPECTS_RANKED_MAX] = {{0}};
+	size_t n = 0, next;
 
-	while ((next = choose_next(list, ranked, cells, cell_count, taken, how)) != SIZE_MAX) {
-		order[taken_count++] = next;
-		taken |= UINT64_C(1) << next;
+	while ((next = choose_next(&r)) != SIZE_MAX) {
+		r.taken[r.taken_count++] = next;
+		sorted[n++] = list[next];
 	}
-	n = taken_count;
 	for (int named = 1; named >= 0; named--)
-		for (size_t i = 0; i < ranked; i++)
-			if (!(taken >> i & 1) && list[i].named == named) {
-				if (named)
-					list[i].explained_by = (int)companion(cells, cell_count, i, order, taken_count);
-				order[n++] = i;
-			}
-	for (size_t i = 0; i < ranked; i++)
-		sorted[i] = list[order[i]];
-	memcpy(list, sorted, ranked * sizeof *list);
-	for (size_t i = ranked; i < count; i++)
+		for (size_t i = 0; i < r.count; i++) {
+			if (is_taken(&r, i) || list[i].named != named)
+				continue;
+			/* Beyond the last that was taken there may be more that stand out by themselves. */
+			if (named && (r.taken_count < TAKEN_MOST || evidence_left(&r, i) <= 0))
+				list[i].explained_by = (int)companion(&r, i);
+			sorted[n++] = list[i];
+		}
+	memcpy(list, sorted, n * sizeof *list);
+	for (size_t i = r.count; i < count; i++)
 		list[i].named = false;
 }

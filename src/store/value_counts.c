@@ -64,7 +64,8 @@ const char *subject_name(enum subject s)
 	return subjects[s].name;
 }
 
-/* Lower edges of the token bands; band i (from 1) begins at edge i - 1. */
+/* Lower edges of the token bands; band i (from 1) begins at edge i - 1. No tokens at all are what is reported
+ * of calls that failed before they were counted: not told. */
 static const int64_t edges[] = {0, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000, 64000, 128000, 256000};
 #define EDGES (sizeof edges / sizeof *edges)
 
@@ -72,7 +73,7 @@ static uint32_t band_of(int64_t tokens)
 {
 	uint32_t band = 0;
 
-	while (band < EDGES && tokens >= edges[band])
+	while (tokens > 0 && band < EDGES && tokens >= edges[band])
 		band++;
 	return band;
 }
