@@ -18,9 +18,9 @@
 #include "collect/judges.h"
 #include "parse/json.h"
 
-#define BATCH_ROWS 2500 /* with two batches and the store's cache the process stays under 64 MiB */
+#define BATCH_ROWS 2500 /* with the batches and the store's cache the process stays under 64 MiB */
 #define BATCH_RECORDS (16 * BATCH_ROWS) /* a batch also ends after so many records, good or bad */
-#define BATCHES 2
+#define BATCHES 4
 
 /* A queue of at most BATCHES batches between two threads. */
 struct batch_queue {

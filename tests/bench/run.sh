@@ -5,6 +5,7 @@
 #   LONG_ROWS=10000000 events of the second store that is asked: the same rate, ten times longer (minutes to
 #                    fill and 5 GB of TMPDIR); 0 leaves it out
 #   SEEDS=100         planted causes for each kind of attribute and badness
+#   KEYS=200         keys that are timed on that store
 #   SCREEN_SECONDS=20 how long each size of the screen is watched
 set -eu
 here=$(dirname "$0")
@@ -17,7 +18,19 @@ trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -rf "$dir"' EXIT INT 
 "$here/bench_import.sh"
 
 echo
-# Fills a store with so many events and asks it.
+# Keys of the console on the store that was just asked, alone and while the same events come in once more.
+keys() {
+	echo "keys of the console on it:"
+	"$build/tests/bench/bench_keys" "${KEYS:-200}" "$bin" --store "$dir/q.db"
+	echo "the same while an import runs:"
+	"$bin" --store "$dir/q.db" import --again "$dir/e.jsonl" >/dev/null 2>&1 &
+	pid=$!
+	"$build/tests/bench/bench_keys" "${KEYS:-200}" "$bin" --store "$dir/q.db"
+	kill -INT "$pid" 2>/dev/null || echo "  (the import ended first: take more LONG_ROWS)"
+	wait "$pid" || true
+	pid=
+}
+# Fills a store with so many events and asks it; "keys": keys, too.
 ask() {
 	echo "asking, $1 events (processor time):"
 	"$build/tests/bench/gen_requests" jsonl "$1" >"$dir/e.jsonl"
@@ -25,12 +38,13 @@ ask() {
 	"$build/tests/bench/bench_store" -q "$dir/q.db"
 	echo "the incident page's data:"
 	"$build/tests/bench/bench_incident" "$dir/q.db"
+	if [ "${2:-}" = keys ]; then keys; fi
 	rm -f "$dir"/q.db* "$dir"/q-text.db* "$dir/e.jsonl"
 }
 ask "${ROWS:-1000000}"
 if [ "${LONG_ROWS:-10000000}" -gt 0 ]; then
 	echo
-	ask "${LONG_ROWS:-10000000}"
+	ask "${LONG_ROWS:-10000000}" keys
 fi
 
 echo
