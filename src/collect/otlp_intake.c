@@ -13,8 +13,9 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "collect/otlp_metrics.h"
 #include "collect/judges.h"
+#include "collect/otlp_metrics.h"
+#include "collect/otlp_texts.h"
 #include "parse/genai.h"
 
 #define NOTES_MAX 65536u
@@ -194,6 +195,7 @@ static int on_span(void *arg, const struct otlp_origin *from, const struct otlp_
 		return 0;
 	}
 	r->source = source_text(in);
+	otlp_take_texts(in->out, r, span);
 	leave_note(in, from, span, kind, r);
 	return 0;
 }

@@ -14,6 +14,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "collect/feedback_http.h"
+#include "collect/judges.h"
+#include "collect/otlp_texts.h"
+#include "core/config.h"
 
 #define NOW_US INT64_C(1763900000000000)
 
@@ -103,12 +106,58 @@ static void too_much_is_refused(void **state)
 	batch_free(&b);
 }
 
+static struct otlp_attr text_attr(const char *key, const char *text)
+{
+	return (struct otlp_attr){str_of(key), {.kind = OTLP_STRING, .text = str_of(text)}};
+}
+
+/* Prompts and answers are kept only when they are asked for, the last of each, redacted. */
+static void questions_and_answers_are_kept_redacted(void **state)
+{
+	const struct otlp_attr otel[] = {
+		text_attr("gen_ai.response.id", "chatcmpl-1"),
+		text_attr("gen_ai.input.messages", "[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"first\"}]},{\"role\":\"user\","
+		          "\"parts\":[{\"type\":\"text\",\"content\":\"mail joe@example.com\"},{\"type\":\"blob\",\"content\":\"AAAA\"}]}]"),
+		text_attr("gen_ai.output.messages", "[{\"role\":\"assistant\",\"parts\":[{\"type\":\"text\",\"content\":\"done\"}]}]"),
+	};
+	const struct otlp_attr openinference[] = {
+		text_attr("llm.input_messages.0.message.role", "system"), text_attr("llm.input_messages.0.message.content", "be kind"),
+		text_attr("llm.input_messages.1.message.role", "user"), text_attr("llm.input_messages.1.message.content", "hello"),
+		text_attr("llm.output_messages.0.message.role", "assistant"), text_attr("llm.output_messages.0.message.content", "hi"),
+	};
+	struct otlp_span span = {.attrs = {otel, 3}};
+	struct batch *b = batch_new();
+	struct request *r = batch_add_request(b);
+	struct config config;
+
+	(void)state;
+	otlp_take_texts(b, r, &span);
+	assert_int_equal(r->question.len, 0);
+	assert_true(str_equal_c(r->response_id, "chatcmpl-1"));
+	config_init(&config);
+	config.options[OPTION_KEEP_TEXT].yes = true;
+	judges_configure(&config);
+	r = batch_add_request(b);
+	otlp_take_texts(b, r, &span);
+	assert_true(str_equal_c(r->question, "mail [EMAIL]"));
+	assert_true(str_equal_c(r->answer, "done"));
+	span.attrs = (struct otlp_attrs){openinference, 6};
+	r = batch_add_request(b);
+	otlp_take_texts(b, r, &span);
+	assert_true(str_equal_c(r->question, "hello") && str_equal_c(r->answer, "hi"));
+	config.options[OPTION_KEEP_TEXT].yes = false;
+	judges_configure(&config);
+	config_fini(&config);
+	batch_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(items_are_read_and_judged),
 		cmocka_unit_test(what_is_wrong_is_named),
 		cmocka_unit_test(too_much_is_refused),
+		cmocka_unit_test(questions_and_answers_are_kept_redacted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
