@@ -309,6 +309,8 @@ static struct rule_reading judge(struct round *round, const struct config_alert 
 		if (f->requests > 0 && f->requests >= rule->min_requests &&
 		    baselines_judge(round->e->baselines, round->r, rule, bound, what->group, round->now_us, &out, round->err))
 			round->failed = -1;
+		if (out.seen != SEEN_NO_DATA && rule_may_be_silence(rule, f, round->now_us))
+			out.seen = SEEN_STALE;
 	}
 	return out;
 }

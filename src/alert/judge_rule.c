@@ -43,11 +43,15 @@ static bool falls_by_silence(enum metric m)
 	return unit == UNIT_PER_SECOND || unit == UNIT_PER_MINUTE || unit == UNIT_USD_PER_HOUR || unit == UNIT_COUNT || m == METRIC_COST;
 }
 
+bool rule_may_be_silence(const struct config_alert *rule, const struct figures *f, int64_t now_us)
+{
+	return falls_by_silence(rule->metric) && rule_fell_silent(rule->window_us, f->requests, f->last_us, now_us);
+}
+
 /* What silence may have made so: a recovery, or for `under` an alarm. */
 static bool is_doubtful(const struct config_alert *rule, const struct rule_reading *r, const struct figures *f, int64_t now_us)
 {
-	return r->seen == (rule->below ? SEEN_OVER : SEEN_FINE) && falls_by_silence(rule->metric) &&
-	       rule_fell_silent(rule->window_us, f->requests, f->last_us, now_us);
+	return r->seen == (rule->below ? SEEN_OVER : SEEN_FINE) && rule_may_be_silence(rule, f, now_us);
 }
 
 static bool about_feedback(enum metric m)

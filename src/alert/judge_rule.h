@@ -18,6 +18,8 @@ bool rule_is_stale(int64_t window_us, int64_t requests, int64_t last_us, int64_t
 /* The same for figures that fall by silence alone (so many a minute): by the pace before it, and for a
  * third of the window, at most a minute. A source that goes away must not look like a recovery. */
 bool rule_fell_silent(int64_t window_us, int64_t requests, int64_t last_us, int64_t now_us);
+/* Whether a rule's figure may be what it is by such a silence alone. */
+bool rule_may_be_silence(const struct config_alert *rule, const struct figures *f, int64_t now_us);
 
 /* A threshold over a window that ended at now_us and covered `seconds`. `bound` is the limit in force
  * (the config's or an override). */

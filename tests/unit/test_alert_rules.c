@@ -211,6 +211,82 @@ static void a_gauge_and_a_clock_that_jumps(void **state)
 	}
 }
 
+/* ── what is usual ─────────────────────────────────────────────────────────────────────────── */
+
+/* Four weeks of ten-minute steps: busier and slower by day than by night. */
+static int64_t usual_latency(int64_t us)
+{
+	int64_t hour = us % US_PER_DAY / US_PER_HOUR;
+
+	return hour >= 8 && hour < 20 ? 2 * S : S;
+}
+
+static void feed_at(struct world *w, struct batch *b, int64_t end_us, int64_t latency_us)
+{
+	struct request *r = batch_add_request(b);
+
+	r->end_us = end_us;
+	r->latency_us = latency_us;
+	r->dims[DIM_SERVICE] = STR_LIT("chat");
+	r->has_span = true;
+	w->requests++;
+	memcpy(r->span_id, &w->requests, 8);
+}
+
+static void feed_weeks(struct world *w)
+{
+	struct batch *b = batch_new();
+	uint32_t noise = 7;
+
+	for (int64_t t = w->now_us - 28 * US_PER_DAY; t < w->now_us; t += 10 * US_PER_MIN) {
+		for (int i = 0; i < 10; i++) {
+			noise = noise * 1664525 + 1013904223;
+			feed_at(w, b, t + i * 60 * S - 1, usual_latency(t) + (int64_t)(noise >> 16) % (200 * US_PER_MS));
+		}
+	}
+	append(w, b);
+}
+
+/* Ten minutes, in rounds of a minute, at so many times the usual latency. */
+static void ten_minutes(struct world *w, int64_t times, bool silent)
+{
+	for (int i = 0; i < 10; i++) {
+		struct batch *b = batch_new();
+
+		pass(w, US_PER_MIN);
+		if (!silent)
+			feed_at(w, b, w->now_us - S, times * usual_latency(w->now_us));
+		append(w, b);
+		turn(w);
+	}
+}
+
+static void an_anomaly_says_what_is_usual(void **state)
+{
+	struct world *w = begin("alerts: [{name: odd, metric: latency_p95, anomaly: over, deviations: 6, window: 10m}]\n");
+
+	(void)state;
+	feed_weeks(w);
+	restart(w);
+	ten_minutes(w, 1, false);
+	assert_int_equal(data_of(w, "odd"), ALERT_DATA_OK);
+	assert_int_equal(engine_alert_count(w->engine), 0);
+	ten_minutes(w, 4, false);
+	assert_string_equal(only(w).rule, "odd");
+	assert_int_equal(only(w).state, ALERT_FIRING);
+	assert_true(only(w).normal > 1.8 && only(w).normal < 2.5); /* noon's, not the night's */
+	assert_true(only(w).value > 7);
+	assert_non_null(strstr(only(w).summary, "usual at this hour is 2."));
+	assert_non_null(strstr(only(w).summary, "(+2")); /* so many per cent above */
+	/* the application goes away: nobody knows that it is over */
+	ten_minutes(w, 1, true);
+	ten_minutes(w, 1, true);
+	assert_int_equal(engine_alert_count(w->engine), 1);
+	assert_int_equal(only(w).state, ALERT_FIRING);
+	assert_int_not_equal(data_of(w, "odd"), ALERT_DATA_OK);
+	end(w);
+}
+
 /* ── rollouts' guardrails ──────────────────────────────────────────────────────────────────── */
 
 static const char checkout[] = "rollouts: [{name: checkout, service: shop, stable: v42, candidate: v43,"
@@ -287,7 +363,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(findings_fire_and_their_absence_is_told), cmocka_unit_test(findings_by_group),
 		cmocka_unit_test(a_gauge_of_a_source_that_goes_away), cmocka_unit_test(a_gauge_and_a_clock_that_jumps),
-		cmocka_unit_test(a_failing_guardrail_is_an_alert), cmocka_unit_test(guardrails_that_nobody_judges_any_more),
+		cmocka_unit_test(an_anomaly_says_what_is_usual), cmocka_unit_test(a_failing_guardrail_is_an_alert), cmocka_unit_test(guardrails_that_nobody_judges_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
