@@ -156,8 +156,11 @@ static void take_news(struct app *a)
 			app_limit_news(a, news);
 		if (news->incident_id)
 			app_incident_opened(a, news->incident_id);
-		if (news->text[0])
+		if (news->text[0]) {
 			app_say(a, news->bad, "%s", news->text);
+			a->generation++; /* what was ordered shows at once, however long the window */
+			app_refresh(a);
+		}
 		a->dirty = true;
 	}
 	free(news);
