@@ -16,6 +16,8 @@ static void put_count_line(const struct suspects_query *q, const struct suspects
 		buf_printf(out, ", %.2f %%", 100 * (double)res->bad / (double)res->total);
 	if (res->sampled)
 		buf_printf(out, "; a sample of %" PRId64, res->window_requests);
+	if (res->against_before)
+		buf_printf(out, "; compared with %" PRId64 " of their kind at other times", res->compared - res->bad);
 	buf_puts(out, "\n");
 }
 
@@ -98,8 +100,8 @@ void suspects_json(const struct suspects_query *q, const struct suspects_result 
 	buf_printf(out, "{\"schema\":1,\"from\":\"%s\",\"to\":\"%s\",\"condition\":", time_format(q->view.from_us, from),
 	           time_format(q->view.to_us, to));
 	buf_append_json(out, str_of(bad_format(&q->bad, condition)));
-	buf_printf(out, ",\"bad\":%" PRId64 ",\"total\":%" PRId64 ",\"sampled\":%s,\"tried\":%zu", res->bad, res->total,
-	           res->sampled ? "true" : "false", res->tried);
+	buf_printf(out, ",\"bad\":%" PRId64 ",\"total\":%" PRId64 ",\"sampled\":%s,\"tried\":%zu,\"against\":\"%s\",\"compared\":%" PRId64, res->bad, res->total,
+	           res->sampled ? "true" : "false", res->tried, res->against_before ? "before" : "others", res->compared);
 	json_list(res, true, out);
 	if (q->weak)
 		json_list(res, false, out);

@@ -55,6 +55,12 @@ static void choose_condition(struct incident_report *r)
 	}
 	if (bad_range_says(r->asked.bad.cost_nusd))
 		r->asked.sort = SORT_DEAREST;
+	/* What changed is told by the same kind of requests before. */
+	if (!r->asked.bad.to_us) {
+		r->asked.view.from_us = r->before.from_us;
+		r->asked.bad.from_us = r->now.from_us;
+		r->asked.bad.to_us = r->now.to_us;
+	}
 }
 
 static enum heat_kind heat_of(const struct bad *b)
@@ -348,6 +354,8 @@ static void write_suspects(struct document *d, const struct incident_report *r)
 	document_heading(d, 2, "Suspects");
 	buf_printf(&text, "%" PRId64 " of %" PRId64 " requests are bad (%s%s).", s->bad, s->total, bad_format(&r->asked.bad, condition),
 	           r->derived ? ", derived from what was usual before" : "");
+	if (s->against_before)
+		buf_printf(&text, " They are compared with %" PRId64 " of their kind at other times.", s->compared - s->bad);
 	document_paragraph(d, text.data);
 	if (!s->named_count)
 		document_paragraph(d, s->bad ? "No suspect: nothing stands out among them." : "No suspect: no request is bad.");

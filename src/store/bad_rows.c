@@ -10,13 +10,18 @@ bool bad_match_row(struct bad_match *m, const struct scan_row *row)
 {
 	const struct bad *b = m->bad;
 
+	return (!b->to_us || (row->end_us >= b->from_us && row->end_us < b->to_us)) && bad_match_kind(m, row);
+}
+
+bool bad_match_kind(struct bad_match *m, const struct scan_row *row)
+{
+	const struct bad *b = m->bad;
+
 	if (!m->looked_up) {
 		m->looked_up = true;
 		m->error_type = scan_find_name(m->r, str_of(b->error_type));
 		m->flag = scan_find_name(m->r, str_of(b->flag));
 	}
-	if (b->to_us && (row->end_us < b->from_us || row->end_us >= b->to_us))
-		return false;
 	if (!bad_range_holds(b->latency_us, row->latency_us) || !bad_range_holds(b->ttft_us, row->ttft_us) ||
 	    !bad_range_holds(b->cost_nusd, row->cost_source == COST_UNPRICED ? -1 : row->cost_nusd))
 		return false;

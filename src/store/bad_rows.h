@@ -13,6 +13,8 @@ struct bad_match {
 	uint32_t error_type, flag;
 };
 bool bad_match_row(struct bad_match *m, const struct scan_row *row);
+/* The same whenever it ended. */
+bool bad_match_kind(struct bad_match *m, const struct scan_row *row);
 /* What a walk must read for bad_match_row(). */
 unsigned bad_match_fields(const struct bad *bad);
 

@@ -13,10 +13,13 @@
 
 #define SLICES 128
 #define REQUESTS_MAX 10000
+#define KIND_LEAST 30 /* requests of the same kind at other times: fewer are nothing to compare with */
 
 struct look {
 	struct bad_match match;
 	struct value_counts *counts; /* NULL: only rows are wanted */
+	struct value_counts *kind;   /* of those that are bad but for their time; NULL: not compared */
+	struct value_counts *unsure; /* the second walk: whose list is counted */
 	struct kept_rows *kept;      /* NULL: none are wanted */
 	struct suspect *again;       /* the second walk */
 	size_t again_count;
@@ -26,15 +29,18 @@ struct look {
 static bool look_at(const struct scan_row *row, void *arg)
 {
 	struct look *l = arg;
-	bool is_bad = bad_match_row(&l->match, row);
+	bool is_bad = bad_match_row(&l->match, row), of_kind = is_bad || (l->kind && bad_match_kind(&l->match, row));
 
 	l->scanned++;
 	if (l->again) {
-		value_counts_add_again(l->counts, row, is_bad, l->again, l->again_count);
+		if (l->unsure != l->kind || of_kind)
+			value_counts_add_again(l->unsure, row, is_bad, l->again, l->again_count);
 		return true;
 	}
 	if (l->counts)
 		value_counts_add(l->counts, row, is_bad);
+	if (l->kind && of_kind)
+		value_counts_add(l->kind, row, is_bad);
 	if (is_bad && l->kept)
 		kept_rows_offer(l->kept, row);
 	return !l->scan_limit || l->scanned < l->scan_limit;
@@ -107,29 +113,31 @@ static int walk(struct store_reader *r, const struct suspects_query *q, struct l
 	       walk_part(r, &s, l, from_us, bad_from_us, share, err) ? -1 : 0;
 }
 
-static int count_again(struct store_reader *r, const struct suspects_query *q, struct look *l, double share, struct suspect *list,
-                       size_t count, size_t tried, struct err *err)
+static int count_again(struct store_reader *r, const struct suspects_query *q, struct look *l, double share, struct value_counts *counts,
+                       struct suspect *list, size_t count, size_t tried, struct err *err)
 {
+	l->unsure = counts;
 	l->again = list;
 	l->again_count = count;
 	l->kept = NULL;
-	value_counts_begin_again(l->counts, list, count);
+	value_counts_begin_again(counts, list, count);
 	if (walk(r, q, l, share, err))
 		return -1;
-	value_counts_weigh_again(l->counts, list, count, tried);
+	value_counts_weigh_again(counts, list, count, tried);
 	return 0;
 }
 
-static void give_rows(const struct look *l, const struct store_reader *r, const struct suspects_query *q, const struct suspect *list,
-                      size_t count, struct suspects_result *out)
+static void give_rows(const struct value_counts *counts, const struct store_reader *r, const struct suspects_query *q,
+                      const struct suspect *list, size_t count, struct suspects_result *out)
 {
 	size_t limit = q->limit < 1 ? 1 : q->limit;
 	struct buf text = {0};
 
 	out->rows = arena_alloc(&out->arena, (count + 1) * sizeof *out->rows);
+	out->row_count = out->named_count = 0;
 	for (size_t i = 0; i < count && out->row_count < limit && (list[i].named || q->weak); i++) {
 		buf_reset(&text);
-		value_counts_text(l->counts, r, &list[i], &text);
+		value_counts_text(counts, r, &list[i], &text);
 		out->named_count += list[i].named;
 		out->rows[out->row_count++] = (struct suspect_row){
 			.attribute = subject_name((enum subject)list[i].attribute), .value = arena_copy(&out->arena, text.data ? text.data : "", text.len),
@@ -140,21 +148,45 @@ static void give_rows(const struct look *l, const struct store_reader *r, const 
 	buf_fini(&text);
 }
 
-static int judge(struct store_reader *r, const struct suspects_query *q, struct look *l, double share, struct suspects_result *out,
-                 struct err *err)
+static int judge(struct store_reader *r, const struct suspects_query *q, struct look *l, double share, struct value_counts *counts,
+                 struct suspects_result *out, struct err *err)
 {
 	struct suspect *list = NULL;
-	size_t count = value_counts_weigh(l->counts, r, &list, SUSPECTS_RANKED_MAX, &out->tried);
-	int failed = value_counts_unsure(l->counts, list, count) && count_again(r, q, l, share, list, count, out->tried, err);
+	size_t count = value_counts_weigh(counts, r, &list, SUSPECTS_RANKED_MAX, &out->tried);
+	int failed = value_counts_unsure(counts, list, count) && count_again(r, q, l, share, counts, list, count, out->tried, err);
 
 	if (!failed) {
-		value_counts_rank(l->counts, list, count, out->tried);
-		give_rows(l, r, q, list, count, out);
+		value_counts_rank(counts, list, count, out->tried);
+		give_rows(counts, r, q, list, count, out);
+		out->compared = value_counts_total(counts);
 	}
-	out->bad = value_counts_bad(l->counts);
-	out->total = value_counts_total(l->counts);
 	free(list);
 	return failed ? -1 : 0;
+}
+
+/* First against the same kind of requests at other times, then against all others. */
+static int judge_both(struct store_reader *r, const struct suspects_query *q, struct look *l, double share, struct suspects_result *out,
+                      struct err *err)
+{
+	out->bad = value_counts_bad(l->counts);
+	out->total = value_counts_total(l->counts);
+	if (l->kind && value_counts_total(l->kind) - value_counts_bad(l->kind) >= KIND_LEAST) {
+		if (judge(r, q, l, share, l->kind, out, err))
+			return -1;
+		out->against_before = out->named_count > 0;
+		if (out->against_before)
+			return 0;
+	}
+	return judge(r, q, l, share, l->counts, out, err);
+}
+
+/* Whether the condition names a time and something else. */
+static bool has_kind(const struct suspects_query *q)
+{
+	struct bad kind = q->bad;
+
+	kind.from_us = kind.to_us = 0;
+	return q->bad.to_us && bad_says(&kind) && (q->bad.from_us > q->view.from_us || q->bad.to_us < q->view.to_us);
 }
 
 int query_suspects(struct store_reader *r, const struct suspects_query *q, struct suspects_result *out, struct err *err)
@@ -169,12 +201,14 @@ int query_suspects(struct store_reader *r, const struct suspects_query *q, struc
 	if (choose_share(r, q, out, &share, err))
 		return -1;
 	l.counts = value_counts_new(&q->bad);
+	l.kind = has_kind(q) ? value_counts_new(&q->bad) : NULL;
 	kept_rows_init(&kept, r, q->sort, most, &out->arena);
 	l.kept = most ? &kept : NULL;
 	failed = walk(r, q, &l, share, err);
 	out->request_count = kept_rows_take(&kept, &out->requests);
-	failed = failed || judge(r, q, &l, share, out, err);
+	failed = failed || judge_both(r, q, &l, share, out, err);
 	value_counts_free(&l.counts);
+	value_counts_free(&l.kind);
 	if (failed)
 		suspects_result_fini(out);
 	return failed ? -1 : 0;

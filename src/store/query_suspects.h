@@ -26,6 +26,8 @@ struct suspect_row {
 };
 struct suspects_result {
 	int64_t bad, total;    /* requests that were looked at */
+	bool against_before;   /* see below: the rows' totals are of `compared` requests then */
+	int64_t compared;      /* requests among which the values were compared: `total`, or those that are bad but for their time */
 	int64_t window_requests; /* in the window, by the rollups; more than total: a sample was taken */
 	bool sampled;
 	size_t tried;          /* values that were compared */
@@ -35,7 +37,11 @@ struct suspects_result {
 	size_t request_count;
 	struct arena arena;
 };
-/* What a request fails by (its error type) is no suspect of its failing, nor is the length of an answer of
+/* When the condition is about a part of the window's time and something else (slow since 13:12, a cell of a heat map),
+ * its requests are compared first with those of the same kind at other times: what changed? Where that names nobody,
+ * or there were none at other times, and where the condition says no time, with all other requests.
+ *
+ * What a request fails by (its error type) is no suspect of its failing, nor is the length of an answer of
  * its being slow or dear, nor being cut by a filter of its flags. A value that is not told is none. */
 int query_suspects(struct store_reader *r, const struct suspects_query *q, struct suspects_result *out, struct err *err);
 void suspects_result_fini(struct suspects_result *res);

@@ -193,6 +193,40 @@ static void test_proxies_stand_behind_their_cause(void **state)
 	suspects_result_fini(&res);
 }
 
+/* One service was always slow; since minute 40 another one's release is slow too. What changed is the release. */
+static void test_what_changed_leads(void **state)
+{
+	struct suspects_query q = question("latency>4s,time>=2026-01-01T00:40:00Z");
+	struct suspects_result res;
+
+	(void)state;
+	for (int i = 0; i < 3600; i++) {
+		bool batch = i % 4 == 0, v43 = !batch && i % 3 == 0;
+		struct request *x = add(i, "gpt-4o", batch || (v43 && i >= 2400) ? 6 * US_PER_S : US_PER_S);
+
+		x->dims[DIM_SERVICE] = batch ? STR_LIT("batch") : STR_LIT("chat");
+		x->dims[DIM_DEPLOYMENT] = v43 ? STR_LIT("v43") : STR_LIT("v42");
+	}
+	store_batch();
+	must(query_suspects(r, &q, &res, &err));
+	assert_true(res.against_before);
+	assert_true(res.named_count >= 1);
+	assert_string_equal(res.rows[0].value, "v43");
+	assert_int_equal(res.bad, 1200 / 4 + 1200 / 4);
+	assert_int_equal(res.total, 3600);
+	assert_int_equal(res.compared, 900 + 300);
+	for (size_t i = 0; i < res.named_count; i++)
+		assert_string_not_equal(res.rows[i].value, "batch");
+	suspects_result_fini(&res);
+	/* Where nothing changed the others are what they are compared with. */
+	q = question("latency>4s,time>=2026-01-01T00:10:00Z,time<2026-01-01T00:30:00Z");
+	q.view.to_us = START_US + 40 * US_PER_MIN;
+	must(query_suspects(r, &q, &res, &err));
+	assert_false(res.against_before);
+	assert_string_equal(res.rows[0].value, "batch");
+	suspects_result_fini(&res);
+}
+
 /* Two causes that have nothing to do with each other are both named by themselves. */
 static void test_two_causes_are_two(void **state)
 {
@@ -379,6 +413,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_clean_traffic_accuses_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_three_requests_never_lead, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_proxies_stand_behind_their_cause, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_changed_leads, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_two_causes_are_two, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_counts_agree, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_errors_and_flags_over_time, set_up, tear_down),
