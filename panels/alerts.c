@@ -534,6 +534,7 @@ bool alerts_pick(const void *state, const struct panel_frame *frame, struct aler
 	                           .window_us = rule ? rule->window_us : US_PER_MIN, .acknowledged = r->acknowledged_us != 0,
 	                           .silenced = r->silenced_until_us != 0, .bound = r->bound};
 	snprintf(out->rule, sizeof out->rule, "%s", r->rule);
+	snprintf(out->kind, sizeof out->kind, "%s", r->kind);
 	snprintf(out->summary, sizeof out->summary, "%s", r->summary);
 	snprintf(out->labels, sizeof out->labels, "%s", r->labels);
 	return true;
@@ -677,8 +678,8 @@ const struct panel alerts_panel = {
 	.title = "alerts",
 	.help = "The alerts as the collector's evaluation has them: firing, pending, acknowledged, silenced, and "
 	        "what ended in the last quarter of an hour. Below, the figure of the one under the cursor over the "
-	        "window, with its limit as a line. Enter narrows the window to the alert's filters and time; a "
-	        "acknowledges, m silences. What fires and is nobody's stands in the strip under the header on "
+	        "window, with its limit as a line. Enter opens what changed in the alert's window with its filters (a "
+	        "budget's spending, a rollout's arms); a acknowledges, m silences, M ends that, E sets another limit. What fires and is nobody's stands in the strip under the header on "
 	        "every page. Where no collector evaluates, the config's threshold rules are read right now "
 	        "instead: what is over its limit.",
 	.page = '6',

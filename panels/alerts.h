@@ -15,7 +15,7 @@ void alerts_draw_strip(const void *state, const struct panel_frame *frame, const
 struct alert_pick {
 	int64_t id;
 	bool open, acknowledged, silenced;
-	char rule[120], summary[400], labels[400];
+	char rule[120], kind[16], summary[400], labels[400];
 	struct view where;     /* its rule's filters and the group it is about */
 	enum metric metric;    /* METRIC_COUNT: none of the panels' */
 	int64_t since_us, ended_us, window_us; /* ended 0: it goes on */

@@ -94,7 +94,7 @@ static const struct {
 	{ACT_ROLLBACK, "roll back", ON_ROLLOUTS}, {ACT_STEP_UP, "step", ON_ROLLOUTS},
 	{ACT_STEP_BACK, "back", ON_ROLLOUTS}, {ACT_HOLD_ROLLOUT, "hold", ON_ROLLOUTS},
 	{ACT_PROMOTE_ROLLOUT, "promote", ON_ROLLOUTS},
-	{ACT_OPEN, "narrow", ON_ALERTS},   {ACT_ACKNOWLEDGE, "acknowledge", ON_ALERTS},
+	{ACT_OPEN, "what changed", ON_ALERTS},   {ACT_ACKNOWLEDGE, "acknowledge", ON_ALERTS},
 	{ACT_MUTE, "mute", ON_ALERTS},     {ACT_EDIT_LIMIT, "limit", ON_ALERTS},
 	{ACT_SET_BUDGET, "set", ON_BUDGETS}, {ACT_OPEN, "spend", ON_BUDGETS},
 	{ACT_ACKNOWLEDGE, "acknowledge", ON_BUDGETS}, {ACT_REMOVE_BUDGET, "remove", ON_BUDGETS},

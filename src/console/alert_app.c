@@ -11,6 +11,7 @@
 #include "console/app.h"
 #include "console/frame.h"
 #include "panels/panels.h"
+#include "panels/rollouts.h"
 
 #define MUTE_AT_MOST_US (30 * US_PER_DAY)
 
@@ -159,16 +160,27 @@ void app_alert_ring(struct app *a)
 	a->rings = true;
 }
 
-/* The page that shows a metric best. */
-static const struct panel *panel_of(enum metric m)
+/* The cost page with the budget's filters over the alert's time. */
+static void open_spending(struct app *a, const struct alert_pick *p)
 {
-	switch (m) {
-	case METRIC_COST_RATE: return &cost_panel;
-	case METRIC_ERROR_RATE: return &errors_panel;
-	case METRIC_FLAG_RATE: return &flags_panel;
-	case METRIC_LATENCY_P95: case METRIC_TTFT_P95: return &latency_panel;
-	default: return &requests_panel;
-	}
+	int64_t from_us = p->since_us - 2 * p->window_us, now_us = clock_wall_us();
+
+	a->deck.where = p->where;
+	a->deck.find[0] = '\0';
+	a->deck.time_cursor_us = 0;
+	deck_set_window(&a->deck, p->ended_us ? 0 : now_us - from_us, p->ended_us ? from_us : 0, p->ended_us);
+	deck_go(&a->deck, cost_panel.page, panel_index(&cost_panel));
+	app_say(a, false, "narrowed to %.100s: / and :t change it, Backspace goes back", p->rule);
+}
+
+static void open_rollout(struct app *a, const struct alert_pick *p)
+{
+	int index = panel_index(&rollouts_panel);
+	struct table_state *table = &a->deck.ui[index].table;
+
+	snprintf(table->cursor_key, sizeof table->cursor_key, "%s", p->rule);
+	deck_go(&a->deck, rollouts_panel.page, index);
+	app_say(a, false, "%.100s: R rolls back, Backspace goes back", p->rule);
 }
 
 bool app_alert_open(struct app *a)
@@ -177,24 +189,17 @@ bool app_alert_open(struct app *a)
 	struct panel_frame frame;
 	int index = panel_index(&alerts_panel);
 	const struct panel_snapshot *shown = a->deck.shown[index];
-	int64_t from_us, now_us = clock_wall_us();
-	const struct panel *to;
 
 	if (a->deck.place.panel != index || !shown)
 		return false;
 	frame = frame_of(&a->deck, index, shown->form, false);
 	if (!alerts_pick(shown->state, &frame, &p))
 		return false;
-	from_us = p.since_us - 2 * p.window_us;
-	a->deck.where = p.where;
-	a->deck.find[0] = '\0';
-	a->deck.time_cursor_us = 0;
-	if (p.ended_us)
-		deck_set_window(&a->deck, 0, from_us, p.ended_us + 2 * p.window_us < now_us ? p.ended_us + 2 * p.window_us : now_us);
+	if (strcmp(p.kind, "rollout") == 0)
+		open_rollout(a, &p);
+	else if (strcmp(p.kind, "budget") == 0)
+		open_spending(a, &p);
 	else
-		deck_set_window(&a->deck, now_us - from_us, 0, 0);
-	to = panel_of(p.metric);
-	deck_go(&a->deck, to->page, panel_index(to));
-	app_say(a, false, "narrowed to %.100s: / and :t change it, Backspace goes back", p.rule);
+		return app_incident_do(a, ACT_INCIDENTS);
 	return true;
 }

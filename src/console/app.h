@@ -126,7 +126,8 @@ void app_limit_key(struct app *a, struct key key);
 void app_limit_draw(const struct app *a, struct surface *s, int *cursor_x, int *cursor_y);
 /* A back-test has ended. */
 void app_limit_news(struct app *a, const struct chore_news *news);
-/* Enter on the alerts page: the alert's filters and time, on the page of its figure. False elsewhere. */
+/* Enter on the alerts page: what changed in the alert's window with its filters; a budget's spending, a
+ * rollout's arms. False elsewhere. */
 bool app_alert_open(struct app *a);
 
 /* incident_app.c */

@@ -220,6 +220,10 @@ static void another_limit(void **state)
 	(void)state;
 	if (!scene.folder[0])
 		skip();
+	screen_send(scene.console, "\r"); /* what changed, in the alert's own window */
+	assert_shows("what changed at slow");
+	screen_send(scene.console, "!");
+	assert_shows("as the collector has them");
 	screen_send(scene.console, "E");
 	assert_shows("limit of slow");
 	assert_shows("it would have fired");
