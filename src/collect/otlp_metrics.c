@@ -1,5 +1,6 @@
 /* A reporter is one service instance that sends metrics; its serving state is kept between bodies, and
- * the one heard of longest ago makes room for a new one. */
+ * the one heard of longest ago makes room for a new one. They share room for series and models, so that
+ * many reporters with many of them cost no more than a few. */
 #include "collect/otlp_metrics.h"
 
 #include <math.h>
@@ -8,11 +9,16 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "collect/serving.h"
 
 #define REPORTERS_MAX 256
+/* Of all reporters together: some 25 MB. */
+#define SERIES_MAX 50000u
+#define MODELS_MAX 512u
+#define SILENT_US (15 * US_PER_MIN) /* many exports late: gone */
 
 struct reporter {
 	uint64_t key; /* of service and instance */
@@ -49,9 +55,24 @@ void otlp_metrics_free(struct otlp_metrics **m)
 	*m = NULL;
 }
 
+/* Those that say nothing any more give their room back. */
+static void forget_silent(struct otlp_metrics *m)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < m->count; i++) {
+		if (m->reporters[i].heard_us < m->now_us - SILENT_US)
+			serving_free(&m->reporters[i].serving);
+		else
+			m->reporters[left++] = m->reporters[i];
+	}
+	m->count = left;
+}
+
 void otlp_metrics_begin(struct otlp_metrics *m, int64_t now_us)
 {
 	m->now_us = now_us;
+	forget_silent(m);
 	for (size_t i = 0; i < m->count; i++)
 		m->reporters[i].in_body = false;
 }
@@ -74,6 +95,20 @@ static struct reporter *oldest(struct otlp_metrics *m)
 	return old;
 }
 
+/* What the others leave of the common room. */
+static void set_room(const struct otlp_metrics *m, const struct reporter *r)
+{
+	size_t series = 0, models = 0;
+
+	for (size_t i = 0; i < m->count; i++)
+		if (&m->reporters[i] != r) {
+			series += serving_series_kept(m->reporters[i].serving);
+			models += serving_models_kept(m->reporters[i].serving);
+		}
+	serving_set_room(r->serving, SERIES_MAX - (series < SERIES_MAX ? series : SERIES_MAX),
+	                 MODELS_MAX - (models < MODELS_MAX ? models : MODELS_MAX));
+}
+
 static struct reporter *find_reporter(struct otlp_metrics *m, const struct otlp_origin *from)
 {
 	struct str service = resource_text(from, "service.name");
@@ -92,8 +127,10 @@ static struct reporter *find_reporter(struct otlp_metrics *m, const struct otlp_
 		free(name);
 	}
 	r->heard_us = m->now_us;
-	if (!r->in_body)
+	if (!r->in_body) {
+		set_room(m, r);
 		serving_begin(r->serving, m->now_us);
+	}
 	r->in_body = true;
 	return r;
 }

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "collect/feedback_http.h"
+#include "collect/otlp_again.h"
 #include "collect/otlp_auth.h"
 #include "collect/otlp_decoder.h"
 #include "collect/otlp_receiver.h"
@@ -76,6 +77,7 @@ struct delivery {
 	struct receiver *receiver;
 	struct http_exchange *exchange;
 	enum otlp_form form;
+	uint64_t hash; /* of a body of metrics, see otlp_again.h; 0: not to be told apart */
 };
 
 #define ROUTES 8 /* the last are feedback and the collector's metrics page */
@@ -88,6 +90,7 @@ struct receiver {
 	struct otlp_decoder *decoder;
 	struct feedback_http *feedback;
 	struct delivery *deliveries;
+	struct otlp_again again;
 	struct route_binding bindings[ROUTES];
 	struct http_route routes[ROUTES + 1];
 	char local[TCP_TEXT_BYTES];
@@ -206,6 +209,10 @@ static void answer_failure(struct delivery *d, int status, int retry_after_s, co
 	struct buf body = {0};
 	const char *type = otlp_reply_failure(d->form, status, sentence, &body);
 
+	if (d->hash && d->job.verdict == OTLP_DECODED)
+		otlp_again_end(&d->receiver->again, d->hash, false);
+	else if (d->hash)
+		otlp_again_drop(&d->receiver->again, d->hash);
 	note_trouble(d->receiver, trouble_of(status), 1, sentence);
 	http_answer(d->exchange, &(struct http_reply){
 		.status = status, .type = type, .body = buf_str(&body), .retry_after_s = retry_after_s,
@@ -221,6 +228,8 @@ static void answer_success(struct delivery *d)
 	struct buf body = {0};
 	const char *type = otlp_reply_success(d->form, d->job.signal, tally->rejected, tally->words, &body);
 
+	if (d->hash)
+		otlp_again_end(&r->again, d->hash, true);
 	r->came = true;
 	r->store_fails = false;
 	r->env.report->rejected += tally->rejected;
@@ -272,12 +281,36 @@ static void decoded(void *arg, struct otlp_job *job)
 	struct receiver *r = arg;
 
 	http_release_body(d->exchange);
+	if (d->hash && job->verdict == OTLP_DECODED)
+		otlp_again_keep(&r->again, d->hash, job->batch);
 	if (r->stopping)
 		answer_failure(d, 503, 1, "the collector is ending: send it again");
 	else if (job->verdict == OTLP_DECODED)
 		submit(d);
 	else
 		answer_failure(d, job->verdict == OTLP_TOO_LARGE ? 413 : 400, 0, job->err.text);
+}
+
+/* A body of metrics that came before is not read again; true when that settles it. */
+static bool settle_again(struct delivery *d)
+{
+	struct receiver *r = d->receiver;
+
+	d->hash = otlp_again_hash(d->job.body);
+	enum again found = otlp_again_look(&r->again, d->hash, &d->job.batch);
+	if (found == AGAIN_NEW)
+		return false;
+	http_release_body(d->exchange);
+	d->job.verdict = OTLP_DECODED;
+	if (found == AGAIN_READ) {
+		submit(d);
+	} else if (found == AGAIN_STORED) {
+		answer_success(d);
+	} else {
+		d->hash = 0; /* the first one says how it ends */
+		answer_failure(d, 503, 1, "the same body is just being stored: try again in a moment");
+	}
+	return true;
 }
 
 static void take_body(void *arg, struct http_exchange *x)
@@ -298,7 +331,8 @@ static void take_body(void *arg, struct http_exchange *x)
 	if (d->next)
 		d->next->prev = d;
 	r->deliveries = d;
-	otlp_decoder_put(r->decoder, &d->job);
+	if (d->job.signal != OTLP_METRICS || !settle_again(d))
+		otlp_decoder_put(r->decoder, &d->job);
 }
 
 /* ── before the body is read ───────────────────────────────────────────────────────────────── */
@@ -528,6 +562,7 @@ static void receiver_free(struct receiver *r)
 	otlp_decoder_free(&r->decoder);
 	while (r->deliveries)
 		answer_failure(r->deliveries, 503, 1, "the collector is ending: send it again");
+	otlp_again_fini(&r->again);
 	feedback_http_free(&r->feedback);
 	http_server_stop(&r->server);
 	secret_fini(&r->secret);
@@ -598,6 +633,7 @@ static void receiver_stop(void *state)
 extern const struct source otlp_source;
 const struct source otlp_source = {
 	.kind = "otlp",
+	.listens = true,
 	.summary = "OTLP over HTTP: traces, metrics and logs of applications that push",
 	.options = receiver_options,
 	.start = receiver_start,

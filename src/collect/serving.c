@@ -50,6 +50,7 @@ struct serving {
 	size_t series_count, series_cap;
 	struct model *models;
 	size_t model_count, model_cap;
+	size_t series_max, models_max;
 	int64_t now_us, previous_us;
 	uint64_t scrape;
 	bool gap;
@@ -66,7 +67,24 @@ struct serving *serving_new(const char *source)
 	s->source = mem_strdup(source);
 	s->place = mem_strdup("");
 	s->gap = true;
+	serving_set_room(s, SERIES_MAX, MODELS_MAX);
 	return s;
+}
+
+void serving_set_room(struct serving *s, size_t series, size_t models)
+{
+	s->series_max = series < SERIES_MAX ? series : SERIES_MAX;
+	s->models_max = models < MODELS_MAX ? models : MODELS_MAX;
+}
+
+size_t serving_series_kept(const struct serving *s)
+{
+	return s->series_count;
+}
+
+size_t serving_models_kept(const struct serving *s)
+{
+	return s->model_count;
 }
 
 void serving_set_place(struct serving *s, const char *service, const char *deployment)
@@ -178,9 +196,9 @@ static void begin_histogram(struct histogram *h, int64_t now_us)
 
 void serving_begin(struct serving *s, int64_t now_us)
 {
-	if (s->model_count >= MODELS_MAX)
+	if (s->model_count >= s->models_max)
 		forget_models(s);
-	if (s->series_count >= SERIES_MAX)
+	if (s->series_count >= s->series_max)
 		forget_series(s);
 	if (serving_models(s) == 0) {
 		s->kind = NULL; /* another server may have taken its place */
@@ -258,10 +276,12 @@ static struct model *find_model(struct serving *s, const struct wire_name *n, co
 		serving_budget_name(&s->key, sample);
 	else
 		serving_model_name(&s->key, sample);
+	if (s->key.len > EVENT_NAME_MAX_BYTES)
+		s->key.len = EVENT_NAME_MAX_BYTES;
 	if (strmap_get(&s->model_index, buf_str(&s->key), &at))
 		return &s->models[at];
 	/* keys and teams may be many: they leave room for models */
-	if (s->model_count >= (n->channel == CH_BUDGET_LEFT ? MODELS_MAX / 2 : MODELS_MAX)) {
+	if (s->model_count >= (n->channel == CH_BUDGET_LEFT ? s->models_max / 2 : s->models_max)) {
 		s->overflowed = true;
 		return NULL;
 	}
@@ -297,15 +317,17 @@ static bool increase_of(struct serving *s, const struct prom_sample *sample, dou
 	if (s->delta)
 		return true;
 	series_key(&s->key, sample);
-	if (!strmap_get(&s->series_index, buf_str(&s->key), &at)) {
-		if (s->series_count >= SERIES_MAX) {
+	uint64_t hash = hash_bytes(s->key.data, s->key.len);
+	struct str key = {(const char *)&hash, sizeof hash}; /* of eight bytes, however long labels are */
+	if (!strmap_get(&s->series_index, key, &at)) {
+		if (s->series_count >= s->series_max) {
 			s->overflowed = true;
 			return false;
 		}
 		s->series = mem_grow(s->series, &s->series_cap, s->series_count + 1, sizeof *s->series);
 		at = (uint32_t)s->series_count++;
 		s->series[at] = (struct series){sample->value, s->scrape};
-		strmap_put(&s->series_index, buf_str(&s->key), at);
+		strmap_put(&s->series_index, key, at);
 		/* A series that was not there a moment ago began at zero: a first error is an error. */
 		return !s->gap && !s->forgot;
 	}

@@ -13,6 +13,13 @@ struct serving;
 struct serving *serving_new(const char *source);
 void serving_free(struct serving **s);
 
+/* Room for so many wire series and models, instead of what one scraped target may have; what is there
+ * already stays. */
+void serving_set_room(struct serving *s, size_t series, size_t models);
+/* How much it uses. */
+size_t serving_series_kept(const struct serving *s);
+size_t serving_models_kept(const struct serving *s);
+
 /* What runs at the target, where somebody said so: stands behind each model's name, "m [chat v42]".
  * Before the first scrape. */
 void serving_set_place(struct serving *s, const char *service, const char *deployment);

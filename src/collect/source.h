@@ -40,7 +40,7 @@ struct source_env {
 	 * SINK_BUSY keep the batch and offer it again in the next poll(). */
 	struct sink *sink;
 	const char *store_path; /* to ask how far it had come (query_resume()); NULL: there is no store */
-	const struct config *config; /* all of it: the tags' names */
+	const struct config *config; /* all of it: the tags' names; NULL for kinds that listen */
 	const struct price_table *prices; /* may be NULL: everything is unpriced then */
 	const union option_value *options; /* by the rows of source->options */
 	/* Appends the collector's metrics page; NULL: there is none to serve. */
@@ -56,6 +56,9 @@ struct source {
 	/* Rows of what the kind takes beside name and kind; name NULL ends it. A name that ends in ".*"
 	 * lets every nested key through. An option whose `initial` is NULL must be given. */
 	const struct option_row *options;
+	/* Others reach it: while nothing of its section changes, a reload leaves it alone, with whoever is
+	 * connected. It gets no `config`, which may go meanwhile. */
+	bool listens;
 	bool invented; /* brings data that is not real: allowed on a demo store only */
 	/* Returns the source's state, NULL with a sentence when it can never work (bad option). What may
 	 * heal by itself (nobody answers) is no reason to fail: report it and try again. */

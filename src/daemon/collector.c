@@ -302,7 +302,8 @@ static void reread_config(struct collector *c)
 	}
 	struct retention keep = retention_of(config);
 
-	source_host_stop(c->host);
+	source_host_receive(c->host, listen_of(c->options, config), config->options[OPTION_TOKEN].text);
+	source_host_stop_changed(c->host, config);
 	retire_rollouts(c);
 	alerts_set_config(c->alerts, config);
 	control_feedback_set_config(c->feedback, config);

@@ -35,7 +35,8 @@ struct running {
 	struct sink sink; /* first: found from the source's sink pointer */
 	struct source_host *host;
 	const struct source *source; /* NULL: unknown kind */
-	const struct config_section *section;
+	struct arena arena;            /* what the section is made of */
+	struct config_section section; /* a copy: it may outlive its configuration */
 	bool is_judge; /* of `judges:`, not of `sources:` */
 	struct source_env env;
 	struct source_report report;
@@ -204,27 +205,27 @@ static void fail(struct running *r, const char *words)
 {
 	r->report.state = SOURCE_FAILING;
 	err_set(&r->report.words, "%s", words);
-	log_error("source %s: %s", r->section->name, words);
+	log_error("source %s: %s", r->section.name, words);
 }
 
 static void start_source(struct running *r, const struct config *config, const struct price_table *prices)
 {
 	struct err err = {""};
 
-	r->source = r->is_judge ? judge_source_find(r->section->kind) : source_find(r->section->kind);
+	r->source = r->is_judge ? judge_source_find(r->section.kind) : source_find(r->section.kind);
 	if (!r->source) {
 		fail(r, "this version knows no source of its kind");
 		return;
 	}
-	r->options = source_options(r->source, r->section, config_name(config), &err);
+	r->options = source_options(r->source, &r->section, config_name(config), &err);
 	if (!r->options) {
 		fail(r, err.text);
 		return;
 	}
 	r->env = (struct source_env){
-		.name = r->section->name, .loop = r->host->loop, .sink = &r->sink, .prices = prices,
-		.store_path = r->host->store_path, .config = config,
-		.options = r->options, .section = r->section, .report = &r->report,
+		.name = r->section.name, .loop = r->host->loop, .sink = &r->sink, .prices = prices,
+		.store_path = r->host->store_path, .config = r->source->listens ? NULL : config,
+		.options = r->options, .section = &r->section, .report = &r->report,
 		.metrics = r->host->metrics, .metrics_arg = r->host->metrics_arg,
 	};
 	r->state = r->source->start(&r->env, &err);
@@ -252,34 +253,86 @@ static bool has_kind(const struct config *config, const char *kind)
 	return false;
 }
 
-static void add_source(struct source_host *h, const struct config_section *section, bool is_judge, const struct config *config,
-                       const struct price_table *prices)
+static const char *copy_text(struct arena *a, const char *text)
 {
-	struct running *r = mem_zalloc(sizeof(*r));
+	return text ? arena_copy(a, text, strlen(text)) : NULL;
+}
 
+static void copy_section(struct running *r, const struct config_section *from)
+{
+	r->section = *from;
+	r->section.name = copy_text(&r->arena, from->name);
+	r->section.kind = copy_text(&r->arena, from->kind);
+	r->section.pairs = arena_alloc(&r->arena, (from->pair_count + 1) * sizeof(*from->pairs));
+	for (size_t i = 0; i < from->pair_count; i++) {
+		r->section.pairs[i] = from->pairs[i];
+		r->section.pairs[i].key = copy_text(&r->arena, from->pairs[i].key);
+		r->section.pairs[i].value = copy_text(&r->arena, from->pairs[i].value);
+	}
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_section(const struct config_section *a, const struct config_section *b)
+{
+	if (!same_text(a->name, b->name) || !same_text(a->kind, b->kind) || a->pair_count != b->pair_count)
+		return false;
+	for (size_t i = 0; i < a->pair_count; i++)
+		if (!same_text(a->pairs[i].key, b->pairs[i].key) || !same_text(a->pairs[i].value, b->pairs[i].value))
+			return false;
+	return true;
+}
+
+static struct running *find_running(const struct source_host *h, const struct config_section *section, bool is_judge)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (h->running[i]->is_judge == is_judge && same_section(&h->running[i]->section, section))
+			return h->running[i];
+	return NULL;
+}
+
+static struct running *new_source(struct source_host *h, const struct config_section *section, bool is_judge,
+                                  const struct config *config, const struct price_table *prices)
+{
+	struct running *r = find_running(h, section, is_judge);
+
+	if (r)
+		return r;
+	r = mem_zalloc(sizeof(*r));
 	r->is_judge = is_judge;
-
 	r->sink = (struct sink){source_store, source_submit, source_sink_close};
 	r->host = h;
-	r->section = section;
+	copy_section(r, section);
 	r->latency_us = -1;
 	r->rate_us = clock_mono_us();
 	r->rows_per_s = NAN;
-	h->running[h->count++] = r;
 	start_source(r, config, prices);
+	return r;
+}
+
+static bool has_receiver(const struct source_host *h, const struct config *config)
+{
+	return h->receiver.name && !has_kind(config, h->receiver.kind);
 }
 
 void source_host_start(struct source_host *h, const struct config *config,
                        const struct price_table *prices)
 {
-	h->running = mem_array(NULL, config->source_count + config->judge_count + 1, sizeof(struct running *));
-	h->count = 0;
-	if (h->receiver.name && !has_kind(config, h->receiver.kind))
-		add_source(h, &h->receiver, false, config, prices);
+	struct running **all = mem_array(NULL, config->source_count + config->judge_count + 1, sizeof(struct running *));
+	size_t count = 0;
+
+	if (has_receiver(h, config))
+		all[count++] = new_source(h, &h->receiver, false, config, prices);
 	for (size_t i = 0; i < config->source_count; i++)
-		add_source(h, &config->sources[i], false, config, prices);
+		all[count++] = new_source(h, &config->sources[i], false, config, prices);
 	for (size_t i = 0; i < config->judge_count; i++)
-		add_source(h, &config->judges[i], true, config, prices);
+		all[count++] = new_source(h, &config->judges[i], true, config, prices);
+	free(h->running);
+	h->running = all;
+	h->count = count;
 }
 
 static void stop_source(struct running *r)
@@ -291,7 +344,32 @@ static void stop_source(struct running *r)
 	if (r->state)
 		r->source->stop(r->state);
 	free(r->options);
+	arena_fini(&r->arena);
 	free(r);
+}
+
+static bool stays(const struct source_host *h, const struct running *r, const struct config *config)
+{
+	bool wanted = has_receiver(h, config) && same_section(&r->section, &h->receiver);
+
+	for (size_t i = 0; i < config->source_count && !wanted; i++)
+		wanted = same_section(&r->section, &config->sources[i]);
+	return wanted && r->state && r->source->listens;
+}
+
+void source_host_stop_changed(struct source_host *h, const struct config *config)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < h->count; i++) {
+		struct running *r = h->running[i];
+
+		if (stays(h, r, config))
+			h->running[left++] = r;
+		else
+			stop_source(r);
+	}
+	h->count = left;
 }
 
 void source_host_stop(struct source_host *h)
@@ -345,9 +423,9 @@ static void append_source(const struct source_host *h, const struct running *r, 
 	int64_t last_us = r->report.last_event_us;
 
 	buf_puts(out, "{\"name\":");
-	buf_append_json(out, str_of(r->section->name));
+	buf_append_json(out, str_of(r->section.name));
 	buf_puts(out, ",\"kind\":");
-	buf_append_json(out, str_of(r->section->kind));
+	buf_append_json(out, str_of(r->section.kind));
 	buf_printf(out, ",\"state\":\"%s\",\"reason\":",
 	           source_state_name(paused ? SOURCE_PAUSED : r->report.state));
 	buf_append_json(out, str_of(paused ? "the store cannot keep up" : r->report.words.text));
@@ -398,8 +476,8 @@ static void append_states(const struct source_host *h, struct buf *out)
 
 		for (enum source_state s = SOURCE_STARTING; s <= SOURCE_DENIED; s++) {
 			buf_puts(out, "llmdeck_source_state{");
-			metrics_append_label(out, true, "source", r->section->name);
-			metrics_append_label(out, false, "kind", r->section->kind);
+			metrics_append_label(out, true, "source", r->section.name);
+			metrics_append_label(out, false, "kind", r->section.kind);
 			metrics_append_label(out, false, "state", source_state_name(s));
 			buf_printf(out, "} %d\n", s == is);
 		}
@@ -425,8 +503,8 @@ void source_host_metrics(const struct source_host *h, struct buf *out)
 			const struct running *r = h->running[i];
 
 			buf_printf(out, "llmdeck_%s{", figures[f].name);
-			metrics_append_label(out, true, "source", r->section->name);
-			metrics_append_label(out, false, "kind", r->section->kind);
+			metrics_append_label(out, true, "source", r->section.name);
+			metrics_append_label(out, false, "kind", r->section.kind);
 			buf_printf(out, "} %.15g\n", figures[f].get(r));
 		}
 	}

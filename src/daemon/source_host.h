@@ -23,8 +23,11 @@ int source_host_check(const struct config *config, bool demo, struct err *err);
 /* From the next start on there is an OTLP receiver at `listen` too, unless the configuration has a
  * source of that kind. Both texts must outlive the sources; `listen` NULL: none. */
 void source_host_receive(struct source_host *h, const char *listen, const char *token);
-/* Starts every source of `config`, which must outlive them. One that cannot start is kept with the
- * reason, and the others go on. */
+/* Stops the sources that a new configuration, after source_host_receive() for it, does not leave as they
+ * are. The next start goes on with the others. */
+void source_host_stop_changed(struct source_host *h, const struct config *config);
+/* Starts every source of `config`, which must outlive them, that does not run. One that cannot start is
+ * kept with the reason, and the others go on. */
 void source_host_start(struct source_host *h, const struct config *config,
                        const struct price_table *prices);
 /* Stops them all; what they submitted is still stored, but nobody is told. */

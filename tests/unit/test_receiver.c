@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "collect/otlp_again.h"
 #include "collect/otlp_auth.h"
 #include "console/control_client.h"
 #include "daemon/spawn.h"
@@ -577,7 +578,7 @@ static void other_protocols_are_turned_away_in_words(void **state)
 	assert_int_equal(post(p, "/v1/traces", JSON, STR_LIT("{}")).status, 200);
 }
 
-#define IDLE 3000
+#define IDLE 10000
 #define HALF 1500
 
 static void idle_and_half_spoken_connections(void **state)
@@ -609,6 +610,135 @@ static void idle_and_half_spoken_connections(void **state)
 	for (int i = 0; i < IDLE + HALF; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+}
+
+/* Waits until there are so many sources: a new configuration is in force. */
+static void await_sources(const struct place *p, size_t count)
+{
+	struct control_client *c = control_client_new(p->socket);
+	int64_t until_us = clock_mono_us() + DEADLINE_US;
+	size_t seen = 0;
+
+	while (seen != count && clock_mono_us() < until_us) {
+		struct control_status status;
+		struct err err = {""};
+
+		if (control_client_status(c, &status, &err) == CONTROL_OK)
+			seen = status.source_count;
+		control_status_fini(&status);
+		pause_ms(10);
+	}
+	assert_int_equal(seen, count);
+	control_client_free(&c);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	struct err err = {""};
+
+	if (file_write_atomic(path, text, strlen(text), 0600, &err))
+		fail_msg("%s", err.text);
+}
+
+#define PAGE "sources:\n  - name: page\n    kind: prometheus\n    url: http://127.0.0.1:9/metrics\n"
+
+static void a_reload_keeps_connections_and_port(void **state)
+{
+	struct place *p = *state;
+	char config[96], token[96], text[256], reason[512];
+	struct spawn_options o = {
+		.collector = {.store_path = p->store, .socket_path = p->socket, .config = &p->config, .receive = true,
+		              .listen = "127.0.0.1:0", .config_path = config},
+		.log_path = p->log,
+	};
+	struct err err = {""};
+	struct reply r = {0};
+
+	snprintf(config, sizeof(config), "%s/c.yaml", p->folder);
+	write_file(config, "retention:\n  raw: 2d\n");
+	if (collector_child_start(&p->child, &o, DEADLINE_US, &err))
+		fail_msg("%s", err.text);
+	await_source(p, "starting", "listening on", reason);
+	p->port = atoi(strrchr(strtok(reason, ";"), ':') + 1);
+	int fd = dial(p);
+	assert_true(send_request(fd, "/v1/traces", JSON, STR_LIT("{}")));
+	read_reply(fd, &r);
+	assert_int_equal(r.status, 200);
+	write_file(config, "retention:\n  raw: 3d\n" PAGE);
+	kill(collector_child_pid(p->child), SIGHUP);
+	await_sources(p, 2);
+	/* The same connection, and the same port, which another one would not have been given again. */
+	assert_true(send_request(fd, "/v1/traces", JSON, STR_LIT("{}")));
+	read_reply(fd, &r);
+	assert_int_equal(r.status, 200);
+	assert_int_equal(post(p, "/v1/traces", JSON, STR_LIT("{}")).status, 200);
+	close(fd);
+	/* Another token is another receiver. */
+	snprintf(token, sizeof(token), "%s/token", p->folder);
+	write_file(token, "s3cret\n");
+	snprintf(text, sizeof(text), "token: file:%s\n", token);
+	write_file(config, text);
+	kill(collector_child_pid(p->child), SIGHUP);
+	await_sources(p, 1);
+	await_source(p, "starting", "listening on", reason);
+	p->port = atoi(strrchr(strtok(reason, ";"), ':') + 1);
+	assert_int_equal(post(p, "/v1/traces", JSON, STR_LIT("{}")).status, 401);
+}
+
+static void repeated_bodies_of_metrics_are_not_read_again(void **state)
+{
+	struct otlp_again *a = mem_zalloc(sizeof *a);
+	struct batch *read = batch_new(), *back;
+
+	(void)state;
+	struct gauge *g = batch_add_gauge(read);
+	g->time_us = clock_wall_us();
+	g->name = STR_LIT("serving.running");
+	g->source = g->instance = STR_LIT("x");
+	g->value = 7;
+	assert_int_equal(otlp_again_look(a, 5, &back), AGAIN_NEW);
+	assert_int_equal(otlp_again_look(a, 5, &back), AGAIN_UNDER_WAY);
+	otlp_again_keep(a, 5, read);
+	otlp_again_end(a, 5, false);
+	/* It was put off: what was read of it comes back, as often as it takes. */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(otlp_again_look(a, 5, &back), AGAIN_READ);
+		assert_int_equal(back->gauge_count, 1);
+		assert_true(back->gauges[0].value == 7);
+		batch_free(&back);
+		otlp_again_end(a, 5, false);
+	}
+	assert_int_equal(otlp_again_look(a, 5, &back), AGAIN_READ);
+	batch_free(&back);
+	otlp_again_end(a, 5, true);
+	assert_int_equal(otlp_again_look(a, 5, &back), AGAIN_STORED);
+	/* A body that could not be read may be another one's next time. */
+	assert_int_equal(otlp_again_look(a, 6, &back), AGAIN_NEW);
+	otlp_again_drop(a, 6);
+	assert_int_equal(otlp_again_look(a, 6, &back), AGAIN_NEW);
+	for (uint64_t hash = 100; hash < 100 + AGAIN_BODIES; hash++)
+		assert_int_equal(otlp_again_look(a, hash, &back), AGAIN_NEW);
+	assert_int_equal(otlp_again_look(a, 5, &back), AGAIN_NEW);
+	otlp_again_fini(a);
+	free(a);
+	batch_free(&read);
+}
+
+/* A body of metrics twice, as after a lost answer: taken, and the second time counted as repeated. */
+static void a_body_of_metrics_counts_once(void **state)
+{
+	struct place *p = *state;
+	struct buf body = {0};
+	char reason[512];
+
+	start(p);
+	buf_printf(&body, "{\"resourceMetrics\":[{\"resource\":{\"attributes\":[]},\"scopeMetrics\":[{\"metrics\":[{\"name\":"
+	           "\"vllm:num_requests_running\",\"gauge\":{\"dataPoints\":[{\"timeUnixNano\":\"%lld000\",\"asDouble\":3,\"attributes\":["
+	           "{\"key\":\"model_name\",\"value\":{\"stringValue\":\"m\"}}]}]}}]}]}]}", (long long)clock_wall_us());
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(post(p, "/v1/metrics", JSON, buf_str(&body)).status, 200);
+	await_source(p, "ok", "", reason);
+	buf_fini(&body);
 }
 
 static void a_taken_port_is_named_and_tried_again(void **state)
@@ -706,6 +836,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(outside_loopback_takes_a_token, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(other_protocols_are_turned_away_in_words, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(idle_and_half_spoken_connections, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(a_reload_keeps_connections_and_port, make_place, remove_place),
+		cmocka_unit_test(repeated_bodies_of_metrics_are_not_read_again),
+		cmocka_unit_test_setup_teardown(a_body_of_metrics_counts_once, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(a_taken_port_is_named_and_tried_again, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(killed_collector_loses_nothing_acknowledged, make_place, remove_place),
 	};
