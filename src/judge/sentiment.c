@@ -10,6 +10,7 @@
 #include "judge/sentiment.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,18 +37,9 @@ struct sentiment_model {
 
 enum { NEGATIVE, POSITIVE };
 
-static int compare_words(const void *key, const void *row)
-{
-	return strcmp(key, *(const char *const *)row);
-}
+/* What a word is beside its valence. */
+enum { CLASS_NEGATOR = 1, CLASS_BOOSTER = 2, CLASS_DAMPENER = 4, CLASS_CONTRAST = 8, CLASS_COMMON = 16, CLASS_DENIED = 32 };
 
-static bool in_list(const char *word, const char *const *sorted, size_t count)
-{
-	return bsearch(word, sorted, count, sizeof *sorted, compare_words) != NULL;
-}
-#define IN(word, list) in_list((word), (list), sizeof(list) / sizeof(list)[0])
-
-/* Sorted, for bsearch. */
 static const char *const negators[] = {
 	"ain't", "aint", "aren't", "arent", "barely", "can't", "cannot", "cant", "couldn't", "couldnt", "didn't",
 	"didnt", "doesn't", "doesnt", "don't", "dont", "few", "hadn't", "hardly", "hasn't", "hasnt", "haven't",
@@ -80,6 +72,48 @@ static const char *const common[] = {
 	"too", "up", "us", "use", "very", "was", "way", "we", "well", "were", "what", "when", "which", "who", "will",
 	"with", "work", "works", "would", "you", "your",
 };
+
+/* The lists above by the hash of the word, which is needed anyway. Filled once. */
+#define CLASS_SLOTS 1024u
+static struct {
+	uint64_t hash;
+	unsigned classes;
+} classes[CLASS_SLOTS];
+static pthread_once_t classes_once = PTHREAD_ONCE_INIT;
+
+static void add_class(const char *const *words, size_t count, unsigned class)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t hash = hash_bytes(words[i], strlen(words[i]));
+		size_t at = hash % CLASS_SLOTS;
+
+		while (classes[at].classes && classes[at].hash != hash)
+			at = (at + 1) % CLASS_SLOTS;
+		classes[at].hash = hash;
+		classes[at].classes |= class;
+	}
+}
+
+static void fill_classes(void)
+{
+#define ADD(list, class) add_class(list, sizeof(list) / sizeof(list)[0], class)
+	ADD(negators, CLASS_NEGATOR);
+	ADD(boosters, CLASS_BOOSTER);
+	ADD(dampeners, CLASS_DAMPENER);
+	ADD(contrasts, CLASS_CONTRAST);
+	ADD(common, CLASS_COMMON);
+	ADD(denied, CLASS_DENIED);
+#undef ADD
+}
+
+static unsigned classes_of(uint64_t hash)
+{
+	size_t at = hash % CLASS_SLOTS;
+
+	while (classes[at].classes && classes[at].hash != hash)
+		at = (at + 1) % CLASS_SLOTS;
+	return classes[at].classes;
+}
 
 static uint32_t place_of(uint64_t hash)
 {
@@ -129,7 +163,8 @@ bool sentiment_word_valence(const struct sentiment_model *m, const struct word *
 
 bool sentiment_is_negator(const struct word *w)
 {
-	return w->kind == WORD_LETTERS && IN(w->lower, negators);
+	pthread_once(&classes_once, fill_classes);
+	return w->kind == WORD_LETTERS && classes_of(hash_bytes(w->lower, w->len)) & CLASS_NEGATOR;
 }
 
 /* What the walk over the words carries along. */
@@ -156,7 +191,7 @@ static void add_sparse(struct walk *k, uint64_t hash)
 		k->out->sparse[k->out->sparse_count++] = place;
 }
 
-static void add_valence(struct walk *k, const struct word *w, float valence)
+static void add_valence(struct walk *k, const struct word *w, unsigned class, float valence)
 {
 	if (k->boost != 0)
 		valence += valence > 0 ? k->boost : -k->boost;
@@ -164,7 +199,7 @@ static void add_valence(struct walk *k, const struct word *w, float valence)
 		valence += valence > 0 ? 0.7f : -0.7f;
 	if (w->kind == WORD_LETTERS && w->stretched)
 		valence += valence > 0 ? 0.4f : -0.4f;
-	if (k->negated_words > 1 && IN(w->lower, denied)) {
+	if (k->negated_words > 1 && class & CLASS_DENIED) {
 		/* Praise: neither the negator nor the word counts as what it is by itself. */
 		k->negations--;
 		k->out->sparse_count = k->negator_at;
@@ -189,10 +224,8 @@ static void add_valence(struct walk *k, const struct word *w, float valence)
 	k->emoji += w->kind == WORD_EMOTICON || w->kind == WORD_EMOJI;
 }
 
-static void add_words(struct walk *k, const struct word *w)
+static void add_words(struct walk *k, uint64_t hash)
 {
-	uint64_t hash = hash_bytes(w->lower, w->len);
-
 	if (k->negated_words > 0)
 		hash = hash_mix(hash, 0x6e6f74);
 	add_sparse(k, hash);
@@ -210,18 +243,20 @@ static void end_clause(struct walk *k)
 
 static void visit_letters(struct walk *k, const struct word *w)
 {
+	uint64_t hash = hash_bytes(w->lower, w->len);
+	unsigned class = classes_of(hash);
 	float valence;
 
 	k->out->words++;
-	k->out->common_words += IN(w->lower, common);
-	if (IN(w->lower, contrasts)) {
+	k->out->common_words += class & CLASS_COMMON ? 1 : 0;
+	if (class & CLASS_CONTRAST) {
 		k->contrast = true;
 		k->negated_words = 0;
 	}
 	uint32_t before = k->out->sparse_count;
 
-	add_words(k, w);
-	if (IN(w->lower, negators)) {
+	add_words(k, hash);
+	if (class & CLASS_NEGATOR) {
 		k->negator_at = before;
 		/* "not only" and "no doubt" do not turn anything round, but pairs learn that */
 		k->negated_words = 4;
@@ -231,12 +266,12 @@ static void visit_letters(struct walk *k, const struct word *w)
 	}
 	if (valence_of(k->m, w, &valence)) {
 		k->out->known_words++;
-		add_valence(k, w, valence);
+		add_valence(k, w, class, valence);
 		k->boost = 0;
-	} else if (IN(w->lower, boosters)) {
+	} else if (class & CLASS_BOOSTER) {
 		k->boost = 0.4f;
 		k->boosts++;
-	} else if (IN(w->lower, dampeners)) {
+	} else if (class & CLASS_DAMPENER) {
 		k->boost = -0.4f;
 	} else {
 		k->boost = 0;
@@ -258,7 +293,7 @@ static void visit(struct walk *k, const struct word *w)
 		end_clause(k);
 		add_sparse(k, hash_bytes(w->text.ptr, w->text.len));
 		if (valence_of(k->m, w, &valence))
-			add_valence(k, w, valence);
+			add_valence(k, w, 0, valence);
 		break;
 	case WORD_SHOUT:
 		k->shouts++;
@@ -311,6 +346,23 @@ static void fill_dense(struct walk *k)
 	d[i++] = k->emoji ? squash(k->sum, 2) : 0;
 }
 
+/* A word of two letters or more that is not all capitals: then capitals shout. */
+static bool has_small_word(struct str text)
+{
+	bool before = false, small = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+		bool lower = (c >= 'a' && c <= 'z') || c >= 0x80, letter = lower || (c >= 'A' && c <= 'Z');
+
+		if (letter && before && (lower || small))
+			return true;
+		small = letter && lower;
+		before = letter;
+	}
+	return false;
+}
+
 void sentiment_extract(const struct sentiment_model *m, struct str text, struct sentiment_features *out)
 {
 	struct walk k = {.m = m, .out = out};
@@ -320,9 +372,8 @@ void sentiment_extract(const struct sentiment_model *m, struct str text, struct 
 	if (text.len > TEXT_MAX_BYTES)
 		text.len = TEXT_MAX_BYTES;
 	out->sparse_count = out->words = out->known_words = out->common_words = 0;
-	rest = text;
-	for (int i = 0; i < WORDS_MAX && words_next(&rest, &w); i++)
-		k.any_small |= w.kind == WORD_LETTERS && !w.capitals && w.len > 1;
+	pthread_once(&classes_once, fill_classes);
+	k.any_small = has_small_word(text);
 	rest = text;
 	for (int i = 0; i < WORDS_MAX && words_next(&rest, &w); i++)
 		visit(&k, &w);

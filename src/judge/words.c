@@ -43,9 +43,20 @@ static const char *const emoticons[] = {
 	":*", ";)", ";D", "=)", "=(", "=D", "=/", "XD", "xD", "^^", "D:", ":S", ":O", ":o",
 };
 
+/* What an emoticon begins with. */
+static bool may_be_emoticon(char c)
+{
+	static const char first[] = ":;8B=><XxD^";
+
+	return memchr(first, c, sizeof first - 1) != NULL;
+}
+
 static size_t emoticon_at(struct str s)
 {
 	size_t longest = 0;
+
+	if (!may_be_emoticon(s.ptr[0]))
+		return 0;
 
 	for (size_t i = 0; i < sizeof emoticons / sizeof emoticons[0]; i++) {
 		size_t len = strlen(emoticons[i]);
@@ -60,6 +71,10 @@ static size_t emoticon_at(struct str s)
 
 static uint32_t peek(struct str s, size_t *bytes)
 {
+	if ((unsigned char)*s.ptr < 0x80) {
+		*bytes = 1;
+		return (unsigned char)*s.ptr;
+	}
 	const char *at = s.ptr;
 	uint32_t c = utf8_decode(&at, s.ptr + s.len);
 
@@ -99,6 +114,11 @@ static void add_lower(struct word *w, uint32_t c, uint32_t *last, int *run)
 	}
 	if (*run >= 3)
 		return;
+	if (c < 0x80) {
+		if (w->len + 1 < WORD_MAX_BYTES)
+			w->lower[w->len++] = (char)c;
+		return;
+	}
 	len = utf8_encode(c, bytes);
 	if (w->len + len >= WORD_MAX_BYTES)
 		return;
@@ -164,6 +184,9 @@ static bool in_number(uint32_t c)
 static size_t link_at(struct str s)
 {
 	static const char *const heads[] = {"http://", "https://", "www.", "@"};
+
+	if (*s.ptr != 'h' && *s.ptr != 'w' && *s.ptr != '@')
+		return 0;
 
 	for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
 		if (s.len > strlen(heads[i]) && str_starts_with(s, str_of(heads[i])) &&
