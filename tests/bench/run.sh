@@ -18,6 +18,9 @@ trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -rf "$dir"' EXIT INT 
 "$here/bench_import.sh"
 
 echo
+"$build/tests/bench/bench_judge" "${LLMDECK_SHARED:-../shared}/data/sentiment"
+
+echo
 # Keys of the console on the store that was just asked, alone and while the same events come in once more.
 keys() {
 	echo "keys of the console on it:"
