@@ -35,10 +35,16 @@ struct spender {
 	bool bound;               /* it spent at least that */
 };
 struct detail {
-	const char *budget;
+	char budget[BUDGET_NAME_BYTES];        /* "": none yet */
+	int64_t assessed_us;                   /* of which assessment */
 	struct spender spenders[SPENDERS_MAX]; /* by kind, dearest first */
 	size_t count;
 	bool yesterday_known;                  /* the data goes back that far */
+};
+/* What stays from load to load: who spends is asked anew once a minute, after an assessment, and of one
+ * budget a load. */
+struct kept {
+	struct detail details[DETAILS_MAX];
 };
 struct budgets {
 	struct standing_result all;
@@ -152,7 +158,8 @@ static int load_detail(struct detail *d, struct store_reader *reader, const stru
 
 	struct store_summary summary;
 
-	d->budget = b->budget.name;
+	*d = (struct detail){.assessed_us = b->assessed_us};
+	snprintf(d->budget, sizeof d->budget, "%s", b->budget.name);
 	if (tz_load(&tz, b->budget.tz, &why))
 		tz = NULL; /* its file is not on this machine: UTC's days */
 	budget_period_at(PERIOD_DAY, tz, now_us, &today_us, &tomorrow_us);
@@ -169,6 +176,56 @@ static int load_detail(struct detail *d, struct store_reader *reader, const stru
 	return 0;
 }
 
+static struct detail *kept_of(struct kept *k, const char *name, const struct budgets *b)
+{
+	struct detail *free_one = NULL;
+
+	for (size_t i = 0; i < DETAILS_MAX; i++) {
+		bool is_wanted = false;
+
+		if (strcmp(k->details[i].budget, name) == 0)
+			return &k->details[i];
+		for (size_t n = 0; n < b->all.row_count && n < 2 * DETAILS_MAX; n++)
+			is_wanted |= strcmp(k->details[i].budget, b->order[n]->budget.name) == 0;
+		if (!is_wanted || !free_one)
+			free_one = &k->details[i];
+	}
+	return free_one;
+}
+
+/* Of the most urgent ones. With something kept, at most one is asked anew and the others follow. */
+static int load_details(struct budgets *b, const struct panel_query *query, struct err *err)
+{
+	struct kept *k = query->kept;
+	bool asked = false;
+
+	for (size_t i = 0; i < b->all.row_count && b->detail_count < DETAILS_MAX; i++) {
+		const struct budget_standing *s = b->order[i];
+		struct detail *d = &b->details[b->detail_count], *old = k ? kept_of(k, s->budget.name, b) : NULL;
+		bool known = old && strcmp(old->budget, s->budget.name) == 0;
+
+		if (s->budget.by_attr)
+			continue;
+		if (known && old->assessed_us == s->assessed_us) {
+			*d = *old;
+		} else if (old && asked) {
+			if (query->more)
+				*query->more = true;
+			if (!known)
+				continue;
+			*d = *old;
+		} else {
+			if (load_detail(d, query->reader, s, err))
+				return -1;
+			asked = true;
+			if (old)
+				*old = *d;
+		}
+		b->detail_count++;
+	}
+	return 0;
+}
+
 static int budgets_load(const struct panel_query *query, void *state, struct err *err)
 {
 	struct budgets *b = state;
@@ -181,11 +238,12 @@ static int budgets_load(const struct panel_query *query, void *state, struct err
 		b->over += b->order[i]->status.state == BUDGET_WARNING || b->order[i]->status.state == BUDGET_EXCEEDED;
 	}
 	qsort(b->order, b->all.row_count, sizeof *b->order, by_urgency);
-	for (size_t i = 0; query->form == PANEL_PAGE && i < b->all.row_count && b->detail_count < DETAILS_MAX; i++) {
-		if (!b->order[i]->budget.by_attr && load_detail(&b->details[b->detail_count++], query->reader, b->order[i], err))
-			return -1;
-	}
-	return 0;
+	return query->form == PANEL_PAGE ? load_details(b, query, err) : 0;
+}
+
+static void forget(void *kept)
+{
+	(void)kept; /* owns nothing */
 }
 
 static void budgets_fini(void *state)
@@ -460,7 +518,7 @@ static void draw_spenders(const struct budgets *all, const struct budget_standin
 	surface_rule(s, 0, ROLE_BORDER, "who spends", "");
 	if (!d) {
 		surface_text(s, 1, 1, ROLE_MUTED, b->budget.by_attr ? "one value of an attribute: the summaries do not say for what"
-		                                                    : "asked for the most urgent budgets only: sort or filter");
+		                                                    : "known of the six most urgent budgets");
 		return;
 	}
 	if (s->height > 4) {
@@ -664,6 +722,8 @@ const struct panel budgets_panel = {
 	.state_size = sizeof(struct budgets),
 	.load = budgets_load,
 	.fini = budgets_fini,
+	.kept_size = sizeof(struct kept),
+	.kept_fini = forget,
 	.draw = budgets_draw,
 	.rows = budgets_rows,
 };
