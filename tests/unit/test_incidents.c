@@ -138,6 +138,18 @@ static size_t requests_in(int64_t from_us, int64_t to_us, bool *has_span)
 	return n;
 }
 
+static void tell(const char *text, void *arg)
+{
+	(void)arg;
+	printf("finding: %s\n", text);
+}
+
+/* The recount finds nothing wrong with what is left. */
+static void must_be_whole(void)
+{
+	assert_int_equal(store_check(r, true, tell, NULL, NULL, &err), 0);
+}
+
 /* Three days of requests; the incident is about two hours of the first. */
 static void test_a_pinned_window_outlives_retention(void **state)
 {
@@ -154,6 +166,7 @@ static void test_a_pinned_window_outlives_retention(void **state)
 	assert_int_equal(requests_in(start_us, from_us, &has_span), 0);
 	assert_int_equal(requests_in(to_us, NOW_US - US_PER_DAY, &has_span), 0);
 	assert_int_equal(requests_in(NOW_US - US_PER_DAY, NOW_US, &has_span), 24 * 60);
+	must_be_whole();
 	/* A report while it is open, and closing alone, let nothing go. */
 	change(&(struct incident_change){.id = id, .time_us = NOW_US, .author = "mia", .reported = true});
 	change(&(struct incident_change){.id = id, .time_us = NOW_US + 1, .author = "mia", .set_state = true, .state = INCIDENT_CLOSED});
@@ -163,6 +176,7 @@ static void test_a_pinned_window_outlives_retention(void **state)
 	retain();
 	assert_int_equal(requests_in(from_us, to_us, &has_span), 0);
 	assert_int_equal(requests_in(NOW_US - US_PER_DAY, NOW_US, &has_span), 24 * 60);
+	must_be_whole();
 }
 
 static void test_one_that_goes_on_pins_to_the_end(void **state)
@@ -224,6 +238,39 @@ static void test_changes_make_the_timeline(void **state)
 
 	assert_int_equal(store_incident_change(w, &(struct incident_change){.id = 99, .note = "x"}, &before, &arena, &err), 1);
 	assert_non_null(strstr(err.text, "INC-99"));
+	arena_fini(&arena);
+}
+
+static void test_feedback_belongs_to_it(void **state)
+{
+	struct view v = {.from_us = NOW_US - US_PER_HOUR, .to_us = NOW_US};
+	struct feedback *f = batch_add_feedback(b);
+	struct store_counts counts = {0};
+	struct feedback_result items;
+	struct incident_detail d;
+	struct incident before;
+	struct arena arena = {0};
+
+	(void)state;
+	f->time_us = NOW_US - US_PER_MIN;
+	f->text = STR_LIT("too slow");
+	f->mood = MOOD_NEGATIVE;
+	must(store_writer_append(w, b, &counts, &err));
+	commit();
+	must(query_feedback(r, &v, 10, &items, &err));
+	assert_int_equal(items.row_count, 1);
+	int64_t id = open_incident(NOW_US - US_PER_HOUR, 0);
+
+	for (int i = 0; i < 2; i++) /* twice is once */
+		change(&(struct incident_change){.id = id, .time_us = NOW_US + i, .author = "mia", .feedback_id = items.rows[0].id});
+	assert_int_equal(store_incident_change(w, &(struct incident_change){.id = id, .feedback_id = 12345}, &before, &arena, &err), 1);
+	assert_non_null(strstr(err.text, "3039"));
+	must(query_incident(r, id, NOW_US + 5, &d, &err));
+	assert_int_equal(d.feedback_count, 1);
+	assert_int_equal(d.feedback[0], items.rows[0].id);
+	assert_int_equal(d.timeline[d.timeline_count - 1].kind, TIMELINE_FEEDBACK);
+	incident_detail_fini(&d);
+	feedback_result_fini(&items);
 	arena_fini(&arena);
 }
 
@@ -350,6 +397,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_pinned_window_outlives_retention, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_one_that_goes_on_pins_to_the_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_changes_make_the_timeline, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_feedback_belongs_to_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_deploys_and_weights_are_marks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_report_is_whole_and_harmless, set_up, tear_down),
 		cmocka_unit_test(test_words_for_the_shell),
