@@ -5,10 +5,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "core/error_notes.h"
 #include "core/serving.h"
 #include "panels/draw.h"
+#include "panels/error_facts.h"
 #include "panels/panels.h"
 #include "ui/bars.h"
+
+#define BAR 8 /* columns of a type's bar */
 
 struct server_errors {
 	bool told;
@@ -18,7 +22,9 @@ struct server_errors {
 struct errors {
 	struct fleet fleet;
 	struct figures_result groups, providers; /* page only */
-	struct breakdown_result types;
+	struct breakdown_result types, at_providers; /* the second: by provider, too */
+	struct retries retries;
+	struct headrooms headrooms;
 	struct server_errors servers;        /* what servers and gateways count themselves */
 	enum dim by;
 	bool has_rule;
@@ -96,7 +102,12 @@ static int errors_load(const struct panel_query *query, void *state, struct err 
 	if (fleet_groups(&e->groups, query, query->by, 0, err) != 0 ||
 	    fleet_groups(&e->providers, query, DIM_PROVIDER, 0, err) != 0)
 		return -1;
-	return query_breakdown(query->reader, BREAKDOWN_ERROR_TYPE, &totals, &e->types, err);
+	if (retries_load(&e->retries, query, err) != 0 || headrooms_load(&e->headrooms, query, err) != 0 ||
+	    query_breakdown(query->reader, BREAKDOWN_ERROR_TYPE, &totals, &e->types, err) != 0)
+		return -1;
+	totals.by[0] = DIM_PROVIDER;
+	totals.by_count = 1;
+	return query_breakdown(query->reader, BREAKDOWN_ERROR_TYPE, &totals, &e->at_providers, err);
 }
 
 static void errors_fini(void *state)
@@ -107,6 +118,7 @@ static void errors_fini(void *state)
 	figures_result_fini(&e->groups);
 	figures_result_fini(&e->providers);
 	breakdown_result_fini(&e->types);
+	breakdown_result_fini(&e->at_providers);
 }
 
 static void errors_rows(const void *state, const struct panel_frame *frame, struct sheet *out)
@@ -141,25 +153,39 @@ static void draw_servers(const struct errors *e, const struct panel_frame *frame
 		surface_text(s, x, 0, ROLE_MUTED, ": they agree");
 }
 
-/* "timeout        412  61% ██████" */
+/* Who fails most by this type: whose documentation counts. */
+static const char *provider_of(const struct errors *e, const char *type)
+{
+	for (size_t i = 0; i < e->at_providers.row_count; i++) { /* highest count first */
+		if (strcmp(e->at_providers.rows[i].name, type) == 0)
+			return e->at_providers.rows[i].key[0];
+	}
+	return "";
+}
+
+/* "timeout        412  61% ██████  the answer took longer than the client waits: …" */
 static void draw_types(const struct errors *e, struct surface *s)
 {
 	int64_t errors = e->fleet.now.total.total.errors;
 	char text[FIGURE_TEXT_BYTES];
+	int lines; /* of a type: with room what is known of it has a line of its own */
 
 	surface_rule(s, 0, ROLE_BORDER, "by type", "");
 	if (e->types.row_count == 0)
 		surface_text(s, 1, 1, ROLE_MUTED, "no errors in this window");
-	for (size_t i = 0; i < e->types.row_count && (int)i + 1 < s->height; i++) {
+	lines = 1 + 2 * (int)e->types.row_count <= s->height ? 2 : 1;
+	for (size_t i = 0; i < e->types.row_count && 1 + lines * (int)i < s->height; i++) {
 		const struct breakdown_row *row = &e->types.rows[i];
 		double share = errors > 0 ? (double)row->count / (double)errors : 0;
-		int y = (int)i + 1;
+		int y = 1 + lines * (int)i, note = lines > 1 ? 3 : 31 + BAR;
 
 		surface_outside(s, 1, y, 16, ROLE_TEXT,
 		                row->name[0] ? str_of(row->name) : STR_LIT("unnamed"));
 		draw_right(s, 17, y, 7, ROLE_TEXT, count_format((double)row->count, text));
 		surface_printf(s, 25, y, ROLE_MUTED, "%3.0f%%", share * 100);
-		bar_draw(s, 30, y, s->width - 31, ROLE_NEGATIVE, share);
+		bar_draw(s, 30, y, BAR, ROLE_NEGATIVE, share);
+		surface_outside(s, note, y + lines - 1, s->width - note - 1, ROLE_MUTED,
+		                str_of(error_note(str_of(provider_of(e, row->name)), str_of(row->name), 0)));
 	}
 }
 
@@ -175,10 +201,10 @@ static void draw_providers(const struct errors *e, struct surface *s)
 	sheet_fini(&sheet);
 }
 
-/* Types at the left, providers at the right; types alone where it is narrow. */
+/* Types with what is known of them; providers beside them where there is room. */
 static void draw_extra(const struct errors *e, struct surface *s)
 {
-	int half = s->width >= 76 ? s->width / 2 : s->width;
+	int half = s->width >= 160 ? s->width * 2 / 3 : s->width;
 	struct surface left = surface_part(s, (struct rect){0, 0, half, s->height});
 	struct surface right = surface_part(s, (struct rect){half, 0, s->width - half, s->height});
 
@@ -193,12 +219,21 @@ static void errors_draw(const void *state, const struct panel_frame *frame, stru
 	const struct errors *e = state;
 	struct page_parts parts;
 	char title[120];
+	int facts;
 
 	head_figure(frame, &e->fleet, METRIC_ERROR_RATE, s->ascii, title, sizeof title);
 	draw_titled(s, frame, "errors", title);
-	parts = page_split(frame, s, e->servers.told ? 1 : 0, 8, e->groups.group_count);
-	if (parts.facts.height > 0)
-		draw_servers(e, frame, &parts.facts);
+	facts = e->servers.told + (e->retries.told > 0) + (e->headrooms.count > 0);
+	parts = page_split(frame, s, facts, 8, e->groups.group_count);
+	if (parts.facts.height > 0) {
+		int y = 0;
+
+		if (e->servers.told)
+			draw_servers(e, frame, &parts.facts);
+		y += e->servers.told;
+		y += retries_draw(&e->retries, frame, &parts.facts, y);
+		headrooms_draw(&e->headrooms, &parts.facts, y);
+	}
 	draw_chart(&parts.chart, frame, &e->fleet, line, 1, e->has_rule ? &e->rule : NULL);
 	if (parts.extra.height > 1)
 		draw_extra(e, &parts.extra);
@@ -210,7 +245,9 @@ const struct panel errors_panel = {
 	.title = "errors",
 	.help = "The share of requests that failed, from rollups, by type and by provider. Sources that send "
 	        "nothing for a failed call make the rate a lower bound (≥). Where a server or gateway counts "
-	        "failures itself, both shares stand side by side and the difference is called out.",
+	        "failures itself, both shares stand side by side and the difference is called out. Behind a type stands "
+	        "what its provider's documentation says of it; requests that are tried again (a fifth of them and more "
+	        "is called a storm) and what rate limits leave, as far as it is told, stand above.",
 	.page = '6',
 	.groups = true,
 	.pace_us = 5 * US_PER_S,

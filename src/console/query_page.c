@@ -201,6 +201,8 @@ bool app_query_take(struct app *a)
 				history_add(&p->history, line);
 		}
 	}
+	if (names && p->board.editing)
+		find_words(p);
 	if (!got)
 		return names != NULL;
 	p->board.running = p->board.cancelling = false;
