@@ -446,9 +446,9 @@ static void draw_rules_line(const struct budgets *all, const struct budget_stand
 	                    b->budget.on_actual && b->budget.on_forecast ? " and " : "", b->budget.on_forecast ? "forecast" : "");
 	if (r && r->acknowledged_us) {
 		x += surface_text(s, x, y, ROLE_MUTED, "   acknowledged by ");
-		x += surface_outside(s, x, y, 24, ROLE_TEXT, str_of(r->acknowledged_by));
+		surface_outside(s, x, y, 24, ROLE_TEXT, str_of(r->acknowledged_by));
 	} else if (r) {
-		x += surface_printf(s, x, y, ROLE_WARNING, "   %s, a acknowledges", alarm_stage_word(alarm_stage_of(r)));
+		surface_printf(s, x, y, ROLE_WARNING, "   %s, a acknowledges", alarm_stage_word(alarm_stage_of(r)));
 	}
 }
 

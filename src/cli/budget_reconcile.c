@@ -203,7 +203,7 @@ int budget_reconcile(const struct global *g, const struct args *a, int format)
 	struct tz *tz = NULL;
 	struct err err = {""};
 	struct buf out = {0};
-	int64_t from_us, to_us;
+	int64_t from_us = 0, to_us = 0;
 	int code = EXIT_USAGE;
 
 	if (tz_load(&tz, zone, &err))

@@ -20,7 +20,7 @@ static void take(const struct top *t, struct str value, int64_t bucket_us, struc
 		out->cost_nusd += t->cost_nusd[i];
 		out->requests += t->requests[i];
 		out->bound |= t->over[i] > 0;
-		if (out->series && bucket_us >= out->from_us && (size_t)((bucket_us - out->from_us) / out->step_us) < out->steps)
+		if (out->series && out->step_us > 0 && bucket_us >= out->from_us && (size_t)((bucket_us - out->from_us) / out->step_us) < out->steps)
 			out->series[(bucket_us - out->from_us) / out->step_us] += t->cost_nusd[i];
 		return;
 	}
