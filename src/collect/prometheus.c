@@ -1,6 +1,8 @@
 /* The source kind "prometheus": scrapes one metrics page on the loop and turns it into serving gauges.
  * One scrape at a time; the next one is due `every` after the last one began. A target that fails is
- * asked less and less often, up to once a minute. */
+ * asked less and less often, up to once a minute. So is one that says that its page did not change: where
+ * it gave the page an ETag or a date, the next scrape asks for what is newer. An unchanged page is still
+ * read, from memory, so that what stands is shown and rates fall to nothing. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +17,9 @@
 
 #define PAGE_MAX_BYTES ((size_t)16 << 20)
 #define BUSY_AGAIN_US (50 * US_PER_MS)
+#define UNCHANGED_MOST 3 /* doublings of the time between two scrapes of an unchanged page */
+#define VALIDATOR_MAX_BYTES 256u
+#define KEPT_MAX_BYTES ((size_t)1 << 20) /* a longer page is fetched whole each time */
 
 enum {
 	PROM_URL, PROM_EVERY, PROM_TIMEOUT, PROM_TOKEN, PROM_USER, PROM_PASSWORD, PROM_CA, PROM_INSECURE,
@@ -42,6 +47,9 @@ struct scraper {
 	struct batch *batch;    /* offered in the next poll; NULL: none */
 	int64_t due_us, began_us; /* monotonic */
 	int failures;           /* in a row */
+	int unchanged;          /* answers in a row */
+	struct buf validator;   /* header line that asks for a newer page; empty: the page has no mark */
+	struct http_got page;   /* the last one with a mark */
 	size_t samples;         /* of the page in hand */
 };
 
@@ -131,6 +139,24 @@ static bool read_page(struct scraper *s, const struct http_got *got, struct err 
 	return !damaged || s->samples > 0;
 }
 
+/* A header that the next scrape sends back; strange ones are left alone. */
+static void keep_mark(struct scraper *s, const struct http_got *got)
+{
+	struct str tag = http_got_header(got, "ETag"), date = http_got_header(got, "Last-Modified");
+	struct str mark = tag.len ? tag : date;
+
+	buf_reset(&s->validator);
+	http_got_fini(&s->page);
+	if (!mark.len || mark.len > VALIDATOR_MAX_BYTES || got->body.len > KEPT_MAX_BYTES)
+		return;
+	for (size_t i = 0; i < mark.len; i++)
+		if ((unsigned char)mark.ptr[i] < ' ' || mark.ptr[i] == 0x7f)
+			return;
+	buf_printf(&s->validator, "%s: %.*s", tag.len ? "If-None-Match" : "If-Modified-Since", STR_ARG(mark));
+	memcpy(s->page.type, got->type, sizeof s->page.type);
+	buf_append(&s->page.body, got->body.data, got->body.len);
+}
+
 static void on_page(void *arg, enum http_result result, const struct http_got *got, const struct err *err)
 {
 	struct scraper *s = arg;
@@ -147,7 +173,10 @@ static void on_page(void *arg, enum http_result result, const struct http_got *g
 		failed(s, SOURCE_DENIED, words.text, 0);
 		return;
 	}
-	if (got->status != 200 || strncmp(got->type, "text/html", 9) == 0) {
+	bool same = got->status == 304 && s->validator.len;
+	if (same)
+		got = &s->page;
+	if ((!same && got->status != 200) || strncmp(got->type, "text/html", 9) == 0) {
 		err_set(&words, "the page answers %d%s: check its url, which usually ends in /metrics", got->status,
 		        got->status == 200 ? " with HTML" : "");
 		failed(s, SOURCE_FAILING, words.text, got->retry_after_s);
@@ -158,7 +187,10 @@ static void on_page(void *arg, enum http_result result, const struct http_got *g
 		return;
 	}
 	s->failures = 0;
-	s->due_us = s->began_us + s->env.options[PROM_EVERY].number;
+	s->unchanged = !same ? 0 : s->unchanged < UNCHANGED_MOST ? s->unchanged + 1 : UNCHANGED_MOST;
+	s->due_us = s->began_us + backoff_us(s->env.options[PROM_EVERY].number, s->unchanged, 0);
+	if (!same)
+		keep_mark(s, got);
 	s->env.report->last_event_us = clock_wall_us();
 	say(s, SOURCE_OK, words.text);
 	deliver(s);
@@ -167,7 +199,7 @@ static void on_page(void *arg, enum http_result result, const struct http_got *g
 static void scrape(struct scraper *s)
 {
 	struct auth_header header = {{0}};
-	const char *headers[3] = {"Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5", NULL, NULL};
+	const char *headers[4] = {"Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5", NULL, NULL, NULL};
 	struct err err = {""};
 
 	s->began_us = clock_mono_us();
@@ -177,7 +209,11 @@ static void scrape(struct scraper *s)
 		failed(s, SOURCE_DENIED, err.text, 0);
 		return;
 	}
-	headers[1] = header.line.len ? header.line.data : NULL;
+	size_t count = 1;
+	if (header.line.len)
+		headers[count++] = header.line.data;
+	if (s->validator.len)
+		headers[count] = s->validator.data;
 	/* due_us is set by what comes back */
 	s->call = http_begin(s->env.loop, &(struct http_ask){
 		.url = s->env.options[PROM_URL].text, .headers = headers, .timeout_us = s->env.options[PROM_TIMEOUT].number,
@@ -211,6 +247,8 @@ static void prometheus_stop(void *state)
 		http_cancel(&s->call);
 	batch_free(&s->batch);
 	serving_free(&s->serving);
+	buf_fini(&s->validator);
+	http_got_fini(&s->page);
 	free(s);
 }
 

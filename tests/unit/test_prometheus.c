@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <zlib.h>
 
 #include "collect/auth.h"
@@ -172,7 +174,7 @@ struct server {
 	int status;
 	const char *headers;
 	struct buf body;
-	char authorization[128], accept[256], encoding[64]; /* of the last request */
+	char authorization[128], accept[256], encoding[64], newer[64]; /* of the last request */
 };
 
 static void answer(void *arg, const struct small_request *q, struct buf *out)
@@ -182,6 +184,11 @@ static void answer(void *arg, const struct small_request *q, struct buf *out)
 	small_header(q, "Authorization", s->authorization, sizeof s->authorization);
 	small_header(q, "Accept", s->accept, sizeof s->accept);
 	small_header(q, "Accept-Encoding", s->encoding, sizeof s->encoding);
+	small_header(q, "If-None-Match", s->newer, sizeof s->newer);
+	if (s->newer[0] && strstr(s->headers, s->newer)) {
+		buf_puts(out, "HTTP/1.1 304 Not Modified\r\n\r\n");
+		return;
+	}
 	buf_printf(out, "HTTP/1.1 %d Whatever\r\nContent-Length: %zu\r\n%s\r\n", s->status, s->body.len, s->headers);
 	buf_append_str(out, buf_str(&s->body));
 }
@@ -292,6 +299,143 @@ static void stores_what_it_scrapes(void **state)
 	unsetenv("LLMDECK_TEST_SECRET");
 }
 
+static void unchanged_pages_are_asked_for_less_often(void **state)
+{
+	static const char one[] = "vllm:num_requests_running{model_name=\"m\"} 4\n", two[] = "vllm:num_requests_running{model_name=\"m\"} 5\n";
+	struct server s;
+	struct bench b;
+	int64_t started_us = clock_mono_us();
+
+	(void)state;
+	open_server(&s, &b, "");
+	set_answer(&s, 200, "Content-Type: text/plain\r\nETag: \"v1\"\r\n", one, strlen(one));
+	until_gauge(&b, "serving.requests_running", "m", 4);
+	/* 1, 2, 4 and 8 s apart: the third scrape begins when three seconds are over. */
+	while (atomic_load(&s.http.requests) < 3) {
+		assert_true(clock_mono_us() - started_us < BENCH_DEADLINE_US);
+		loop_turn(b.loop, 10, NULL);
+	}
+	assert_true(clock_mono_us() - started_us >= 29 * US_PER_S / 10);
+	assert_string_equal(s.newer, "\"v1\"");
+	assert_true(bench_says(&b, "\"state\":\"ok\",\"reason\":\"\""));
+	/* A new page is taken as it is. */
+	set_answer(&s, 200, "Content-Type: text/plain\r\nETag: \"v2\"\r\n", two, strlen(two));
+	until_gauge(&b, "serving.requests_running", "m", 5);
+	close_server(&s, &b);
+}
+
+/* ---- TLS, with OpenSSL's own server ---- */
+
+struct tls_server {
+	char folder[64];
+	pid_t pid;
+	int port;
+};
+
+static int free_port(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof a;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	close(fd);
+	return ntohs(a.sin_port);
+}
+
+static bool reached(int port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	bool ok = connect(fd, (struct sockaddr *)&a, sizeof a) == 0;
+
+	close(fd);
+	return ok;
+}
+
+/* False when there is no openssl here. */
+static bool tls_start(struct tls_server *t)
+{
+	int64_t until_us = clock_mono_us() + BENCH_DEADLINE_US;
+	char command[512], port[16];
+
+	*t = (struct tls_server){.folder = "/tmp/llmdeck-tls-XXXXXX", .port = free_port()};
+	assert_non_null(mkdtemp(t->folder));
+	snprintf(command, sizeof command, "cd %s && echo 'vllm:num_requests_running{model_name=\"m\"} 6' >metrics && openssl req -x509"
+	         " -newkey rsa:2048 -nodes -keyout k.pem -out c.pem -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+	         " >log 2>&1", t->folder);
+	if (system(command) != 0)
+		return false;
+	snprintf(port, sizeof port, "%d", t->port);
+	t->pid = fork();
+	assert_true(t->pid >= 0);
+	if (t->pid == 0) {
+		if (chdir(t->folder) == 0 && freopen("log", "w", stdout) && freopen("log", "w", stderr))
+			execlp("openssl", "openssl", "s_server", "-accept", port, "-cert", "c.pem", "-key", "k.pem", "-WWW", "-quiet", (char *)NULL);
+		_exit(127);
+	}
+	while (!reached(t->port))
+		assert_true(clock_mono_us() < until_us);
+	return true;
+}
+
+static void tls_stop(struct tls_server *t)
+{
+	char command[128];
+
+	if (t->pid > 0) {
+		kill(t->pid, SIGKILL);
+		waitpid(t->pid, NULL, 0);
+	}
+	snprintf(command, sizeof command, "rm -rf %s", t->folder);
+	assert_int_equal(system(command), 0);
+}
+
+static void open_tls(const struct tls_server *t, struct bench *b, const char *more)
+{
+	char *yaml = mem_printf("sources: [{name: a, kind: prometheus, url: \"https://localhost:%d/metrics\", every: 1s, timeout: 4s%s}]\n",
+	                        t->port, more);
+
+	bench_open(b, yaml);
+	free(yaml);
+}
+
+static void tls_is_checked_unless_told_otherwise(void **state)
+{
+	struct tls_server t;
+	struct bench b;
+	char *more;
+
+	(void)state;
+	if (!tls_start(&t)) {
+		print_message("skipped: openssl does not make a certificate\n");
+		tls_stop(&t);
+		skip();
+	}
+	/* Nobody vouches for it. */
+	open_tls(&t, &b, "");
+	bench_until_says(&b, "certificate");
+	assert_true(bench_says(&b, "\"state\":\"failing\""));
+	bench_close(&b);
+	more = mem_printf(", ca: \"%s/c.pem\"", t.folder);
+	open_tls(&t, &b, more);
+	until_gauge(&b, "serving.requests_running", "m", 6);
+	bench_close(&b);
+	free(more);
+	open_tls(&t, &b, ", insecure: yes");
+	until_gauge(&b, "serving.requests_running", "m", 6);
+	bench_close(&b);
+	/* A name that the certificate does not hold, though its issuer is trusted. */
+	more = mem_printf("sources: [{name: a, kind: prometheus, url: \"https://127.0.0.1:%d/metrics\", every: 1s, timeout: 4s, ca: \"%s/c.pem\"}]\n",
+	                  t.port, t.folder);
+	bench_open(&b, more);
+	bench_until_says(&b, "certificate");
+	bench_close(&b);
+	free(more);
+	tls_stop(&t);
+}
+
 static void says_what_is_wrong_and_heals(void **state)
 {
 	struct server s;
@@ -361,6 +505,8 @@ int main(void)
 		cmocka_unit_test(headers_are_made),
 		cmocka_unit_test(backs_off),
 		cmocka_unit_test(stores_what_it_scrapes),
+		cmocka_unit_test(unchanged_pages_are_asked_for_less_often),
+		cmocka_unit_test(tls_is_checked_unless_told_otherwise),
 		cmocka_unit_test(says_what_is_wrong_and_heals),
 		cmocka_unit_test(is_bounded_in_time_and_size),
 		cmocka_unit_test(a_missing_secret_is_said),
