@@ -210,6 +210,34 @@ static void it_rolls_back_once(void **state)
 	assert_int_equal(audits(p, "budget.act", ""), 2);
 }
 
+/* `budget list` as scripts read it: every member that is promised, and what the hard one would do. */
+static void assert_list_is_complete(const struct place *p)
+{
+	static const char *const members[] = {
+		"{\"schema\":1,\"budgets\":[", "\"name\":\"day\"", "\"where\":\"\"", "\"period\":\"year\"", "\"tz\":\"UTC\"",
+		"\"amount_usd\":\"1.000000000\"", "\"spent_usd\":\"2.000000000\"", "\"forecast_usd\":", "\"forecast_low_usd\":",
+		"\"forecast_high_usd\":", "\"percent\":200", "\"state\":\"exceeded\"", "\"overshoot_usd\":\"1.000000000\"", "\"resets_at\":\"",
+		"\"data_age_s\":", "\"burn_usd_per_hour\":", "\"sustainable_usd_per_hour\":0", "\"exhausted_at\":null", "\"unpriced_requests\":0",
+		"\"spent_quality\":\"ok\"", "\"hard\":\"rollback checkout\"", "\"armed\":false",
+		"\"hard_outcome\":\"would have acted, but is not armed: rollback checkout\"", "\"max_unpriced\":0.05", "\"changed_by\":\"\"",
+	};
+	char *config = mem_printf("%s/config.yaml", p->folder), out[4096];
+	const char *binary = getenv("LLMDECK_BINARY");
+
+	put_file(p, "config.yaml", "budgets: [{name: day, amount: 1, period: year, hard: rollback checkout}]\n", 0644);
+	char *command = mem_printf("%s --store %s --config %s budget list --format json", binary ? binary : "build/llmdeck", p->store, config);
+	FILE *f = popen(command, "r");
+
+	assert_non_null(f);
+	out[fread(out, 1, sizeof out - 1, f)] = '\0';
+	assert_int_equal(pclose(f), 0);
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+		if (!strstr(out, members[i]))
+			fail_msg("budget list has no %s:\n%s", members[i], out);
+	free(command);
+	free(config);
+}
+
 static void it_only_says_so_until_armed(void **state)
 {
 	struct place *p = *state;
@@ -221,6 +249,7 @@ static void it_only_says_so_until_armed(void **state)
 	standing_result_fini(&res);
 	assert_int_equal(times_applied(p), 0);
 	assert_int_equal(audits(p, "rollback", ""), 0);
+	assert_list_is_complete(p);
 }
 
 int main(void)
