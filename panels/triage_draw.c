@@ -70,7 +70,7 @@ static void draw_status(const struct triage_state *t, const struct panel_frame *
 
 	if (settled > 0) {
 		snprintf(done, sizeof done, "  you %lld of %lld, %.0f/h", (long long)settled,
-		         (long long)(settled + (int64_t)t->list.open), desk->per_hour);
+		         (long long)settled + (long long)t->list.open, desk->per_hour);
 	}
 	snprintf(text, sizeof text, "%s open", count_format((double)t->list.open, count));
 	if (s->width >= 64)

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "console/app.h"
+#include "console/triage_private.h"
 #include "core/incident.h"
 #include "panels/panels.h"
 
@@ -22,7 +23,7 @@ static bool is_here(const struct app *a)
 }
 
 /* The page as it is shown; NULL while it is not. */
-static const struct triage_state *shown_state(const struct app *a)
+const struct triage_state *triage_shown(const struct app *a)
 {
 	const struct panel_snapshot *shown = a->deck.shown[panel_index(&feedback_panel)];
 
@@ -55,7 +56,7 @@ void app_triage_labels(struct app *a)
 	a->triage->desk.labels = label_sets(a->config ? a->config : a->o->config, &a->triage->desk.label_count);
 }
 
-static void changed(struct app *a)
+void triage_changed(struct app *a)
 {
 	panel_ask_changed(&a->deck.ask, ASK_TRIAGE);
 	a->dirty = true;
@@ -74,7 +75,7 @@ static bool may_change(struct app *a)
 /* Open items of the list after (or, backwards, before) the cursor, then from the list's other end. */
 static size_t candidates(const struct app *a, bool backwards, const int64_t *but, size_t but_count, int64_t out[TRIAGE_NEXT_MAX])
 {
-	const struct triage_state *t = shown_state(a);
+	const struct triage_state *t = triage_shown(a);
 	size_t count = 0, at, rows = t ? t->row_count : 0;
 
 	if (rows == 0)
@@ -130,7 +131,7 @@ static void open_item(struct app *a, int64_t id)
 		give(a, &call, false, "");
 }
 
-static void open_neighbour(struct app *a, bool backwards)
+void triage_open_neighbour(struct app *a, bool backwards)
 {
 	int64_t next[TRIAGE_NEXT_MAX];
 	struct triage_call call = {.verb = TRIAGE_NEXT, .next = next};
@@ -254,7 +255,7 @@ bool app_triage_take(struct app *a)
 	a->triage->desk.busy = false;
 	a->triage->answered_mono_us = clock_mono_us();
 	take_answer(a, &answer);
-	changed(a);
+	triage_changed(a);
 	app_triage_follow(a);
 	return true;
 }
@@ -262,9 +263,9 @@ bool app_triage_take(struct app *a)
 /* ── what keys mean ────────────────────────────────────────────────────────────────────────── */
 
 /* The row under the cursor; 0 when there is none. */
-static int64_t cursor_item(const struct app *a)
+int64_t triage_cursor_item(const struct app *a)
 {
-	const struct triage_state *t = shown_state(a);
+	const struct triage_state *t = triage_shown(a);
 	const struct feedback_light *item = t ? triage_row(t, triage_cursor(t, &a->triage->desk)) : NULL;
 
 	return a->triage->desk.opened ? a->triage->desk.item : item ? item->id : 0;
@@ -280,8 +281,8 @@ static size_t chosen_items(const struct app *a, int64_t **out)
 	*out = mem_array(NULL, marks->count + 1, sizeof **out);
 	while (intmap_next(marks, &at, &id))
 		(*out)[count++] = (int64_t)id;
-	if (count == 0 && cursor_item(a))
-		(*out)[count++] = cursor_item(a);
+	if (count == 0 && triage_cursor_item(a))
+		(*out)[count++] = triage_cursor_item(a);
 	return count;
 }
 
@@ -338,7 +339,7 @@ static void open_dialog(struct app *a, enum triage_dialog_kind kind, enum triage
 static void add_to_incident(struct app *a, const char *text)
 {
 	struct triage_work *w = a->triage;
-	const struct triage_state *t = shown_state(a);
+	const struct triage_state *t = triage_shown(a);
 	int64_t id = incident_id(str_trim(str_of(text))), from_us = clock_wall_us();
 	char service[VIEW_VALUE_BYTES] = "";
 
@@ -399,7 +400,7 @@ static void verdict(struct app *a, enum triage_verb verb)
 	static const char *const did[] = {[TRIAGE_SETTLE] = "settled", [TRIAGE_DISMISS] = "dismissed"};
 	struct triage_work *w = a->triage;
 	char confirm[48];
-	int64_t id = cursor_item(a);
+	int64_t id = triage_cursor_item(a);
 
 	if (!may_change(a))
 		return;
@@ -436,7 +437,7 @@ static void set_label(struct app *a, const struct label_set *set, const char *va
 static void choose_label(struct app *a, size_t key)
 {
 	struct triage_desk *desk = &a->triage->desk;
-	const struct triage_state *t = shown_state(a);
+	const struct triage_state *t = triage_shown(a);
 	const struct label_set *set = &desk->labels[key];
 	const char *now = t ? triage_label(t, set->name) : NULL;
 
@@ -483,7 +484,7 @@ static void choose_value(struct app *a, uint32_t code)
 static bool item_loaded(const struct app *a)
 {
 	const struct panel_snapshot *shown = a->deck.shown[panel_index(&feedback_panel)];
-	const struct triage_state *t = shown_state(a);
+	const struct triage_state *t = triage_shown(a);
 
 	if (!a->triage->desk.opened)
 		return true;
@@ -517,153 +518,6 @@ bool app_triage_key(struct app *a, struct key key)
 	return true;
 }
 
-/* ── moving and marking ────────────────────────────────────────────────────────────────────── */
-
-static void put_cursor(struct app *a, size_t row)
-{
-	const struct triage_state *t = shown_state(a);
-	struct triage_desk *desk = &a->triage->desk;
-	size_t visible = triage_visible(a->layout.body.width, a->layout.body.height);
-
-	if (!t || t->row_count == 0)
-		return;
-	row = row < t->row_count ? row : t->row_count - 1;
-	desk->cursor_row = row;
-	desk->cursor_id = triage_row(t, row)->id;
-	desk->scroll = 0;
-	if (row < desk->top_row)
-		desk->top_row = row;
-	else if (visible > 0 && row >= desk->top_row + visible)
-		desk->top_row = row - visible + 1;
-}
-
-static void move(struct app *a, int action)
-{
-	const struct triage_state *t = shown_state(a);
-	size_t row = t ? triage_cursor(t, &a->triage->desk) : 0, last = t && t->row_count ? t->row_count - 1 : 0;
-	size_t page = triage_visible(a->layout.body.width, a->layout.body.height);
-
-	switch (action) {
-	case ACT_DOWN: row++; break;
-	case ACT_UP: row -= row > 0; break;
-	case ACT_FIRST: row = 0; break;
-	case ACT_LAST: row = last; break;
-	case ACT_PAGE_DOWN: row += page; break;
-	default: row = row > page ? row - page : 0; break;
-	}
-	put_cursor(a, row);
-}
-
-/* In an open item j and k go to the neighbours, pages scroll its text. */
-static void move_opened(struct app *a, int action)
-{
-	struct triage_desk *desk = &a->triage->desk;
-	int page = a->layout.body.height / 2;
-
-	if (action == ACT_DOWN || action == ACT_UP)
-		open_neighbour(a, action == ACT_UP);
-	else if (action == ACT_FIRST || action == ACT_PAGE_UP)
-		desk->scroll = action == ACT_FIRST || desk->scroll < page ? 0 : desk->scroll - page;
-	else
-		desk->scroll += desk->scroll < 4000 ? page : 0;
-}
-
-static void toggle_mark(struct app *a)
-{
-	int64_t id = cursor_item(a);
-	struct intmap *marks = &a->triage->desk.marks;
-
-	if (!id)
-		return;
-	if (intmap_get(marks, (uint64_t)id))
-		intmap_remove(marks, (uint64_t)id);
-	else
-		intmap_put(marks, (uint64_t)id, a);
-	if (!a->triage->desk.opened)
-		move(a, ACT_DOWN);
-}
-
-/* V, then V: everything between is marked. */
-static void mark_range(struct app *a)
-{
-	const struct triage_state *t = shown_state(a);
-	struct triage_desk *desk = &a->triage->desk;
-	size_t from, to;
-
-	if (!t || t->row_count == 0)
-		return;
-	to = triage_cursor(t, desk);
-	if (!desk->range_from) {
-		desk->range_from = triage_row(t, to)->id;
-		app_say(a, false, "a range begins here: go to its end and press V again");
-		return;
-	}
-	from = triage_find_row(t, desk->range_from, to);
-	desk->range_from = 0;
-	if (from == t->row_count) {
-		app_say(a, true, "the range's beginning is no longer in the list: nothing was marked");
-		return;
-	}
-	for (size_t row = from < to ? from : to; row <= (from < to ? to : from); row++)
-		intmap_put(&desk->marks, (uint64_t)triage_row(t, row)->id, a);
-	app_say(a, false, "%zu marked", desk->marks.count);
-}
-
-static void invert_marks(struct app *a)
-{
-	const struct triage_state *t = shown_state(a);
-	struct intmap *marks = &a->triage->desk.marks;
-
-	if (!t)
-		return;
-	if (t->row_count > TRIAGE_IDS_MAX) {
-		app_say(a, true, "%zu items are listed, and at most %d are changed at once: filter first", t->row_count, TRIAGE_IDS_MAX);
-		return;
-	}
-	for (size_t row = 0; row < t->row_count; row++) {
-		uint64_t id = (uint64_t)triage_row(t, row)->id;
-
-		if (intmap_get(marks, id))
-			intmap_remove(marks, id);
-		else
-			intmap_put(marks, id, a);
-	}
-	app_say(a, false, "%zu marked", marks->count);
-}
-
-static void choose_group(struct app *a, const char *name)
-{
-	snprintf(a->deck.ask.triage.group, sizeof a->deck.ask.triage.group, "%s", name);
-	a->triage->desk.cursor_id = 0;
-	a->triage->desk.cursor_row = a->triage->desk.top_row = 0;
-	changed(a);
-}
-
-static void step_group(struct app *a, int step)
-{
-	const struct triage_state *t = shown_state(a);
-	int at = -1, count = t ? (int)t->cluster_count : 0;
-
-	for (int i = 0; i < count; i++) {
-		if (strcmp(t->clusters[i].name, a->deck.ask.triage.group) == 0)
-			at = i;
-	}
-	at += step;
-	if (at < -1)
-		at = count - 1;
-	choose_group(a, at >= 0 && at < count ? t->clusters[at].name : "");
-}
-
-static void sort_next(struct app *a)
-{
-	static const char *const names[] = {"newest first", "most negative first", "by mood, negative first", "least sure first"};
-	struct triage_ask *ask = &a->deck.ask.triage;
-
-	ask->sort = (ask->sort + 1) % 4;
-	app_say(a, false, "sorted: %s", names[ask->sort]);
-	changed(a);
-}
-
 /* ── the rest of the verbs ─────────────────────────────────────────────────────────────────── */
 
 static void undo(struct app *a, bool redo)
@@ -682,7 +536,7 @@ static void undo(struct app *a, bool redo)
 
 static void ask_text(struct app *a, enum triage_dialog_kind kind)
 {
-	const struct triage_state *t = shown_state(a);
+	const struct triage_state *t = triage_shown(a);
 	const struct str *corrected = t && t->has_item ? &t->item.corrected : NULL;
 	const struct str *answer = t && t->has_item ? &t->item.answer : NULL;
 	char text[FIELD_BYTES] = "";
@@ -705,7 +559,7 @@ static void ask_text(struct app *a, enum triage_dialog_kind kind)
 
 static void ask_incident(struct app *a)
 {
-	const struct triage_state *t = shown_state(a);
+	const struct triage_state *t = triage_shown(a);
 	char text[INCIDENT_NAME_BYTES] = "";
 
 	if (!may_change(a))
@@ -721,7 +575,7 @@ static void ask_incident(struct app *a)
 static void open_trace(struct app *a)
 {
 	static const char hex[] = "0123456789abcdef";
-	const struct triage_state *t = shown_state(a);
+	const struct triage_state *t = triage_shown(a);
 	char line[33 + TIME_TEXT_BYTES], time[TIME_TEXT_BYTES];
 
 	if (!t || !t->has_item || !t->item.item.has_trace) {
@@ -746,7 +600,7 @@ static void back(struct app *a)
 		intmap_clear(&w->desk.marks);
 		w->desk.range_from = 0;
 	} else {
-		choose_group(a, "");
+		triage_choose_group(a, "");
 	}
 }
 
@@ -767,12 +621,12 @@ static bool do_verb(struct app *a, int action)
 	case ACT_DATASET: ask_text(a, TRIAGE_ASK_DATASET); break;
 	case ACT_UNDO: undo(a, false); break;
 	case ACT_REDO: undo(a, true); break;
-	case ACT_MARK: toggle_mark(a); break;
-	case ACT_RANGE: mark_range(a); break;
-	case ACT_INVERT: invert_marks(a); break;
-	case ACT_GROUP_NEXT: step_group(a, 1); break;
-	case ACT_GROUP_BEFORE: step_group(a, -1); break;
-	case ACT_SORT: sort_next(a); break;
+	case ACT_MARK: triage_toggle_mark(a); break;
+	case ACT_RANGE: triage_mark_range(a); break;
+	case ACT_INVERT: triage_invert_marks(a); break;
+	case ACT_GROUP_NEXT: triage_step_group(a, 1); break;
+	case ACT_GROUP_BEFORE: triage_step_group(a, -1); break;
+	case ACT_SORT: triage_sort_next(a); break;
 	case ACT_TRACE: open_trace(a); break;
 	case ACT_INCIDENTS: ask_incident(a); break;
 	default: return false;
@@ -788,16 +642,16 @@ bool app_triage_do(struct app *a, int action)
 		return false;
 	if (action >= ACT_DOWN && action <= ACT_PAGE_UP) {
 		if (w->desk.opened)
-			move_opened(a, action);
+			triage_move_opened(a, action);
 		else
-			move(a, action);
+			triage_move(a, action);
 		return true;
 	}
 	if (action == ACT_OPEN && w->desk.opened) {
 		verdict(a, TRIAGE_SETTLE);
 	} else if (action == ACT_OPEN) {
-		if (cursor_item(a))
-			open_item(a, cursor_item(a));
+		if (triage_cursor_item(a))
+			open_item(a, triage_cursor_item(a));
 		else
 			app_say(a, false, "nothing is listed: / changes the filter");
 	} else if (action == ACT_BACK && takes_back(a)) {
@@ -837,7 +691,7 @@ void app_triage_follow(struct app *a)
 {
 	struct triage_work *w = a->triage;
 	struct triage_ask *ask = &a->deck.ask.triage, was = *ask;
-	const struct triage_state *t = shown_state(a);
+	const struct triage_state *t = triage_shown(a);
 
 	if (!is_here(a)) {
 		if (w->desk.opened && !w->desk.busy)
@@ -855,7 +709,7 @@ void app_triage_follow(struct app *a)
 	if (t && (w->desk.cursor_row < t->texts_from + 50 || w->desk.cursor_row + 100 > t->texts_from + t->texts.count))
 		ask->row = (int64_t)w->desk.cursor_row;
 	if (!same_ask(&was, ask))
-		changed(a);
+		triage_changed(a);
 	if (panel_ask_serial(&a->job.ask, ASK_TRIAGE) != panel_ask_serial(&a->deck.ask, ASK_TRIAGE))
 		app_refresh(a);
 	replay(a);

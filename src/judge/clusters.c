@@ -369,7 +369,7 @@ static void order(struct clusters_result *out, size_t remarks)
 	memset(place, CLUSTER_NONE, sizeof place);
 	for (size_t i = 0; i < out->count; i++)
 		by_size[i] = &out->clusters[i];
-	qsort(by_size, out->count, sizeof *by_size, more_complaints);
+	qsort(by_size, out->count, sizeof(void *), more_complaints);
 	for (size_t i = 0; i < out->count; i++) {
 		sorted[i] = *by_size[i];
 		place[by_size[i] - out->clusters] = (uint8_t)i;
