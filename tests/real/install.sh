@@ -50,6 +50,7 @@ npm npm-otel "@opentelemetry/instrumentation-openai@0.21.0 @opentelemetry/sdk-no
 npm npm-openinference "@arizeai/openinference-instrumentation-openai@4.2.7 \
 @opentelemetry/exporter-trace-otlp-proto@0.223.1 $sdk"
 npm npm-langfuse "@langfuse/otel@5.11.1 @langfuse/openai@5.11.1 @opentelemetry/exporter-trace-otlp-http@0.223.1 $sdk"
+npm npm-prism "@stoplight/prism-cli@5.14.2"
 exporter="opentelemetry-sdk==1.45.2 opentelemetry-exporter-otlp-proto-http==1.45.2"
 pypi pypi-otel "opentelemetry-instrumentation-openai-v2==2.4b0 opentelemetry-util-genai==0.4b0 $exporter openai==2.54.0"
 pypi pypi-openllmetry "opentelemetry-instrumentation-openai==0.62.4 $exporter openai==2.54.0"
