@@ -130,7 +130,7 @@ static void render_deck(struct deck *d, const struct console_options *o,
 	}
 	for (size_t i = 0; i < count; i++)
 		load_into(d, reader, &items[i], rules, frame.wall_us);
-	if (deck_meet_servers(d) && d->place.page == '0') {
+	if (deck_meet_servers(d) && (d->place.page == '0' || d->place.page == '6')) {
 		layout_make(d, s->width, s->height, layout);
 		count = layout_items(d, layout, items);
 		for (size_t i = 0; i < count; i++) {

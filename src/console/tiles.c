@@ -133,12 +133,15 @@ static void overview_three(struct layout *l, bool servers, bool budgets)
 		STACK(l, middle, right);
 }
 
-static void monitor(struct layout *l)
+static void monitor(struct layout *l, bool budgets)
 {
 	struct rect body = l->body, rest = {body.x, body.y + 7, body.width, body.height - 7};
 	static const struct slot side[] = {{&signals_panel, 7, 7, 0}, {&alerts_panel, 4, 8, 1},
 	                                   {&apps_panel, 6, 12, 1}, {&flags_panel, 6, 9, 1},
 	                                   {&slowest_panel, 6, 12, 1}};
+	static const struct slot side_budgets[] = {{&signals_panel, 7, 7, 0}, {&alerts_panel, 4, 8, 1},
+	                                           {&budgets_panel, 3, 6, 0}, {&apps_panel, 6, 12, 1},
+	                                           {&flags_panel, 6, 9, 1},   {&slowest_panel, 6, 12, 1}};
 
 	if (body.width < 120) {
 		add_tile(l, &signals_panel, PANEL_TILE, (struct rect){body.x, body.y, body.width, 7});
@@ -152,7 +155,10 @@ static void monitor(struct layout *l)
 	}
 	rest = (struct rect){body.x + body.width * 40 / 100 + 1, body.y, 0, body.height};
 	rest.width = body.width - rest.x;
-	STACK(l, ((struct rect){body.x, body.y, rest.x - 1, body.height}), side);
+	if (budgets)
+		STACK(l, ((struct rect){body.x, body.y, rest.x - 1, body.height}), side_budgets);
+	else
+		STACK(l, ((struct rect){body.x, body.y, rest.x - 1, body.height}), side);
 	grid(l, rest, charts);
 }
 
@@ -201,7 +207,7 @@ static void place_tiles(const struct deck *d, struct layout *l)
 	else if (l->body.height < 12 || l->body.width < 30)
 		add_tile(l, panels[alone_panel(d)], PANEL_TILE, l->body);
 	else if (d->place.page == '6')
-		monitor(l);
+		monitor(l, d->has_budgets);
 	else if (l->body.width >= 160 && l->body.height >= 28)
 		overview_three(l, d->has_servers, d->has_budgets);
 	else if (l->body.width >= 100)
@@ -243,8 +249,8 @@ size_t layout_items(const struct deck *d, const struct layout *l,
 	/* Looked at on the overview even without a place there, which it gets when there are servers. */
 	if (d->place.page == '0' && l->body.width >= 160 && !d->has_servers && count < DECK_PANELS_MAX)
 		out[count++] = (struct load_item){panel_index(&inference_panel), PANEL_TILE, DIM_SERVICE};
-	/* Known on the overview whatever has a place there: :budget opens its form from what is known. */
-	if (d->place.page == '0' && !has_budgets && count < DECK_PANELS_MAX)
+	/* Known on pages of tiles whatever has a place there: :budget opens its form from what is known. */
+	if ((d->place.page == '0' || d->place.page == '6') && d->place.panel < 0 && !has_budgets && count < DECK_PANELS_MAX)
 		out[count++] = (struct load_item){panel_index(&budgets_panel), PANEL_TILE, DIM_SERVICE};
 	if (!has_alerts && count < DECK_PANELS_MAX)
 		out[count++] = (struct load_item){alerts, PANEL_TILE, DIM_SERVICE};
