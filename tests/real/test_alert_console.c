@@ -135,7 +135,8 @@ static void start_servers(void)
 	snprintf(storage, sizeof storage, "--storage.path=%s/am", scene.folder);
 	write_file(scene.config, "listen: none\nbell: osc9\nalerts:\n"
 	           "  - {name: slow, metric: latency_p95, over: 1s, window: 1m, severity: critical}\n"
-	           "notify:\n  - {name: am, kind: alertmanager, url: \"" URL "\"}\n");
+	           "notify:\n  - {name: am, kind: alertmanager, url: \"" URL "\"}\n"
+	           "  - {name: pager, kind: webhook, url: \"http://127.0.0.1:1/\", timeout: 1s, deadline: 5s}\n");
 	scene.alertmanager = spawn(alertmanager);
 	scene.collector = spawn(collector);
 	assert_true(scene.alertmanager > 0 && scene.collector > 0);
@@ -196,6 +197,8 @@ static void muted_by_keyboard(void **state)
 
 	screen_send(scene.console, "!");
 	assert_shows("as the collector has them");
+	assert_shows("1 undelivered"); /* the pager is not there: its message is given up, and that is said */
+	assert_shows("pager");
 	screen_send(scene.console, "m");
 	assert_shows("Alertmanager gets the silence too");
 	screen_send(scene.console, "\tnight shift\t\t\r"); /* the comment, Cancel, Mute */
@@ -215,6 +218,7 @@ static void muted_by_keyboard(void **state)
 static void another_limit(void **state)
 {
 	const char *const rules[] = {screen_binary(), "--store", scene.store, "--config", scene.config, "alert", "rules", "--format", "json", NULL};
+	const char *const undelivered[] = {screen_binary(), "--store", scene.store, "alert", "undelivered", "--format", "json", NULL};
 	struct buf out = {0};
 
 	(void)state;
@@ -236,6 +240,8 @@ static void another_limit(void **state)
 	assert_non_null(strstr(out.data, "\"limit\":9,\"config_limit\":1"));
 	assert_null(strstr(out.data, "\"override_by\":\"\""));
 	assert_null(strstr(out.data, "\"override_until\":null"));
+	assert_int_equal(screen_run(undelivered, NULL, &out), 0);
+	assert_non_null(strstr(out.data, "\"notifier\":\"pager\",\"what\":\"firing\""));
 	assert_true(feed_until_told("active=true&silenced=true&inhibited=true", "Watchdog"));
 	screen_send(scene.console, "q");
 	assert_int_not_equal(screen_wait_exit(scene.console, SOON), -1);
