@@ -289,7 +289,8 @@ void suspects_rank(struct suspect *list, size_t count, const struct suspect_cell
 				list[i].explained_by = (int)companion(&r, i);
 			sorted[n++] = list[i];
 		}
-	memcpy(list, sorted, n * sizeof *list);
+	for (size_t i = 0; i < n; i++)
+		list[i] = sorted[i];
 	for (size_t i = r.count; i < count; i++)
 		list[i].named = false;
 }
