@@ -319,7 +319,7 @@ static double macro_f1(const struct score *s, int classes, double *accuracy, dou
 		all += is;
 		f1 += c < classes && said + is > 0 ? 2 * hit / (said + is) : 0;
 	}
-	*accuracy = all ? right / all : 0;
+	*accuracy = all > 0 ? right / all : 0;
 	*count = all;
 	return f1 / classes;
 }
