@@ -17,6 +17,8 @@
 #include "core/money.h"
 #include "store/query_alerts.h"
 
+#define FRESH_US (3 * US_PER_MIN) /* the collector assesses every minute */
+
 static const struct command_option budget_options[] = {
 	{"--format", "F", "list, reconcile: table (default) or json"},
 	{"--since", "DURATION", "reconcile: the last days of the bill; default 31d"},
@@ -51,10 +53,10 @@ static bool is_changed(const struct budget_result *people, const char *name)
 	return false;
 }
 
-/* Array of budgets in force; owned. */
-static struct budget_standing *in_force(const struct config *c, const struct budget_result *people, size_t *count)
+/* Array of budgets in force with room for `more`; owned. */
+static struct budget_standing *in_force(const struct config *c, const struct budget_result *people, size_t more, size_t *count)
 {
-	struct budget_standing *out = mem_array(NULL, c->budget_count + people->row_count + 1, sizeof *out);
+	struct budget_standing *out = mem_array(NULL, c->budget_count + people->row_count + more + 1, sizeof *out);
 
 	*count = 0;
 	for (size_t i = 0; i < c->budget_count; i++)
@@ -72,15 +74,24 @@ static struct budget_standing *in_force(const struct config *c, const struct bud
 	return out;
 }
 
-/* What the collector knows of a hard budget's action. */
-static void take_deeds(struct budget_standing *all, size_t count, const struct standing_result *told)
+/* What the collector knows beside: what came of a hard action, the amounts of its own configuration, and
+ * budgets of that which ours does not have. `all` has room for them. */
+static void take_told(struct budget_standing *all, size_t *count, const struct standing_result *told, int64_t now_us)
 {
-	for (size_t i = 0; i < count; i++)
-		for (size_t k = 0; k < told->row_count; k++)
-			if (strcmp(all[i].budget.name, told->rows[k].budget.name) == 0) {
-				all[i].deed_words = told->rows[k].deed_words;
-				all[i].budget.armed = told->rows[k].budget.armed;
-			}
+	for (size_t k = 0; k < told->row_count; k++) {
+		const struct budget_standing *t = &told->rows[k];
+		size_t i = 0;
+
+		while (i < *count && strcmp(all[i].budget.name, t->budget.name) != 0)
+			i++;
+		if (now_us - t->assessed_us > FRESH_US)
+			continue;
+		if (i == *count)
+			all[(*count)++] = *t;
+		all[i].deed_words = t->deed_words;
+		all[i].budget.armed = t->budget.armed;
+		all[i].config_amount_nusd = t->config_amount_nusd;
+	}
 }
 
 static int assess(struct store_reader *r, struct budget_standing *s, int64_t now_us, struct err *err)
@@ -225,9 +236,9 @@ static int list(const struct global *g, int format)
 		store_reader_close(&r);
 		return cli_fail(EXIT_UNAVAILABLE, &err);
 	}
-	struct budget_standing *all = in_force(&g->config, &people, &count);
+	struct budget_standing *all = in_force(&g->config, &people, told.row_count, &count);
 
-	take_deeds(all, count, &told);
+	take_told(all, &count, &told, now_us);
 	for (size_t i = 0; i < count && !failed; i++)
 		failed = assess(r, &all[i], now_us, &err);
 	if (!failed)
