@@ -348,6 +348,20 @@ static void model_names(void **state)
 	compare_pages("cost", false, "bbbb", 12, all_of_it);
 }
 
+/* `data`: JSON and CSV keep characters that a terminal would show oddly, but none that drives it. */
+static void assert_prints_harmless(const char *const *argv, bool data)
+{
+	struct buf out = {0};
+
+	assert_int_equal(screen_run(argv, NULL, &out), 0);
+	assert_null(memchr(out.data, '\033', out.len));
+	for (size_t i = 0; i < out.len; i++) /* CSV's lines end in CR LF */
+		assert_true(out.data[i] != '\r' || (data && i + 1 < out.len && out.data[i + 1] == '\n'));
+	if (!data && screen_forbidden(&out))
+		fail_msg("%s prints %s", argv[3], screen_forbidden(&out));
+	buf_fini(&out);
+}
+
 /* Every table and format of the commands. */
 static void commands_print_no_controls(void **state)
 {
@@ -362,16 +376,29 @@ static void commands_print_no_controls(void **state)
 	const char *json[] = {screen_binary(), "--store", store, "report", "--by", "model", "--format", "json", NULL};
 	const char *snapshot[] = {screen_binary(), "--store", store, "snapshot", "cost", "--size", "100x80", NULL};
 	const char *const *const all[] = {report, requests, json, snapshot};
-	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-		struct buf out = {0};
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		assert_prints_harmless(all[i], all[i] == json);
+	free(store);
+	texts_fini(&texts);
+}
 
-		assert_int_equal(screen_run(all[i], NULL, &out), 0);
-		assert_null(memchr(out.data, '\033', out.len));
-		assert_null(memchr(out.data, '\r', out.len));
-		if (all[i] != json && screen_forbidden(&out))
-			fail_msg("%s prints %s", all[i][3], screen_forbidden(&out));
-		buf_fini(&out);
-	}
+/* The page as text, the list and both exports with their texts. */
+static void feedback_prints_no_controls(void **state)
+{
+	struct texts texts = {0};
+	char *store;
+
+	(void)state;
+	gather(&texts);
+	store = make_store(&texts, true, true);
+	const char *snapshot[] = {screen_binary(), "--store", store, "snapshot", "feedback", "--size", "160x80", NULL};
+	const char *list[] = {screen_binary(), "--store", store, "feedback", "list", "--limit", "1000", "--with-text", NULL};
+	const char *json[] = {screen_binary(), "--store", store, "feedback", "list", "--limit", "1000", "--with-text", "--format", "json", NULL};
+	const char *jsonl[] = {screen_binary(), "--store", store, "feedback", "export", "--with-text", "--format", "jsonl", NULL};
+	const char *csv[] = {screen_binary(), "--store", store, "feedback", "export", "--with-text", "--format", "csv", NULL};
+	const char *const *const all[] = {snapshot, list, json, jsonl, csv};
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		assert_prints_harmless(all[i], i >= 2);
 	free(store);
 	texts_fini(&texts);
 }
@@ -384,6 +411,7 @@ int main(void)
 		cmocka_unit_test(feedback_worked_through),
 		cmocka_unit_test(model_names),
 		cmocka_unit_test(commands_print_no_controls),
+		cmocka_unit_test(feedback_prints_no_controls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
