@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "net/inflate.h"
 
 static bool hash_range(int fd, uint64_t from, size_t len, uint64_t *out)
 {
@@ -103,6 +104,45 @@ static int open_entry(DIR *dir, const char *name, struct stat *st)
 	return fd;
 }
 
+#define UNPACKED_MAX_BYTES (UINT64_C(1) << 30)
+
+static bool is_packed(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 3 && !strcmp(name + len - 3, ".gz");
+}
+
+/* A file that is gone with its descriptor. */
+static int open_nameless(void)
+{
+	const char *folder = getenv("TMPDIR");
+
+	return open(folder && *folder ? folder : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+static bool head_fits(const struct tail_place *p, int fd)
+{
+	uint64_t hash;
+
+	return hash_range(fd, 0, p->offset < PLACE_HEAD_BYTES ? (size_t)p->offset : PLACE_HEAD_BYTES, &hash) && hash == p->head_hash;
+}
+
+/* Closes a packed file and opens what it unpacks to, with its time; -1 when it begins otherwise than the
+ * place's file (any when that is NULL), is damaged, or there is no room. */
+static int unpack(int packed, const struct stat *st, const struct tail_place *p)
+{
+	int fd = open_nameless();
+	bool fine = fd >= 0 && (!p || (inflate_file(packed, fd, PLACE_HEAD_BYTES) >= 0 && head_fits(p, fd))) &&
+	            inflate_file(packed, fd, UNPACKED_MAX_BYTES) >= 0 &&
+	            futimens(fd, (const struct timespec[2]){st->st_atim, st->st_mtim}) == 0;
+
+	close(packed);
+	if (!fine)
+		close_if_open(fd);
+	return fine ? fd : -1;
+}
+
 /* Keeps the older of two files. */
 static void keep_older(int *best, struct stat *best_st, int fd, const struct stat *st)
 {
@@ -131,6 +171,8 @@ int tail_open_moved(const struct tail_place *p, const char *path)
 			continue;
 		looked++;
 		int fd = open_entry(dir, e->d_name, &st);
+		if (fd >= 0 && is_packed(e->d_name))
+			fd = unpack(fd, &st, p);
 		if (fd >= 0 && tail_place_fits(p, fd))
 			keep_older(&best, &best_st, fd, &st);
 		else
@@ -140,10 +182,14 @@ int tail_open_moved(const struct tail_place *p, const char *path)
 	return best;
 }
 
-/* ".1", "-20261123", ".2026-11-23T12:00" */
+/* ".1", "-20261123", ".2026-11-23T12:00", ".2.gz" */
 static bool is_rotation(const char *ending)
 {
-	return strchr(".-_", ending[0]) && ending[0] && ending[1] && !ending[1 + strspn(ending + 1, "0123456789.:_-T")];
+	size_t len = ending[0] ? 1 + strspn(ending + 1, "0123456789.:_-T") : 0;
+
+	if (len > 1 && ending[len - 1] == '.' && !strcmp(ending + len - 1, ".gz"))
+		len += 2;
+	return len > 1 && strchr(".-_", ending[0]) && !ending[len];
 }
 
 /* Whether a file is a copy of what stands at the beginning of the path's own. */
@@ -171,6 +217,7 @@ int tail_open_next(const struct tail_place *done, int fd, const char *path)
 	DIR *dir = open_folder(path, &base);
 	size_t len = strlen(base), looked = 0;
 	struct stat mine, st, best_st = {0};
+	bool packed = false;
 	int best = -1;
 
 	if (!dir)
@@ -181,11 +228,13 @@ int tail_open_next(const struct tail_place *done, int fd, const char *path)
 		looked++;
 		int other = open_entry(dir, e->d_name, &st);
 		if (other >= 0 && st.st_size > 0 && is_later(&st, &mine) && !(done->offset && tail_place_fits(done, other)) &&
-		    !is_copy(other, &st, path))
+		    !is_copy(other, &st, path)) {
 			keep_older(&best, &best_st, other, &st);
-		else
+			packed = best == other ? is_packed(e->d_name) : packed;
+		} else {
 			close_if_open(other);
+		}
 	}
 	closedir(dir);
-	return best;
+	return packed ? unpack(best, &best_st, NULL) : best;
 }

@@ -29,7 +29,8 @@ void tail_place_format(const struct tail_place *p, struct buf *out);
 bool tail_place_parse(struct tail_place *out, struct str text);
 
 /* Opens the file beside `path` (its name and something behind it: "app.log.1", "app.log-20261123") that
- * holds the place: where rotation has moved it. -1 when there is none. At most TAIL_SIBLINGS_MAX files
+ * holds the place: where rotation has moved it. One that was packed since ("app.log.2.gz") is unpacked into
+ * a file without a name in TMPDIR or /var/tmp, up to a gigabyte. -1 when there is none. At most TAIL_SIBLINGS_MAX files
  * are looked at. */
 #define TAIL_SIBLINGS_MAX 1000
 int tail_open_moved(const struct tail_place *p, const char *path);
@@ -37,7 +38,7 @@ int tail_open_moved(const struct tail_place *p, const char *path);
 /* The file `fd`, read up to the place at its end, is not what `path` names any more: opens the rotated
  * file that was written next, so that several rotations are followed in their order. That is the one
  * beside `path`, its name followed by a number or date, whose last change comes first after fd's, and
- * which is no copy of what was or will be read. -1 when `path` itself is next. */
+ * which is no copy of what was or will be read; unpacked as above. -1 when `path` itself is next. */
 int tail_open_next(const struct tail_place *done, int fd, const char *path);
 
 #endif

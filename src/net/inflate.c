@@ -2,6 +2,7 @@
 #include "net/inflate.h"
 
 #include <limits.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #define STEP_BYTES 65536u
@@ -43,4 +44,35 @@ int inflate_body(struct str packed, size_t max_bytes, struct buf *out, struct er
 	result = unpack(&z, max_bytes, out, err);
 	inflateEnd(&z);
 	return result;
+}
+
+int64_t inflate_file(int from_fd, int to_fd, uint64_t most)
+{
+	char bytes[1 << 16];
+	int own = dup(from_fd); /* zlib closes what it is given */
+	gzFile in = own >= 0 && lseek(own, 0, SEEK_SET) == 0 ? gzdopen(own, "rb") : NULL;
+	uint64_t done = 0;
+	int got = -1;
+
+	if (!in) {
+		if (own >= 0)
+			close(own);
+		return -1;
+	}
+	while (done < most) {
+		got = gzread(in, bytes, (unsigned)(most - done < sizeof bytes ? most - done : sizeof bytes));
+		if (got <= 0)
+			break;
+		if (pwrite(to_fd, bytes, (size_t)got, (off_t)done) != got) {
+			got = -1;
+			break;
+		}
+		done += (uint64_t)got;
+	}
+	/* A file that ends too early reads as if it ended well. */
+	if (got == 0 && gzclose_r(in) != Z_OK)
+		return -1;
+	if (got != 0)
+		gzclose_r(in);
+	return got < 0 ? -1 : (int64_t)done;
 }

@@ -150,6 +150,41 @@ static void follows_rotation(void **state)
 	bench_close(&b);
 }
 
+static void gzip_it(const struct bench *b, const char *name)
+{
+	char *command = mem_printf("gzip '%s/%s'", b->dir, name);
+
+	assert_int_equal(system(command), 0);
+	free(command);
+}
+
+static void follows_packed_rotations(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, FROM_START);
+	write_lines(&b, "app.log", 0, 5);
+	bench_until_requests(&b, 5);
+	bench_stop(&b);
+	/* two rotations while nobody looks, both packed; and one that is damaged */
+	write_lines(&b, "app.log", 5, 4000);
+	set_age(&b, "app.log", 600);
+	bench_rename(&b, "app.log", "app.log.2");
+	gzip_it(&b, "app.log.2");
+	write_lines(&b, "app.log", 4005, 7);
+	set_age(&b, "app.log", 300);
+	bench_rename(&b, "app.log", "app.log.1");
+	gzip_it(&b, "app.log.1");
+	bench_write(&b, "app.log.3.gz", "\x1f\x8b nothing of the kind");
+	set_age(&b, "app.log.3.gz", 900);
+	write_lines(&b, "app.log", 4012, 3);
+	bench_run(&b);
+	bench_until_requests(&b, 4015);
+	assert_each_once(&b, 4015);
+	bench_close(&b);
+}
+
 static void follows_truncation(void **state)
 {
 	char *path, *copy, *command;
@@ -323,6 +358,7 @@ int main(void)
 		cmocka_unit_test(grows),
 		cmocka_unit_test(begins_at_the_end_unless_asked),
 		cmocka_unit_test(follows_rotation),
+		cmocka_unit_test(follows_packed_rotations),
 		cmocka_unit_test(follows_truncation),
 		cmocka_unit_test(reads_csv_through_rotation),
 		cmocka_unit_test(bad_lines_are_counted_and_said),
