@@ -12,6 +12,7 @@
 #include "panels/panels.h"
 #include "ui/bars.h"
 
+#define RETRY_ROWS 50000 /* looked at, the newest first: the load stays short */
 #define BAR 8 /* columns of a type's bar */
 
 struct server_errors {
@@ -23,8 +24,8 @@ struct errors {
 	struct fleet fleet;
 	struct figures_result groups, providers; /* page only */
 	struct breakdown_result types, at_providers; /* the second: by provider, too */
-	struct retries retries;
-	struct headrooms headrooms;
+	struct retry_result retries;
+	struct headroom_result headroom;
 	struct server_errors servers;        /* what servers and gateways count themselves */
 	enum dim by;
 	bool has_rule;
@@ -102,7 +103,8 @@ static int errors_load(const struct panel_query *query, void *state, struct err 
 	if (fleet_groups(&e->groups, query, query->by, 0, err) != 0 ||
 	    fleet_groups(&e->providers, query, DIM_PROVIDER, 0, err) != 0)
 		return -1;
-	if (retries_load(&e->retries, query, err) != 0 || headrooms_load(&e->headrooms, query, err) != 0 ||
+	if (query_retries(query->reader, &totals, RETRY_ROWS, &e->retries, err) != 0 ||
+	    query_headroom(query->reader, totals.from_us, totals.to_us, &e->headroom, err) != 0 ||
 	    query_breakdown(query->reader, BREAKDOWN_ERROR_TYPE, &totals, &e->types, err) != 0)
 		return -1;
 	totals.by[0] = DIM_PROVIDER;
@@ -119,6 +121,8 @@ static void errors_fini(void *state)
 	figures_result_fini(&e->providers);
 	breakdown_result_fini(&e->types);
 	breakdown_result_fini(&e->at_providers);
+	retry_result_fini(&e->retries);
+	headroom_result_fini(&e->headroom);
 }
 
 static void errors_rows(const void *state, const struct panel_frame *frame, struct sheet *out)
@@ -223,7 +227,7 @@ static void errors_draw(const void *state, const struct panel_frame *frame, stru
 
 	head_figure(frame, &e->fleet, METRIC_ERROR_RATE, s->ascii, title, sizeof title);
 	draw_titled(s, frame, "errors", title);
-	facts = e->servers.told + (e->retries.told > 0) + (e->headrooms.count > 0);
+	facts = e->servers.told + (e->retries.row_count > 0) + (e->headroom.row_count > 0);
 	parts = page_split(frame, s, facts, 8, e->groups.group_count);
 	if (parts.facts.height > 0) {
 		int y = 0;
@@ -232,7 +236,7 @@ static void errors_draw(const void *state, const struct panel_frame *frame, stru
 			draw_servers(e, frame, &parts.facts);
 		y += e->servers.told;
 		y += retries_draw(&e->retries, frame, &parts.facts, y);
-		headrooms_draw(&e->headrooms, &parts.facts, y);
+		headroom_draw(&e->headroom, frame, &parts.facts, y);
 	}
 	draw_chart(&parts.chart, frame, &e->fleet, line, 1, e->has_rule ? &e->rule : NULL);
 	if (parts.extra.height > 1)
@@ -246,8 +250,8 @@ const struct panel errors_panel = {
 	.help = "The share of requests that failed, from rollups, by type and by provider. Sources that send "
 	        "nothing for a failed call make the rate a lower bound (≥). Where a server or gateway counts "
 	        "failures itself, both shares stand side by side and the difference is called out. Behind a type stands "
-	        "what its provider's documentation says of it; requests that are tried again (a fifth of them and more "
-	        "is called a storm) and what rate limits leave, as far as it is told, stand above.",
+	        "what its provider's documentation says of it; calls that were made again, a storm of them called by "
+	        "its name, and what rate limits leave, as far as it is told, stand above.",
 	.page = '6',
 	.groups = true,
 	.pace_us = 5 * US_PER_S,
