@@ -497,13 +497,35 @@ static void sql_sees_the_same_rows(void **state)
 	sqlite3_close(db);
 }
 
+/* A store of before, whose table of requests had a row a request, is refused in words and left as it is. */
+static void the_older_layout_is_refused(void **state)
+{
+	struct store_options o = {0};
+	struct store_reader *r = NULL;
+	struct store_writer *w = NULL;
+	struct err err = {""};
+	sqlite3 *db;
+
+	(void)state;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sql_exec(db, "PRAGMA application_id=1280068932; PRAGMA user_version=3;"
+	                          "CREATE TABLE requests(id INTEGER PRIMARY KEY, series INTEGER NOT NULL, body BLOB NOT NULL);"
+	                          "INSERT INTO requests VALUES(1, 2, x'00')", &err), 0);
+	assert_int_equal(store_reader_open(&r, path, &err), -1);
+	assert_non_null(strstr(err.text, "import into a new one"));
+	assert_int_equal(store_writer_open(&w, path, &o, &err), -1);
+	assert_non_null(strstr(err.text, "import into a new one"));
+	assert_int_equal(ask(db, "SELECT series FROM requests"), 2);
+	sqlite3_close(db);
+}
+
 int main(void)
 {
 #define IN_STORE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changes_in_any_order_come_out_again), cmocka_unit_test(halves_are_the_whole),
 		cmocka_unit_test(bad_bytes_do_no_harm), IN_STORE(rows_in_any_order_are_there_once), IN_STORE(windows_fit_together),
-		IN_STORE(sql_sees_the_same_rows),
+		IN_STORE(sql_sees_the_same_rows), IN_STORE(the_older_layout_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("block", tests, NULL, NULL);
