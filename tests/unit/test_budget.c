@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "core/budget.h"
+#include "parse/config.h"
 
 static int64_t at(const char *text)
 {
@@ -179,12 +180,41 @@ static void what_a_hard_budget_does(void **state)
 		assert_int_equal(budget_parse_deed(wrong[i], &d, &err), -1);
 }
 
+static void what_the_config_takes(void **state)
+{
+	static const char *const wrong[][2] = {
+		{"hard: stop-it", "hard takes `rollback ROLLOUT`"}, {"armed: true", "nothing to arm"}, {"hard: rollback x, armed: maybe", "armed"},
+		{"where: {user: a, service: b}", "no other filter"}, {"where: {colour: red}", "colour"}, {"max_unpriced: 120%", "max_unpriced"},
+	};
+	struct config c;
+	struct err err = {""};
+
+	(void)state;
+	if (config_parse(&c, STR_LIT("budgets: [{name: b, amount: 4, period: day, where: {user: mia}, hard: weight x 10, armed: true, max_unpriced: 20%}]\n"),
+	                 "c", &err))
+		fail_msg("%s", err.text);
+	assert_true(c.budgets[0].by_attr && c.budgets[0].attr == ATTR_USER && c.budgets[0].armed && c.budgets[0].max_unpriced == 0.2);
+	assert_string_equal(c.budgets[0].attr_value, "mia");
+	assert_string_equal(c.budgets[0].hard, "weight x 10");
+	config_fini(&c);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct buf yaml = {0};
+
+		buf_printf(&yaml, "budgets: [{name: b, amount: 4, period: day, %s}]\n", wrong[i][0]);
+		if (!config_parse(&c, buf_str(&yaml), "c", &err))
+			fail_msg("%s was taken", wrong[i][0]);
+		if (!strstr(err.text, wrong[i][1]) || !strstr(err.text, "c:1:"))
+			fail_msg("%s: %s", wrong[i][0], err.text);
+		buf_fini(&yaml);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(months_and_leap_days), cmocka_unit_test(clocks_that_change), cmocka_unit_test(periods_tile_time),
 		cmocka_unit_test(each_threshold_is_said_once), cmocka_unit_test(where_it_stands),
-		cmocka_unit_test(what_a_budget_counts), cmocka_unit_test(what_a_hard_budget_does),
+		cmocka_unit_test(what_a_budget_counts), cmocka_unit_test(what_a_hard_budget_does), cmocka_unit_test(what_the_config_takes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
