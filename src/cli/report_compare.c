@@ -34,7 +34,7 @@ int report_compare_window(const char *text, const struct tz *tz, const struct vi
 
 static const struct figures_group *same_group(const struct report *r, const struct figures_group *like)
 {
-	for (size_t i = 0; i < r->figures.group_count; i++) {
+	for (size_t i = 0; r->figures.groups && like && i < r->figures.group_count; i++) {
 		const struct figures_group *g = &r->figures.groups[i];
 		size_t k = 0;
 
