@@ -157,6 +157,8 @@ static void asking(void **state)
 		fail_msg("no completion:\n%s", screen_text(s));
 	screen_send(s, "\t, count(*) n from v_req\t group by 1 order by n desc\r");
 	assert_shows(s, "rows in");
+	for (int tries = 0; tries < 3 && !screen_wait_text(s, "search-summariser", 2000); tries++)
+		screen_send(s, "\r\r"); /* the demo's raw rows are still being stored: the same again */
 	assert_shows(s, "search-summariser");
 	screen_send(s, "v");
 	assert_shows(s, "search-summariser");
