@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -426,6 +427,21 @@ static void forgetting_takes_everything(void **state)
 	close_bench(&b);
 }
 
+/* Processor time: a busy machine does not fail it. */
+static int64_t cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * US_PER_S + t.tv_nsec / 1000;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FRAME_US (400 * US_PER_MS) /* instrumented */
+#else
+#define FRAME_US (40 * US_PER_MS)
+#endif
+
 static void a_hundred_thousand_items_filter_and_sort_in_a_frame(void **state)
 {
 	static const char *const texts[] = {"the answer was wrong again", "great, thanks a lot", "it is fine", "policy does not exist"};
@@ -455,13 +471,13 @@ static void a_hundred_thousand_items_filter_and_sort_in_a_frame(void **state)
 	open_reader(&b);
 	feedback_filter_init(&f);
 	do {
-		int64_t start_us = clock_mono_us();
+		int64_t start_us = cpu_us();
 
 		assert_int_equal(query_feedback_list(b.r, &f, &l, &err), 0);
 		loads++;
 		if (!l.complete)
 			feedback_list_fini(&l);
-		assert_true(clock_mono_us() - start_us < 200 * US_PER_MS);
+		assert_true(cpu_us() - start_us < FRAME_US * 2);
 	} while (!l.complete && loads < 1000);
 	assert_int_equal(l.count, 100000);
 	int64_t one = l.items[50000].id;
@@ -481,10 +497,12 @@ static void a_hundred_thousand_items_filter_and_sort_in_a_frame(void **state)
 		f.moods = cases[c].moods;
 		f.text = str_of(cases[c].text);
 		for (int k = 0; k < 8; k++) {
-			int64_t start_us = clock_mono_us();
+			int64_t start_us = cpu_us();
 
 			assert_int_equal(query_feedback_list(b.r, &f, &l, &err), 0);
-			best_us = clock_mono_us() - start_us < best_us && l.complete ? clock_mono_us() - start_us : best_us;
+			int64_t took_us = cpu_us() - start_us;
+
+			best_us = took_us < best_us && l.complete ? took_us : best_us;
 			if (l.complete)
 				assert_int_equal(l.count, cases[c].count);
 			for (size_t i = 1; i < l.count && cases[c].sort == FEEDBACK_BY_SCORE; i++)
@@ -492,7 +510,7 @@ static void a_hundred_thousand_items_filter_and_sort_in_a_frame(void **state)
 			feedback_list_fini(&l);
 		}
 		print_message("case %zu: %lld us\n", c, (long long)best_us);
-		assert_true(best_us < 40 * US_PER_MS);
+		assert_true(best_us < FRAME_US);
 	}
 	/* One change is seen without reading the others again. */
 	change(&b, "mia", TRIAGE_SETTLE, one, "", "");
