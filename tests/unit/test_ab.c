@@ -282,6 +282,93 @@ static void test_latency_and_cost(void **state)
 	}
 }
 
+/* ── evaluation scores ─────────────────────────────────────────────────────────────────────── */
+
+struct running {
+	double n, sum, squares;
+};
+
+/* Scores of 0, ¼, … 1 with this mean, as judges give them. */
+static void score(struct running *r, double mean, uint64_t *seed)
+{
+	double v = 0;
+
+	for (int i = 0; i < 4; i++) {
+		*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+		v += (double)(*seed >> 11) / 9007199254740992.0 < mean ? 0.25 : 0;
+	}
+	r->n++;
+	r->sum += v;
+	r->squares += v * v;
+}
+
+static struct ab_scores scores_of(const struct running *r)
+{
+	double mean = r->sum / r->n;
+
+	return (struct ab_scores){(int64_t)r->n, mean, (r->squares - r->sum * mean) / (r->n - 1)};
+}
+
+/* The share of rollouts that FAIL at one of 100 looks, each 20 scores an arm further. */
+static double scores_failed(double candidate, int rollouts, uint64_t *seed)
+{
+	struct ab_rule rule = {.worse_by = 0.05, .alpha = ab_alpha_of(AB_ALPHA, 1, 1), .may_pass = true};
+	int failed = 0;
+
+	for (int k = 0; k < rollouts; k++) {
+		struct running stable = {0, 0, 0}, arm = {0, 0, 0};
+		bool fails = false;
+
+		for (int look = 0; look < 100 && !fails; look++) {
+			struct ab_judgement j;
+
+			for (int i = 0; i < 20; i++) {
+				score(&stable, 0.84, seed);
+				score(&arm, candidate, seed);
+			}
+			struct ab_scores s = scores_of(&stable), c = scores_of(&arm);
+
+			ab_judge_scores(&rule, false, &s, &c, &j);
+			fails = j.verdict == AB_FAIL;
+		}
+		failed += fails;
+	}
+	return (double)failed / rollouts;
+}
+
+static void test_scores_over_many_looks(void **state)
+{
+	uint64_t seed = 4711;
+
+	(void)state;
+	double same = scores_failed(0.84, 1000, &seed), worse = scores_failed(0.74, 200, &seed);
+
+	print_message("scores: %.1f %% FAIL when nothing differs, %.0f %% when 0.10 lower (limit 0.05, 2,000 scores an arm)\n",
+	              same * 100, worse * 100);
+	assert_true(same <= AB_ALPHA);
+	assert_true(worse >= 0.95);
+}
+
+/* All alike: no spread, and a verdict all the same. */
+static void test_scores_that_are_all_alike(void **state)
+{
+	struct ab_rule rule = {.worse_by = 0.05, .alpha = ab_alpha_of(AB_ALPHA, 1, 1), .may_pass = true};
+	struct ab_scores one = {400, 1, 0}, half = {400, 0.5, 0};
+	struct ab_judgement j;
+
+	(void)state;
+	ab_judge_scores(&rule, false, &one, &one, &j);
+	assert_int_equal(j.verdict, AB_PASS);
+	ab_judge_scores(&rule, false, &one, &half, &j);
+	assert_int_equal(j.verdict, AB_FAIL);
+	ab_judge_scores(&rule, true, &half, &one, &j);
+	assert_int_equal(j.verdict, AB_FAIL);
+	rule.may_pass = false;
+	rule.why_not = "less traffic arrives";
+	ab_judge_scores(&rule, false, &one, &one, &j);
+	assert_int_equal(j.verdict, AB_INCONCLUSIVE);
+}
+
 /* ── what can never pass ───────────────────────────────────────────────────────────────────── */
 
 static struct ab_judgement judge_healthy(bool may_pass)
@@ -353,6 +440,7 @@ int main(void)
 		cmocka_unit_test(test_alpha_adds_up), cmocka_unit_test(test_no_difference),
 		cmocka_unit_test(test_doubled_errors), cmocka_unit_test(test_doubled_errors_over_steps),
 		cmocka_unit_test(test_latency_and_cost), cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_scores_over_many_looks), cmocka_unit_test(test_scores_that_are_all_alike),
 		cmocka_unit_test(test_low_share),
 	};
 
