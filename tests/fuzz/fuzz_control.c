@@ -1,24 +1,35 @@
 /* Whatever is sent to the control socket is answered or dropped: the bytes go to a real server over
- * a real socket, and nothing is left pending. */
+ * a real socket, behind it a store and all who change it, and nothing is left pending. */
+#include <ftw.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "daemon/alerts.h"
 #include "daemon/control.h"
+#include "daemon/control_feedback.h"
+#include "daemon/rollouts.h"
+#include "daemon/writer.h"
 #include "net/http_client.h"
 
 #define TURNS_MAX 200
+#define WAIT_MS 50 /* a turn, for the writer */
 
 static struct loop *loop;
 static struct control *control;
+static struct writer *writer;
+static struct alerts *alerts;
+static struct control_feedback *feedback;
+static char folder[] = "/tmp/llmdeck-fuzz-XXXXXX", store_path[64];
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 static void check(int condition)
@@ -62,15 +73,60 @@ static void ignore_stop(void *arg)
 	(void)arg;
 }
 
-static void remove_socket(void)
+/* Rollouts: none is configured, so nothing is ever to be stored. */
+static void store_nothing(void *arg, struct rollout_record *record,
+                          void (*done)(void *done_arg, bool ok, const char *error), void *done_arg)
 {
-	unlink(address.sun_path);
+	(void)arg;
+	(void)record;
+	done(done_arg, true, NULL);
+}
+
+static void report_nothing(void *arg, struct batch *b)
+{
+	(void)arg;
+	batch_free(&b);
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *walk)
+{
+	(void)st;
+	(void)kind;
+	(void)walk;
+	remove(path);
+	return 0;
+}
+
+static void clean_up(void)
+{
+	alerts_stop(alerts);
+	control_feedback_stop(feedback);
+	writer_stop(&writer);
+	nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* The verbs that change things get what a collector gives them: a store with its writer, alerts,
+ * rollouts and feedback. */
+static void start_owners(const struct config *config, struct err *err)
+{
+	struct rollouts_options o = {.config = config, .ops = rollouts_real_targets};
+	struct rollouts *rollouts;
+
+	o.ops.store = store_nothing;
+	o.ops.report = report_nothing;
+	check(alerts_start(&alerts, loop, writer, store_path, config, err) == 0);
+	check(rollouts_start(&rollouts, &o, err) == 0);
+	feedback = control_feedback_new(loop, writer, config);
+	control_set_alerts(control, alerts);
+	control_set_rollouts(control, rollouts);
+	control_set_feedback(control, feedback);
 }
 
 static void listen_once(void)
 {
 	static struct sink sink = {.submit = take};
 	static struct config config;
+	const struct writer_options w = {.store = {.full_sync = false}};
 	struct control_options o = {
 		.config = &config, .sink = &sink, .status = append_status,
 		.metrics = append_metrics, .stop = ignore_stop};
@@ -79,11 +135,16 @@ static void listen_once(void)
 	if (control)
 		return;
 	config_init(&config);
-	snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/llmdeck-fuzz-%ld.sock", (long)getpid());
+	check(mkdtemp(folder) != NULL);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock", folder);
+	snprintf(store_path, sizeof(store_path), "%s/store.db", folder);
 	o.socket_path = address.sun_path;
 	check(loop_new(&loop, &err) == 0);
+	check(writer_start(&writer, store_path, &w, &err) == 0);
+	o.writer = writer;
 	check(control_start(&control, loop, &o, &err) == 0);
-	atexit(remove_socket);
+	start_owners(&config, &err);
+	atexit(clean_up);
 }
 
 static int connect_once(void)
@@ -114,8 +175,9 @@ static void talk(const uint8_t *data, size_t size)
 			break;
 	}
 	close(fd);
+	/* The writer's thread answers, too. */
 	for (int turn = 0; turn < TURNS_MAX && control_pending(control); turn++)
-		check(loop_turn(loop, 0, NULL) == 0);
+		check(loop_turn(loop, WAIT_MS, NULL) == 0);
 	check(control_pending(control) == 0);
 	check(loop_turn(loop, 0, NULL) == 0);
 }
