@@ -123,6 +123,8 @@ const struct field_row fields[FIELD_COUNT_ALL] = {
 	[FIELD_FB_TEAM] = {F, "team", FIELD_TEXT, UNIT_NONE, FBDIM(DIM_TEAM), "team_id", "team"},
 	[FIELD_FB_REGION] = {F, "region", FIELD_TEXT, UNIT_NONE, FBDIM(DIM_REGION), "", "region"},
 	[FIELD_FB_TRACE_ID] = {F, "trace_id", FIELD_TRACE_ID, UNIT_NONE, 0, TRACE_ALIASES, "the request it is about"},
+	[FIELD_FB_RESPONSE_ID] = {F, "response_id", FIELD_TEXT, UNIT_NONE, FB(response_id), "gen_ai.response.id completion_id",
+		"the answer it is about, as the provider calls it"},
 	[FIELD_FB_USER] = {F, "user", FIELD_TEXT, UNIT_NONE, FB(user), "user_id user.id author", "who gave it"},
 	[FIELD_FB_LANGUAGE] = {F, "language", FIELD_TEXT, UNIT_NONE, FB(language), "lang locale", "BCP 47"},
 
