@@ -15,6 +15,7 @@
 
 #define LIST_US (7 * US_PER_MS)     /* for reading and searching, a load: what is found is shown within a frame */
 #define READ_US (5 * US_PER_MS)     /* for texts of groups */
+#define ONCE_US US_PER_S            /* for each of them where nobody loads again: a screen in a pipe */
 #define READ_AT_ONCE 64
 #define REGROUP_US (3 * US_PER_S)
 #define TREND_STEPS 24
@@ -32,6 +33,8 @@ static int take_words(const struct triage_ask *ask, struct feedback_filter *f, s
 
 		if (word.len == 0)
 			continue;
+		if (word.ptr[0] == '!')
+			return err_set(err, "filter: ! turns nothing around on this page: use mood:, state:, label:, service: or a text");
 		if (str_equal_nocase(word, STR_LIT("state:all"))) {
 			any_state = true;
 			continue;
@@ -56,7 +59,7 @@ static void make_filter(const struct panel_query *q, const struct triage_ask *as
 	f->where = where;
 	f->sort = (enum feedback_sort)ask->sort;
 	f->reverse = ask->reverse;
-	f->budget_us = LIST_US;
+	f->budget_us = q->more ? LIST_US : ONCE_US;
 	if (ask->window_only) {
 		f->from_us = q->view.from_us;
 		f->to_us = q->view.to_us;
@@ -111,7 +114,7 @@ static int read_remarks(const struct panel_query *q, struct triage_kept *k, cons
                         struct triage_state *t, struct err *err)
 {
 	uint64_t hash = list_hash(ask, &t->list);
-	int64_t until = clock_mono_us() + READ_US;
+	int64_t until = clock_mono_us() + (q->more ? READ_US : ONCE_US);
 
 	if (t->list.total < k->total) /* something was forgotten: so do we */
 		triage_kept_fini(k);
