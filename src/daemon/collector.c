@@ -391,7 +391,7 @@ static void load_prices(struct collector *c)
 	}
 }
 
-#define KEEP_FREED_BYTES (32 << 20)
+#define KEEP_FREED_BYTES (16 << 20)
 #define MAPPED_BYTES (8 << 20)
 
 /* Bodies and batches come and go all the time: handing their pages back to the kernel and having them

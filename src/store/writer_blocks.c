@@ -16,7 +16,7 @@
 
 #define OPEN_BLOCKS 16
 /* What many clients send at once ends anywhere in the last half minute. */
-#define OPEN_BLOCKS_COLLECTING 1024
+#define OPEN_BLOCKS_COLLECTING 640
 
 struct open_block {
 	struct block block;

@@ -19,13 +19,17 @@ if [ ! -f "$tools/gen.c" ]; then
 fi
 cc -O2 -o "$dir/gen" "$tools/gen.c" -lm
 cc -O2 -pthread -o "$dir/send" "$tools/send.c"
+cc -O2 -D_GNU_SOURCE -pthread -o "$dir/paced" "$(dirname "$0")/send_paced.c"
 ticks() { awk '{print $14 + $15}' "/proc/$1/stat"; }
 rate() { echo $((spans * $(getconf CLK_TCK) / ($2 - $1 > 0 ? $2 - $1 : 1))); }
 
 echo "receiving, $spans spans, $connections connections:"
 for form in otlpjs otlppb; do
 	"$dir/gen" "$form" "$spans" 20 1 "$(date +%s)" >"$dir/$form"
+	"$dir/gen" "$form" "$spans" 20 2 "$(date +%s)" >"$dir/$form-2"
 done
+
+sync # or commits wait for these files to get to the disk
 
 yardstick=
 if command -v node >/dev/null; then
@@ -68,6 +72,8 @@ for form in otlpjs otlppb; do
 	before=$(ticks $pid)
 	told=$("$dir/send" "$port" "$dir/$form" "$connections" 1 $type /v1/traces)
 	got=$(rate "$before" "$(ticks $pid)")
+	half=$(echo "$told" | awk '{for (i = 1; i < NF; i++) if ($(i + 1) == "req/s") printf "%d", $i / 2 + 1}')
+	paced=$("$dir/paced" "$port" "$dir/$form-2" "$connections" "$half" $type /v1/traces)
 	peak=$(awk '/VmHWM/ {print int($2 / 1024)}' /proc/$pid/status)
 	kill $pid
 	wait $pid || true
@@ -75,4 +81,5 @@ for form in otlpjs otlppb; do
 	ratio=$([ -z "$yardstick" ] || awk "BEGIN {printf \", %.2f x Node\", $got / $yardstick}")
 	echo "  $type: $got spans per core-second$ratio, $peak MiB"
 	echo "    ${told#client }"
+	echo "    at half the rate: $paced"
 done
