@@ -82,7 +82,7 @@ const struct action console_actions[] = {
 };
 
 /* What the key line offers, most needed first; `where` says on which kind of place. */
-enum offer_place { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS, ON_ROLLOUTS, ON_ALERTS, ON_BUDGETS, ON_FEEDBACK, ON_LIST, ON_ITEM };
+enum offer_place { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS, ON_ROLLOUTS, ON_ALERTS, ON_BUDGETS, ON_FEEDBACK, ON_LIST, ON_ITEM, ON_INCIDENT };
 static const struct {
 	int action;
 	const char *word;
@@ -94,6 +94,9 @@ static const struct {
 	{ACT_ROLLBACK, "roll back", ON_ROLLOUTS}, {ACT_STEP_UP, "step", ON_ROLLOUTS},
 	{ACT_STEP_BACK, "back", ON_ROLLOUTS}, {ACT_HOLD_ROLLOUT, "hold", ON_ROLLOUTS},
 	{ACT_PROMOTE_ROLLOUT, "promote", ON_ROLLOUTS},
+	{ACT_GROUP, "figure", ON_INCIDENT}, {ACT_TRACE, "trace", ON_INCIDENT},
+	{ACT_COMPARE, "compare", ON_INCIDENT}, {ACT_NOTE, "note", ON_INCIDENT},
+	{ACT_EXPORT, "report", ON_INCIDENT}, {ACT_NEXT_PANEL, "panel", ON_INCIDENT},
 	{ACT_OPEN, "what changed", ON_ALERTS},   {ACT_ACKNOWLEDGE, "acknowledge", ON_ALERTS},
 	{ACT_MUTE, "mute", ON_ALERTS},     {ACT_EDIT_LIMIT, "limit", ON_ALERTS},
 	{ACT_SET_BUDGET, "set", ON_BUDGETS}, {ACT_OPEN, "spend", ON_BUDGETS},
@@ -159,6 +162,7 @@ static bool is_offered(const struct deck *d, enum offer_place where)
 	case ON_GROUPS: return page && page->groups;
 	case ON_ROLLOUTS: return page == &rollouts_panel;
 	case ON_ALERTS: return page == &alerts_panel;
+	case ON_INCIDENT: return page == &incident_panel;
 	case ON_BUDGETS: return page == &budgets_panel;
 	case ON_FEEDBACK: return page == &feedback_panel;
 	case ON_LIST: return page == &feedback_panel && !opened;
