@@ -1,4 +1,5 @@
-/* One query gives the series in steps of the rule's window; each step is an evaluation. */
+/* One query gives the series in steps of the rule's window (two for findings of a category: the requests
+ * tell whether there is data); each step is an evaluation. */
 #include "alert/backtest.h"
 
 #include <math.h>
@@ -80,9 +81,38 @@ static int try_anomaly(struct store_reader *r, struct trial *t, double bound, in
 	return 0;
 }
 
+/* Findings of the rule's category a minute, in the step that begins at from_us. */
+static struct value flags_at(const struct breakdown_result *flags, const char *category, int64_t from_us, int64_t step_us)
+{
+	int64_t count = 0;
+
+	for (size_t s = 0; s < flags->steps; s++) {
+		int64_t at_us = flags->from_us + (int64_t)s * flags->step_us;
+
+		if (at_us < from_us || at_us >= from_us + step_us)
+			continue;
+		for (size_t i = 0; i < flags->row_count; i++)
+			count += strcmp(flags->rows[i].name, category) == 0 ? flags->rows[i].series[s] : 0;
+	}
+	return value_ok((double)count * (double)US_PER_MIN / (double)step_us);
+}
+
+static struct rule_reading read_step(const struct config_alert *rule, double bound, const struct figures *f,
+                                     const struct breakdown_result *flags, int64_t from_us, int64_t step_us)
+{
+	if (rule->category)
+		return rule_judge_flags(rule, bound, f, flags_at(flags, rule->category, from_us, step_us), f->last_us);
+	if (rule->kind == ALERT_BURN_RATE)
+		return rule_judge_burn(rule, bound, f, f, f->last_us);
+	if (rule->kind == ALERT_ABSENCE)
+		return rule_judge_absence(rule, f->requests, rule->window_us);
+	return rule_judge_threshold(rule, bound, f, (double)step_us / (double)US_PER_S, f->last_us);
+}
+
 static int try_figures(struct store_reader *r, struct trial *t, double bound, int64_t from_us, int64_t to_us, struct err *err)
 {
 	const struct config_alert *rule = t->rule;
+	struct breakdown_result flags = {0};
 	struct figures_result res;
 	struct view v = rule->where;
 
@@ -90,21 +120,22 @@ static int try_figures(struct store_reader *r, struct trial *t, double bound, in
 	v.from_us = from_us;
 	v.to_us = to_us;
 	v.step_us = t->out->step_us;
-	if (query_figures(r, &v, 0, rule_needs(rule), &res, err))
+	if (rule->category && query_breakdown(r, BREAKDOWN_FLAG_CATEGORY, &v, &flags, err))
 		return -1;
+	if (query_figures(r, &v, 0, rule_needs(rule), &res, err)) {
+		breakdown_result_fini(&flags);
+		return -1;
+	}
 	t->values = mem_array(NULL, res.steps + 1, sizeof *t->values);
 	t->out->step_us = res.step_us;
 	for (size_t i = 0; i < res.steps && res.total.series; i++) {
-		const struct figures *f = &res.total.series[i];
-		int64_t end_us = res.from_us + (int64_t)(i + 1) * res.step_us;
-		double seconds = (double)res.step_us / (double)US_PER_S;
-		struct rule_reading reading = rule->kind == ALERT_BURN_RATE ? rule_judge_burn(rule, bound, f, f, f->last_us)
-			: rule->kind == ALERT_ABSENCE ? rule_judge_absence(rule, f->requests, rule->window_us)
-			: rule_judge_threshold(rule, bound, f, seconds, f->last_us);
+		int64_t begin_us = res.from_us + (int64_t)i * res.step_us;
+		struct rule_reading reading = read_step(rule, bound, &res.total.series[i], &flags, begin_us, res.step_us);
 
-		step(t, &reading, end_us);
+		step(t, &reading, begin_us + res.step_us);
 	}
 	figures_result_fini(&res);
+	breakdown_result_fini(&flags);
 	return 0;
 }
 
@@ -144,8 +175,6 @@ int backtest_rule(struct store_reader *r, const struct config_alert *rule, doubl
 	struct trial t = {.rule = rule, .out = out};
 
 	*out = (struct backtest){.worst = NAN, .p50 = NAN, .p99 = NAN, .from_us = from_us, .to_us = to_us};
-	if (rule->category)
-		return err_set(err, "rule %s: findings of a category cannot be tried: their past is not kept step by step", rule->name);
 	out->step_us = rule->window_us < US_PER_MIN ? US_PER_MIN : rule->window_us - rule->window_us % US_PER_MIN;
 	int failed = rule->gauge ? try_gauge(r, &t, bound, from_us, to_us, err)
 	             : rule->kind == ALERT_ANOMALY ? try_anomaly(r, &t, bound, from_us, to_us, err)

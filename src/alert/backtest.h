@@ -17,7 +17,7 @@ struct backtest {
 	int64_t from_us, to_us;
 };
 
-/* A rule about requests or a gauge (no flags of a category), with `bound` as its limit. Groups are not
+/* A rule about requests, findings of a category or a gauge, with `bound` as its limit. Groups are not
  * told apart: everything its filters let through counts together. Burn rates are tried by their long
  * window, anomalies by what is known up to each moment's week before. */
 int backtest_rule(struct store_reader *r, const struct config_alert *rule, double bound, int64_t from_us, int64_t to_us,

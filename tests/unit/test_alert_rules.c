@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "alert/backtest.h"
 #include "unit/alert_bench.h"
 
 static void append(struct world *w, struct batch *b)
@@ -79,6 +80,30 @@ static void rounds(struct world *w, int count)
 }
 
 /* ── findings of a category ────────────────────────────────────────────────────────────────── */
+
+/* Ten minutes, of which two have six findings each. */
+static void findings_are_tried_on_the_past(void **state)
+{
+	struct world *w = begin("alerts: [{name: leak, metric: \"flags:pii\", over: 3/min, window: 1m}]\n");
+	const struct config_alert *rule = &w->config.alerts[0];
+	struct backtest b;
+	struct err err = {""};
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		pass(w, 10 * S);
+		feed_flags(w, "chat", 10, i >= 24 && i < 36 ? 1 : 0);
+	}
+	assert_int_equal(backtest_rule(w->reader, rule, 3, T0, w->now_us, &b, &err), 0);
+	assert_int_equal(b.evaluations, 10);
+	assert_int_equal(b.known, 10);
+	assert_int_equal(b.fired, 1);
+	assert_int_equal(b.firing_us, 2 * US_PER_MIN);
+	assert_true(b.worst == 6 && b.p50 == 0);
+	assert_int_equal(backtest_rule(w->reader, rule, 6, T0, w->now_us, &b, &err), 0);
+	assert_int_equal(b.fired, 0);
+	end(w);
+}
 
 static void findings_fire_and_their_absence_is_told(void **state)
 {
@@ -361,7 +386,7 @@ static void guardrails_that_nobody_judges_any_more(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(findings_fire_and_their_absence_is_told), cmocka_unit_test(findings_by_group),
+		cmocka_unit_test(findings_are_tried_on_the_past), cmocka_unit_test(findings_fire_and_their_absence_is_told), cmocka_unit_test(findings_by_group),
 		cmocka_unit_test(a_gauge_of_a_source_that_goes_away), cmocka_unit_test(a_gauge_and_a_clock_that_jumps),
 		cmocka_unit_test(an_anomaly_says_what_is_usual), cmocka_unit_test(a_failing_guardrail_is_an_alert), cmocka_unit_test(guardrails_that_nobody_judges_any_more),
 	};
