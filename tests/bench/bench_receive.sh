@@ -26,7 +26,7 @@ rate() { echo $((spans * $(getconf CLK_TCK) / ($2 - $1 > 0 ? $2 - $1 : 1))); }
 echo "receiving, $spans spans, $connections connections:"
 for form in otlpjs otlppb; do
 	"$dir/gen" "$form" "$spans" 20 1 "$(date +%s)" >"$dir/$form"
-	"$dir/gen" "$form" "$spans" 20 2 "$(date +%s)" >"$dir/$form-2"
+	"$dir/gen" "$form" "$spans" 20 2 "$(($(date +%s) + 40))" >"$dir/$form-2" # the time after that
 done
 
 sync # or commits wait for these files to get to the disk
@@ -65,6 +65,7 @@ fi
 for form in otlpjs otlppb; do
 	type=application/json
 	[ $form = otlpjs ] || type=application/x-protobuf
+	: >"$dir/log" # the last one's words name another port
 	"$bin" --store "$dir/$form.db" --socket "$dir/$form.sock" collect --listen 127.0.0.1:0 2>"$dir/log" &
 	pid=$!
 	until grep -q 'listening on' "$dir/log"; do sleep 0.1; done
