@@ -1,7 +1,7 @@
 /* Forecast and anomalies on generated months with planted incidents, against a straight line, a static
- * threshold and three sigma. The seeds here were first run after every constant was chosen; on the sums of
- * a period's three looks ours must be better by a tenth. A month looked at after a quarter is the weakest
- * case: there a straight line is nearly as good. */
+ * threshold and three sigma. The seeds here were first run after every constant was chosen (those of the
+ * forecast and of its band on 5000 to 5029). At each look ours must be better by a tenth. A month of which
+ * half has passed is the weakest case: there a straight line is nearly as good. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -276,7 +276,7 @@ static void forecasts_beat_the_straight_line(void **state)
 		for (int s = 0; s < 3; s++) {
 			struct errors e = {0};
 
-			for (uint64_t seed = 77301; seed <= 77312; seed++) {
+			for (uint64_t seed = 91001; seed <= 91012; seed++) {
 				generate(v, LONG_DAYS * PER_DAY, seed, 0.1);
 				plant(v, bad);
 				plant(v + 30 * PER_DAY, bad); /* the month after has its incidents too */
@@ -288,7 +288,7 @@ static void forecasts_beat_the_straight_line(void **state)
 			       shares[s] * 100, e.ours / e.n, e.line / e.n, 100.0 * e.in_band / e.n, e.n);
 			assert_true(e.ours < 0.9 * e.line);
 			/* it is meant to hold four of five */
-			assert_true(e.in_band >= 0.68 * e.n && e.in_band <= 0.99 * e.n);
+			assert_true(e.in_band >= 0.65 * e.n && e.in_band <= 0.95 * e.n);
 		}
 	}
 }
