@@ -12,18 +12,19 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "panels/alarms.h"
+#include "panels/alert_picture.h"
 #include "panels/draw.h"
 
 #define PICTURES_MAX 6
 #define PICTURE_ROWS 9
+#define PICTURE_ROWS_TALL 15
 #define DEAD_MAX 200
 #define DEAD_ROWS 3
 
-/* What the figure of an alert did lately. */
-struct picture {
-	int64_t id;
-	const struct rule *rule;
-	struct fleet fleet;
+/* What stays from load to load: a budget's picture is as old as its assessment. */
+struct kept {
+	struct alert_picture budgets[PICTURES_MAX];
+	int64_t assessed_us[PICTURES_MAX];
 };
 
 struct alerts {
@@ -34,7 +35,7 @@ struct alerts {
 	struct alarms alarms;          /* evaluated: readings are not used */
 	const struct alert_record **open; /* sorted: by stage, then by severity, newest first */
 	size_t stages[ALARM_RESOLVED + 1]; /* how many of each */
-	struct picture pictures[PICTURES_MAX];
+	struct alert_picture pictures[PICTURES_MAX];
 	size_t picture_count;
 	struct override_result overrides; /* page only */
 	struct outbox_result dead;     /* page only: messages that reached nobody, oldest first */
@@ -48,15 +49,6 @@ static void order_worst_first(struct alerts *a)
 				a->order[a->over++] = i;
 		}
 	}
-}
-
-static const struct rule *rule_named(const struct alerts *a, const char *name)
-{
-	for (size_t i = 0; i < a->rules->count; i++) {
-		if (strcmp(a->rules->rules[i].name, name) == 0)
-			return &a->rules->rules[i];
-	}
-	return NULL;
 }
 
 static int64_t begin_of(const struct alert_record *r)
@@ -99,35 +91,66 @@ static void sort_alarms(struct alerts *a)
 }
 
 /* The filters of an alert: its rule's, and the group it is about. */
-static struct view alarm_view(const struct rule *rule, const struct alert_record *r)
+static struct view alarm_view(const struct alerts *a, const struct alert_record *r)
 {
-	struct view view = rule ? rule->where : (struct view){0};
+	const struct rule *rule = rule_set_find(a->rules, r->rule);
+	const struct watched_rule *watched = rule_set_watched(a->rules, r->rule);
+	struct view view = rule ? rule->where : watched ? watched->where : (struct view){0};
 
 	view.by_count = 0;
 	alarm_add_filters(r, &view);
 	return view;
 }
 
-static int load_pictures(struct alerts *a, const struct panel_query *query, struct err *err)
+static int64_t assessed_at(const struct standing_result *standings, const char *budget)
 {
-	for (size_t i = 0; i < a->alarms.alerts.row_count && a->picture_count < PICTURES_MAX; i++) {
-		const struct rule *rule = rule_named(a, a->open[i]->rule);
-		struct picture *p = &a->pictures[a->picture_count];
-		struct panel_query q = *query;
-
-		if (!rule)
-			continue;
-		q.view = alarm_view(rule, a->open[i]);
-		q.view.from_us = query->view.from_us;
-		q.view.to_us = query->view.to_us;
-		q.view.step_us = query->view.step_us;
-		q.compare = false;
-		*p = (struct picture){.id = a->open[i]->id, .rule = rule};
-		if (fleet_load(&p->fleet, &q, metrics[rule->metric].needs, metrics[rule->metric].needs, err) != 0)
-			return -1;
-		a->picture_count++;
+	for (size_t i = 0; i < standings->row_count; i++) {
+		if (strcmp(standings->rows[i].budget.name, budget) == 0)
+			return standings->rows[i].assessed_us;
 	}
 	return 0;
+}
+
+/* One of a budget is asked anew after an assessment; one that goes takes the oldest place. */
+static int load_picture(struct alerts *a, const struct panel_query *query, const struct alert_record *r,
+                        const struct standing_result *standings, struct err *err)
+{
+	struct alert_picture *p = &a->pictures[a->picture_count];
+	struct kept *k = strcmp(r->kind, "budget") == 0 ? query->kept : NULL;
+	int64_t at_us = k ? assessed_at(standings, r->rule) : 0;
+	struct view where = alarm_view(a, r);
+	size_t oldest = 0;
+
+	for (size_t i = 0; k && i < PICTURES_MAX; i++) {
+		if (k->budgets[i].id == r->id && k->assessed_us[i] == at_us) {
+			*p = k->budgets[i];
+			return 0;
+		}
+		if (k->budgets[i].id == r->id || (k->budgets[oldest].id != r->id && k->assessed_us[i] < k->assessed_us[oldest]))
+			oldest = i;
+	}
+	if (alert_picture_load(p, query, r, &where, standings, err) != 0)
+		return -1;
+	if (k) {
+		k->budgets[oldest] = *p;
+		k->assessed_us[oldest] = at_us;
+	}
+	return 0;
+}
+
+static int load_pictures(struct alerts *a, const struct panel_query *query, struct err *err)
+{
+	struct standing_result standings;
+	int failed = 0;
+
+	if (query_budget_states(query->reader, &standings, err) != 0)
+		return -1;
+	for (size_t i = 0; i < a->alarms.alerts.row_count && a->picture_count < PICTURES_MAX && !failed; i++) {
+		failed = load_picture(a, query, a->open[i], &standings, err);
+		a->picture_count += !failed && a->pictures[a->picture_count].count > 0;
+	}
+	standing_result_fini(&standings);
+	return failed;
 }
 
 static int read_rules(struct alerts *a, const struct panel_query *query, struct err *err)
@@ -161,12 +184,15 @@ static int alerts_load(const struct panel_query *query, void *state, struct err 
 	return query_outbox(query->reader, OUTBOX_DEAD, DEAD_MAX, &a->dead, err);
 }
 
+static void forget(void *kept)
+{
+	(void)kept; /* owns nothing */
+}
+
 static void alerts_fini(void *state)
 {
 	struct alerts *a = state;
 
-	for (size_t i = 0; i < a->picture_count; i++)
-		fleet_fini(&a->pictures[i].fleet);
 	outbox_result_fini(&a->dead);
 	override_result_fini(&a->overrides);
 	alarms_fini(&a->alarms);
@@ -250,16 +276,32 @@ static enum state alarm_state(const struct alert_record *r)
 
 static enum metric_unit alarm_unit(const struct alerts *a, const struct alert_record *r)
 {
-	const struct rule *rule = rule_named(a, r->rule);
+	const struct rule *rule = rule_set_find(a->rules, r->rule);
+	const struct watched_rule *watched = rule_set_watched(a->rules, r->rule);
 
 	if (strcmp(r->kind, "budget") == 0)
 		return UNIT_USD;
+	if (watched && watched->kind == ALERT_ANOMALY)
+		return metrics[watched->metric].unit;
+	if (watched && watched->category[0])
+		return UNIT_PER_MINUTE;
 	return rule ? metrics[rule->metric].unit : UNIT_COUNT;
 }
 
 static char *alarm_figure(const struct alerts *a, const struct alert_record *r, double v, bool ascii, char out[FIGURE_TEXT_BYTES])
 {
 	return figure_format(alarm_unit(a, r), isnan(v) ? value_unknown() : value_ok(v), ascii, out);
+}
+
+/* An anomaly's limit is so many deviations, whatever its figure's unit is. */
+static char *alarm_limit(const struct alerts *a, const struct alert_record *r, double bound, bool ascii, char out[FIGURE_TEXT_BYTES])
+{
+	const struct watched_rule *watched = rule_set_watched(a->rules, r->rule);
+
+	if (!watched || watched->kind != ALERT_ANOMALY || isnan(bound))
+		return alarm_figure(a, r, bound, ascii, out);
+	snprintf(out, FIGURE_TEXT_BYTES, "%.3g dev", bound);
+	return out;
 }
 
 static char *alarm_age(const struct alerts *a, const struct alert_record *r, char out[TIME_TEXT_BYTES])
@@ -274,10 +316,10 @@ static char *alarm_age(const struct alerts *a, const struct alert_record *r, cha
 static void alarm_figures(const struct alerts *a, const struct alert_record *r, bool ascii, char *out, size_t cap)
 {
 	char value[FIGURE_TEXT_BYTES], limit[FIGURE_TEXT_BYTES], age[TIME_TEXT_BYTES];
-	const struct rule *rule = rule_named(a, r->rule);
+	const struct rule *rule = rule_set_find(a->rules, r->rule);
 
 	snprintf(out, cap, "%.30s%s%.30s %s", alarm_figure(a, r, r->value, ascii, value), (rule ? rule->below : strcmp(r->kind, "rollout") == 0 && r->value < r->bound) ? "<" : ">",
-	         alarm_figure(a, r, r->bound, ascii, limit), alarm_age(a, r, age));
+	         alarm_limit(a, r, r->bound, ascii, limit), alarm_age(a, r, age));
 }
 
 /* Rules about which nothing can be told. */
@@ -411,7 +453,7 @@ static void alarm_rows(const struct alerts *a, struct sheet *out)
 		sheet_set_value(out, row, 4, isnan(r->value) ? value_unknown() : value_ok(r->value),
 		                alarm_figure(a, r, r->value, false, text));
 		sheet_set_value(out, row, 5, isnan(r->bound) ? value_unknown() : value_ok(r->bound),
-		                alarm_figure(a, r, r->bound, false, text));
+		                alarm_limit(a, r, r->bound, false, text));
 		sheet_set_text(out, row, 6, str_of(r->acknowledged_by));
 		sheet_set_text(out, row, 7, str_of(r->note[0] ? r->note : r->summary));
 		buf_fini(&state);
@@ -451,7 +493,7 @@ static void draw_override(const struct alerts *a, const struct alert_record *r, 
 
 		if (strcmp(o->rule, r->rule) != 0)
 			continue;
-		snprintf(text, sizeof text, " limit %s by %.40s since %s, %s%s ", alarm_figure(a, r, o->bound, s->ascii, limit), o->author,
+		snprintf(text, sizeof text, " limit %s by %.40s since %s, %s%s ", alarm_limit(a, r, o->bound, s->ascii, limit), o->author,
 		         time_format_clock(o->changed_us, frame->tz, since), o->until_us ? "until " : "for good",
 		         o->until_us ? time_format_clock(o->until_us, frame->tz, until) : "");
 		draw_right(s, 0, 0, s->width - 2, ROLE_ACCENT, text);
@@ -486,7 +528,7 @@ static void page_evaluated(const struct alerts *a, const struct panel_frame *fra
 	struct surface kept = surface_part(whole, (struct rect){0, 0, whole->width, whole->height - draw_dead(a, frame, whole)});
 	struct surface *s = &kept;
 	const struct alert_record *r = under_cursor(a, frame);
-	const struct picture *p = NULL;
+	const struct alert_picture *p = NULL;
 	struct surface table, below;
 	char counts[160];
 	int rows = s->height - 1;
@@ -498,7 +540,7 @@ static void page_evaluated(const struct alerts *a, const struct panel_frame *fra
 			p = &a->pictures[i];
 	}
 	if (r && s->height >= 14)
-		rows -= p ? PICTURE_ROWS : 3;
+		rows -= !p ? 3 : s->height >= 36 ? PICTURE_ROWS_TALL : PICTURE_ROWS;
 	if (rows <= 0)
 		return;
 	table = surface_part(s, (struct rect){0, 1, s->width, rows});
@@ -509,7 +551,7 @@ static void page_evaluated(const struct alerts *a, const struct panel_frame *fra
 	if (!r || s->height < 14)
 		return;
 	below = surface_part(s, (struct rect){0, 1 + rows, s->width, s->height - 1 - rows});
-	surface_rule(&below, 0, ROLE_BORDER, "under the cursor", "");
+	surface_rule(&below, 0, ROLE_BORDER, "under the cursor", p ? p->words : "");
 	surface_outside(&below, 1, 1, s->width - 2, ROLE_TEXT, str_of(r->summary));
 	draw_override(a, r, frame, &below);
 	if (!p) {
@@ -517,7 +559,7 @@ static void page_evaluated(const struct alerts *a, const struct panel_frame *fra
 		return;
 	}
 	below = surface_part(&below, (struct rect){0, 2, s->width, below.height - 2});
-	draw_chart(&below, frame, &p->fleet, &(struct chart_line){p->rule->metric, ROLE_SERIES1, NULL}, 1, p->rule);
+	alert_picture_draw(p, frame, &below);
 }
 
 bool alerts_pick(const void *state, const struct panel_frame *frame, struct alert_pick *out)
@@ -528,8 +570,8 @@ bool alerts_pick(const void *state, const struct panel_frame *frame, struct aler
 
 	if (!r)
 		return false;
-	rule = rule_named(a, r->rule);
-	*out = (struct alert_pick){.id = r->id, .open = alarm_stage_of(r) != ALARM_RESOLVED, .where = alarm_view(rule, r),
+	rule = rule_set_find(a->rules, r->rule);
+	*out = (struct alert_pick){.id = r->id, .open = alarm_stage_of(r) != ALARM_RESOLVED, .where = alarm_view(a, r),
 	                           .metric = rule ? rule->metric : METRIC_COUNT, .since_us = r->since_us, .ended_us = r->ended_us,
 	                           .window_us = rule ? rule->window_us : US_PER_MIN, .acknowledged = r->acknowledged_us != 0,
 	                           .silenced = r->silenced_until_us != 0, .bound = r->bound};
@@ -686,6 +728,8 @@ const struct panel alerts_panel = {
 	.state_size = sizeof(struct alerts),
 	.load = alerts_load,
 	.fini = alerts_fini,
+	.kept_size = sizeof(struct kept),
+	.kept_fini = forget,
 	.draw = alerts_page,
 	.rows = alerts_rows,
 };

@@ -25,24 +25,47 @@ static void add_rollout(struct rule_set *set, const struct config_rollout *from)
 	to->rollback_on_breach = from->rollback_on_breach;
 }
 
+static void add_watched(struct rule_set *set, const struct config_alert *from)
+{
+	struct watched_rule *to = &set->watched[set->watched_count++];
+
+	snprintf(to->name, sizeof to->name, "%s", from->name ? from->name : "");
+	snprintf(to->category, sizeof to->category, "%s", from->category ? from->category : "");
+	snprintf(to->gauge, sizeof to->gauge, "%s", from->gauge ? from->gauge : "");
+	to->kind = from->kind;
+	to->metric = from->metric;
+	to->where = from->where;
+	to->below = from->below;
+	to->window_us = from->window_us;
+	to->slow_us = from->slow_us;
+	to->objective = from->objective;
+}
+
+static void add_rule(struct rule_set *set, const struct config_alert *from)
+{
+	struct rule *to = &set->rules[set->count++];
+
+	snprintf(to->name, sizeof to->name, "%s", from->name ? from->name : "");
+	to->metric = from->metric;
+	to->where = from->where;
+	to->limit = from->limit;
+	to->below = from->below;
+	to->window_us = from->window_us > 0 ? from->window_us : 5 * US_PER_MIN;
+	to->severity = from->severity;
+}
+
 struct rule_set *rule_set_new(const struct config *config)
 {
 	struct rule_set *set = mem_zalloc(sizeof *set);
 
-	for (size_t i = 0; config && i < config->alert_count && set->count < RULES_MAX; i++) {
+	for (size_t i = 0; config && i < config->alert_count; i++) {
 		const struct config_alert *alert = &config->alerts[i];
+		bool plain = alert->kind == ALERT_THRESHOLD && !alert->category && !alert->gauge;
 
-		if (alert->kind != ALERT_THRESHOLD || alert->category || alert->gauge)
-			continue;
-		struct rule *rule = &set->rules[set->count++];
-
-		snprintf(rule->name, sizeof rule->name, "%s", alert->name ? alert->name : "");
-		rule->metric = alert->metric;
-		rule->where = alert->where;
-		rule->limit = alert->limit;
-		rule->below = alert->below;
-		rule->window_us = alert->window_us > 0 ? alert->window_us : 5 * US_PER_MIN;
-		rule->severity = alert->severity;
+		if (plain && set->count < RULES_MAX)
+			add_rule(set, alert);
+		else if (!plain && set->watched_count < RULES_MAX)
+			add_watched(set, alert);
 	}
 	for (size_t i = 0; config && i < config->rollout_count && i < RULE_ROLLOUTS_MAX; i++)
 		add_rollout(set, &config->rollouts[i]);
@@ -56,6 +79,24 @@ struct rule_set *rule_set_copy(const struct rule_set *from)
 	if (from)
 		*set = *from;
 	return set;
+}
+
+const struct rule *rule_set_find(const struct rule_set *set, const char *name)
+{
+	for (size_t i = 0; set && i < set->count; i++) {
+		if (strcmp(set->rules[i].name, name) == 0)
+			return &set->rules[i];
+	}
+	return NULL;
+}
+
+const struct watched_rule *rule_set_watched(const struct rule_set *set, const char *name)
+{
+	for (size_t i = 0; set && i < set->watched_count; i++) {
+		if (strcmp(set->watched[i].name, name) == 0)
+			return &set->watched[i];
+	}
+	return NULL;
 }
 
 const struct rule_rollout *rule_rollout_find(const struct rule_set *set, struct str name)

@@ -25,6 +25,18 @@ struct rule {
 	int64_t window_us;
 	enum severity severity;
 };
+/* A rule that is no threshold on a metric: no limit that a panel could draw beside its figures, but its
+ * alerts have a history. */
+struct watched_rule {
+	char name[80];
+	enum alert_kind kind;
+	enum metric metric;
+	char category[80], gauge[160]; /* "": neither */
+	struct view where; /* filters only */
+	bool below;
+	int64_t window_us, slow_us; /* slow_us 0: an error is bad */
+	double objective;
+};
 /* A rollout as the config plans it. */
 struct rule_rollout {
 	char name[96];
@@ -40,13 +52,18 @@ struct rule_rollout {
 struct rule_set {
 	size_t count;
 	struct rule rules[RULES_MAX];
+	size_t watched_count;
+	struct watched_rule watched[RULES_MAX];
 	size_t rollout_count;
 	struct rule_rollout rollouts[RULE_ROLLOUTS_MAX];
 };
 
-/* Copies the config's rules, at most RULES_MAX of them. Owned by the caller (free). */
+/* Copies the config's rules, at most RULES_MAX of each kind. Owned by the caller (free). */
 struct rule_set *rule_set_new(const struct config *config);
 struct rule_set *rule_set_copy(const struct rule_set *from);
+/* NULL when there is no such rule among them. */
+const struct rule *rule_set_find(const struct rule_set *set, const char *name);
+const struct watched_rule *rule_set_watched(const struct rule_set *set, const char *name);
 /* NULL when the config has no rollout of that name. */
 const struct rule_rollout *rule_rollout_find(const struct rule_set *set, struct str name);
 
