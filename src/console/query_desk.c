@@ -373,7 +373,7 @@ struct query_desk *query_desk_start(const char *store_path, const char *history_
 	return d;
 }
 
-/* The asker forgets an interrupt that comes before its question has begun: who waits says it again. */
+/* Under the mutex. A question that its thread has taken but not begun finds the mark. */
 static void interrupt(struct query_desk *d)
 {
 	d->cancel = true;
@@ -439,12 +439,23 @@ void query_desk_ask(struct query_desk *d, const char *sql)
 
 void query_desk_cancel(struct query_desk *d)
 {
+	bool waited;
+
 	pthread_mutex_lock(&d->mutex);
+	waited = d->sql && !d->running;
 	free(d->sql);
 	d->sql = NULL;
 	if (d->running)
 		interrupt(d);
+	if (waited) { /* the thread never saw it: nobody else would tell its end */
+		query_outcome_free(&d->outcome);
+		d->outcome = mem_zalloc(sizeof *d->outcome);
+		d->outcome->cancelled = true;
+		snprintf(d->outcome->words, sizeof d->outcome->words, "cancelled");
+	}
 	pthread_mutex_unlock(&d->mutex);
+	if (waited)
+		wake_ui(d);
 }
 
 struct query_outcome *query_desk_take(struct query_desk *d)

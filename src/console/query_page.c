@@ -239,8 +239,6 @@ bool app_query_tick(struct app *a)
 	if (!p->board.running)
 		return false;
 	p->board.running_s = (double)(clock_mono_us() - p->started_mono_us) / 1e6;
-	if (p->board.cancelling)
-		query_desk_cancel(p->desk);
 	return true;
 }
 

@@ -260,7 +260,6 @@ int store_ask(struct store_asker *a, struct str sql, const struct ask_limits *li
 	a->refused = NULL;
 	a->timed_out = a->too_large = false;
 	a->memory_bytes = sqlite3_memory_used();
-	atomic_store(&a->interrupted, false);
 	a->deadline_us = clock_mono_us() + limits->timeout_us;
 	if (sqlite3_prepare_v2(a->db, sql.ptr, (int)sql.len, &st, &tail) != SQLITE_OK)
 		failed(a, limits, err);
@@ -275,6 +274,7 @@ int store_ask(struct store_asker *a, struct str sql, const struct ask_limits *li
 		result = read_rows(a, st, limits, out, err);
 	}
 	sqlite3_finalize(st);
+	atomic_store(&a->interrupted, false);
 	*timed_out = a->timed_out;
 	if (result)
 		answer_fini(out);

@@ -17,7 +17,7 @@ struct store_asker;
 /* Errors as store_reader_open(). */
 int store_asker_open(struct store_asker **out, const char *path, struct err *err);
 void store_asker_close(struct store_asker **a);
-/* Any thread: the running question ends at once with "interrupted". */
+/* Any thread: the running question ends at once with "interrupted", or else the next one. */
 void store_asker_interrupt(struct store_asker *a);
 
 enum answer_kind { ANSWER_NULL, ANSWER_INTEGER, ANSWER_REAL, ANSWER_TEXT, ANSWER_BLOB };
