@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "core/budget.h"
 
 #define ENDED_SHOWN_US (15 * US_PER_MIN)
 
@@ -78,10 +79,40 @@ const struct alert_record *alarms_of_rule(const struct alarms *a, const char *ru
 
 		if (alarm_stage_of(r) == ALARM_RESOLVED || strcmp(r->rule, rule) != 0)
 			continue;
-		if (!best || alarm_stage_of(r) < alarm_stage_of(best))
+		if (!best || alarm_stage_of(r) < alarm_stage_of(best) ||
+		    (alarm_stage_of(r) == alarm_stage_of(best) && strcmp(r->kind, "budget") == 0 && r->bound > best->bound))
 			best = r;
 	}
 	return best;
+}
+
+static bool is_threshold_beside(const struct alert_record *r, const struct alert_record *other)
+{
+	return strcmp(r->kind, "budget") == 0 && strcmp(r->rule, other->rule) == 0 && budget_same_basis(r->labels, other->labels);
+}
+
+size_t alarms_below(const struct alarms *a, const struct alert_record *r)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < a->alerts.row_count; i++) {
+		const struct alert_record *other = &a->alerts.rows[i];
+		bool open = other->state == ALERT_FIRING || other->state == ALERT_PENDING;
+
+		count += open && !other->acknowledged_us && other->bound < r->bound && is_threshold_beside(r, other);
+	}
+	return count;
+}
+
+bool alarms_is_surpassed(const struct alarms *a, const struct alert_record *r)
+{
+	for (size_t i = 0; i < a->alerts.row_count; i++) {
+		const struct alert_record *other = &a->alerts.rows[i];
+
+		if (alarm_stage_of(other) == alarm_stage_of(r) && other->bound > r->bound && is_threshold_beside(r, other))
+			return true;
+	}
+	return false;
 }
 
 const struct rule_state *alarms_rule_state(const struct alarms *a, const char *rule)

@@ -31,8 +31,13 @@ const char *alarm_stage_word(enum alarm_stage stage);
 /* "ack", "mute" or "pend" where a state's letter stands; "" for the others. */
 const char *alarm_stage_short(enum alarm_stage stage);
 
-/* The most urgent open alert of a rule; NULL when it has none. */
+/* The most urgent open alert of a rule, of a budget's thresholds the highest; NULL when it has none. */
 const struct alert_record *alarms_of_rule(const struct alarms *a, const char *rule);
+/* How many lower thresholds of the same budget, basis and period fire and are nobody's: acknowledging this
+ * one acknowledges them. */
+size_t alarms_below(const struct alarms *a, const struct alert_record *r);
+/* Is there a higher threshold of the same budget, basis and period at the same stage? */
+bool alarms_is_surpassed(const struct alarms *a, const struct alert_record *r);
 /* What is known about a rule; NULL when nothing is. */
 const struct rule_state *alarms_rule_state(const struct alarms *a, const char *rule);
 /* Is the value of label `name` this? */

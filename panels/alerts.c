@@ -332,15 +332,16 @@ static size_t without_data(const struct alerts *a)
 	return count;
 }
 
-/* "2 firing, 1 acknowledged, NO DATA for 3" */
-static void count_stages(const struct alerts *a, char *out, size_t cap)
+/* "2 firing, 1 acknowledged, NO DATA for 3"; `unsaid` of the firing ones are not counted. */
+static void count_stages(const struct alerts *a, size_t unsaid, char *out, size_t cap)
 {
 	size_t len = 0, blind = without_data(a);
 
 	out[0] = '\0';
 	for (int stage = ALARM_FIRING; stage < ALARM_RESOLVED; stage++) {
 		if (a->stages[stage] > 0 && len < cap)
-			len += (size_t)snprintf(out + len, cap - len, "%s%zu %s", len ? ", " : "", a->stages[stage],
+			len += (size_t)snprintf(out + len, cap - len, "%s%zu %s", len ? ", " : "",
+			                        a->stages[stage] - (stage == ALARM_FIRING ? unsaid : 0),
 			                        alarm_stage_word((enum alarm_stage)stage));
 	}
 	if (blind > 0 && len < cap)
@@ -362,14 +363,17 @@ static int strip_alarm(const struct alerts *a, const struct alert_record *r, str
 	return x - start;
 }
 
-/* What fires and is nobody's yet; counts of the rest. */
+/* What fires and is nobody's yet, of a budget's thresholds the highest; counts of the rest. */
 static void strip_evaluated(const struct alerts *a, const char *quiet, struct surface *s)
 {
 	char counts[160];
 	struct surface room;
+	size_t unsaid = 0;
 	int x = 1;
 
-	count_stages(a, counts, sizeof counts);
+	for (size_t i = 0; i < a->stages[ALARM_FIRING]; i++)
+		unsaid += alarms_is_surpassed(&a->alarms, a->open[i]);
+	count_stages(a, unsaid, counts, sizeof counts);
 	if (a->stages[ALARM_FIRING] == 0) {
 		if (quiet[0])
 			surface_outside(s, 1, 0, s->width - 2, ROLE_MUTED, str_of(quiet));
@@ -380,13 +384,15 @@ static void strip_evaluated(const struct alerts *a, const char *quiet, struct su
 		return;
 	}
 	if (s->width < 60)
-		snprintf(counts, sizeof counts, "%zu", a->stages[ALARM_FIRING]);
+		snprintf(counts, sizeof counts, "%zu", a->stages[ALARM_FIRING] - unsaid);
 	else if ((int)strlen(counts) > s->width / 3)
-		snprintf(counts, sizeof counts, "%zu firing", a->stages[ALARM_FIRING]);
+		snprintf(counts, sizeof counts, "%zu firing", a->stages[ALARM_FIRING] - unsaid);
 	draw_right(s, 0, 0, s->width - 1, ROLE_MUTED, counts);
 	room = surface_part(s, (struct rect){0, 0, s->width - (int)strlen(counts) - 3, 1});
-	for (size_t i = 0; i < a->stages[ALARM_FIRING] && x < room.width; i++)
-		x += strip_alarm(a, a->open[i], &room, x);
+	for (size_t i = 0; i < a->stages[ALARM_FIRING] && x < room.width; i++) {
+		if (!alarms_is_surpassed(&a->alarms, a->open[i]))
+			x += strip_alarm(a, a->open[i], &room, x);
+	}
 }
 
 static void tile_evaluated(const struct alerts *a, const struct panel_frame *frame, struct surface *s)
@@ -394,7 +400,7 @@ static void tile_evaluated(const struct alerts *a, const struct panel_frame *fra
 	size_t count = a->alarms.alerts.row_count;
 	char counts[160], figures[120];
 
-	count_stages(a, counts, sizeof counts);
+	count_stages(a, 0, counts, sizeof counts);
 	draw_head(s, frame, "alerts", counts);
 	if (count == 0)
 		surface_printf(s, 1, 1, ROLE_MUTED, "%zu rules watched, nothing fires", a->alarms.states.row_count);
@@ -533,7 +539,7 @@ static void page_evaluated(const struct alerts *a, const struct panel_frame *fra
 	char counts[160];
 	int rows = s->height - 1;
 
-	count_stages(a, counts, sizeof counts);
+	count_stages(a, 0, counts, sizeof counts);
 	draw_head(s, frame, "alerts, as the collector has them", counts[0] ? counts : "nothing fires");
 	for (size_t i = 0; r && i < a->picture_count; i++) {
 		if (a->pictures[i].id == r->id)
@@ -571,7 +577,7 @@ bool alerts_pick(const void *state, const struct panel_frame *frame, struct aler
 	if (!r)
 		return false;
 	rule = rule_set_find(a->rules, r->rule);
-	*out = (struct alert_pick){.id = r->id, .open = alarm_stage_of(r) != ALARM_RESOLVED, .where = alarm_view(a, r),
+	*out = (struct alert_pick){.id = r->id, .below = alarms_below(&a->alarms, r), .open = alarm_stage_of(r) != ALARM_RESOLVED, .where = alarm_view(a, r),
 	                           .metric = rule ? rule->metric : METRIC_COUNT, .since_us = r->since_us, .ended_us = r->ended_us,
 	                           .window_us = rule ? rule->window_us : US_PER_MIN, .acknowledged = r->acknowledged_us != 0,
 	                           .silenced = r->silenced_until_us != 0, .bound = r->bound};
@@ -720,9 +726,10 @@ const struct panel alerts_panel = {
 	.title = "alerts",
 	.help = "The alerts as the collector's evaluation has them: firing, pending, acknowledged, silenced, and "
 	        "what ended in the last quarter of an hour. Below, the figure of the one under the cursor over the "
-	        "window, with its limit as a line. Enter opens what changed in the alert's window with its filters (a "
-	        "budget's spending, a rollout's arms); a acknowledges, m silences, M ends that, E sets another limit. What fires and is nobody's stands in the strip under the header on "
-	        "every page. Where no collector evaluates, the config's threshold rules are read right now "
+	        "window (a budget's over its period, with the way to the forecast), with its limit as a line. Enter opens what changed in the alert's window with its filters (a "
+	        "budget's spending, a rollout's arms); a acknowledges (a budget's threshold with the lower ones of its basis), "
+	        "m silences, M ends that, E sets another limit. What fires and is nobody's stands in the strip under the "
+	        "header on every page, of a budget's thresholds the highest. Where no collector evaluates, the config's threshold rules are read right now "
 	        "instead: what is over its limit.",
 	.page = '6',
 	.state_size = sizeof(struct alerts),

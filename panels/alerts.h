@@ -15,6 +15,7 @@ void alerts_draw_strip(const void *state, const struct panel_frame *frame, const
 struct alert_pick {
 	int64_t id;
 	bool open, acknowledged, silenced;
+	size_t below;          /* of a budget: lower thresholds that are acknowledged with it */
 	char rule[120], kind[16], summary[400], labels[400];
 	struct view where;     /* its rule's filters and the group it is about */
 	enum metric metric;    /* METRIC_COUNT: none of the panels' */

@@ -676,6 +676,7 @@ static void fill_pick(const struct budgets *b, const struct budget_standing *s, 
 	if (r) {
 		out->alert_id = r->id;
 		out->acknowledged = r->acknowledged_us != 0;
+		out->below = alarms_below(&b->alarms, r);
 		snprintf(out->alert_summary, sizeof out->alert_summary, "%s", r->summary);
 		snprintf(out->alert_labels, sizeof out->alert_labels, "%s", r->labels);
 	}

@@ -19,6 +19,7 @@ struct budget_pick {
 	int64_t from_us, to_us;  /* its period */
 	int64_t alert_id;        /* the most urgent open alert of it; 0: none */
 	bool acknowledged;
+	size_t below;            /* its lower thresholds that are acknowledged with it */
 	char alert_summary[400], alert_labels[400];
 };
 /* Whether a loaded state holds any: the tile stands on the overview only then. */

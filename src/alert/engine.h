@@ -100,6 +100,7 @@ struct asker {
 };
 
 /* Verbs of people. Each changes the engine and what it hands out next; -1 with a sentence. */
+/* A budget's threshold: the lower ones of the same basis and period too, each with a row in the audit. */
 int engine_acknowledge(struct engine *e, int64_t id, const char *note, const struct asker *by, int64_t now_us, struct err *err);
 /* Silences an alert's rule and group (id > 0), or a whole rule. *silence_id gets its id; `labels` of it
  * can be found with engine_silence_find(). */

@@ -15,18 +15,35 @@ static const char *keep(struct engine *e, const char *text)
 	return arena_copy(&e->waiting.arena, text ? text : "", text ? strlen(text) : 0);
 }
 
-int engine_acknowledge(struct engine *e, int64_t id, const char *note, const struct asker *by, int64_t now_us, struct err *err)
+static bool is_open(const struct instance *x)
 {
-	struct instance *x = engine_find_id(e, id);
+	return x->machine.state == ALERT_FIRING || x->machine.state == ALERT_PENDING;
+}
 
-	if (!x || (x->machine.state != ALERT_FIRING && x->machine.state != ALERT_PENDING))
-		return err_set(err, "alert %lld is not firing or pending: see `llmdeck alert list`", (long long)id);
+static void acknowledge(struct engine *e, struct instance *x, const char *note, const struct asker *by, int64_t now_us)
+{
 	engine_add_audit(e, &e->waiting, by, "alert.ack", x->labels, x->acknowledged_us ? x->acknowledged_by : "", note, now_us);
 	engine_replace_text(&x->acknowledged_by, by->name);
 	engine_replace_text(&x->note, note);
 	x->acknowledged_us = now_us;
 	x->told_acknowledged = false;
 	x->dirty = true;
+}
+
+int engine_acknowledge(struct engine *e, int64_t id, const char *note, const struct asker *by, int64_t now_us, struct err *err)
+{
+	struct instance *x = engine_find_id(e, id);
+
+	if (!x || !is_open(x))
+		return err_set(err, "alert %lld is not firing or pending: see `llmdeck alert list`", (long long)id);
+	acknowledge(e, x, note, by, now_us);
+	for (size_t i = 0; strcmp(x->kind, "budget") == 0 && i < e->instance_count; i++) {
+		struct instance *lower = e->instances[i];
+
+		if (lower != x && is_open(lower) && !lower->acknowledged_us && lower->bound < x->bound &&
+		    strcmp(lower->rule, x->rule) == 0 && budget_same_basis(x->labels, lower->labels))
+			acknowledge(e, lower, note, by, now_us);
+	}
 	return 0;
 }
 

@@ -491,11 +491,12 @@ static void backtest_json(const struct config_alert *rule, double limit, const s
 
 static void backtest_text(const struct config_alert *rule, double limit, const struct backtest *b, struct buf *out)
 {
-	enum metric_unit unit = rule->kind == ALERT_THRESHOLD ? metrics[rule->metric].unit : UNIT_COUNT;
+	bool plain = (rule->kind == ALERT_THRESHOLD || rule->kind == ALERT_ANOMALY) && !rule->category && !rule->gauge;
+	enum metric_unit unit = plain ? metrics[rule->metric].unit : UNIT_COUNT;
 	char from[TIME_TEXT_BYTES], firing[TIME_TEXT_BYTES], longest[TIME_TEXT_BYTES];
 
 	buf_printf(out, "%s with limit ", rule->name);
-	alert_figure(limit, unit, out);
+	alert_figure(limit, rule->kind == ALERT_THRESHOLD ? unit : UNIT_COUNT, out); /* of an anomaly: deviations */
 	buf_printf(out, " would have fired %zu times since %s, for %s in all, %s at most\n", b->fired, time_format(b->from_us, from),
 	           duration_format(b->firing_us, firing), duration_format(b->longest_us, longest));
 	buf_puts(out, "the figure: median ");
@@ -589,7 +590,8 @@ const struct command alert_command = {
 	.usage = "list | show ID | ack ID | silence ID --for 1h | unsilence ID | rules | edit RULE --over V | backtest RULE | undelivered",
 	.summary = "what fires, what is watched; acknowledge, silence, change a limit, try one on the past",
 	.help = "Changes go through the collector (see --socket) and are written to the audit. An acknowledgement is known to\n"
-	        "llmdeck and to webhooks that ask for it; Alertmanager knows none. A silence is made in Alertmanager too.",
+	        "llmdeck and to webhooks that ask for it; Alertmanager knows none. That of a\n"
+	        "budget's threshold takes the lower ones of its basis with it. A silence is made in Alertmanager too.",
 	.options = alert_options,
 	.subcommands = alert_verbs,
 	.run = run,

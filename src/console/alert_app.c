@@ -61,6 +61,11 @@ static void fill_dialog(struct alert_dialog *w)
 	snprintf(w->dedup, sizeof w->dedup, "that want acknowledgements are told, with the dedup key llmdeck-%" PRId64 ".", w->pick.id);
 	add_line(w, "Alertmanager knows no acknowledgement and goes on as before. Webhooks");
 	add_line(w, w->dedup);
+	if (w->pick.below) {
+		snprintf(w->below, sizeof w->below, "%zu lower threshold%s of this budget %s acknowledged with it.", w->pick.below,
+		         w->pick.below == 1 ? "" : "s", w->pick.below == 1 ? "is" : "are");
+		add_line(w, w->below);
+	}
 	w->dialog.fields[0].label = "note";
 	w->dialog.field_count = 1;
 }

@@ -28,7 +28,7 @@ enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP, M
 struct alert_dialog {
 	struct alert_pick pick; /* of the moment it was opened */
 	int action;             /* ACT_ACKNOWLEDGE, ACT_MUTE, ACT_UNMUTE */
-	char title[160], dedup[100];
+	char title[160], dedup[100], below[100];
 	struct dialog dialog;
 };
 

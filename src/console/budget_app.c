@@ -63,7 +63,7 @@ bool app_budget_pick_alert(const struct app *a, struct alert_pick *out)
 
 	if (!pick(a, &p) || !p.alert_id)
 		return false;
-	*out = (struct alert_pick){.id = p.alert_id, .open = true, .acknowledged = p.acknowledged, .metric = METRIC_COST};
+	*out = (struct alert_pick){.id = p.alert_id, .open = true, .acknowledged = p.acknowledged, .below = p.below, .metric = METRIC_COST};
 	snprintf(out->rule, sizeof out->rule, "%s", p.name);
 	memcpy(out->summary, p.alert_summary, sizeof out->summary);
 	memcpy(out->labels, p.alert_labels, sizeof out->labels);

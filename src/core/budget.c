@@ -194,3 +194,11 @@ char *budget_format_amount(const struct budget_standing *b, const struct tz *tz,
 	snprintf(out + len, BUDGET_AMOUNT_BYTES - (size_t)len, ", until %s)", b->until_us == b->status.to_us ? "reset" : until);
 	return out;
 }
+
+/* Labels are sorted by name: what stands before the severity is the same. No value has a bare quote. */
+bool budget_same_basis(const char *labels, const char *others)
+{
+	const char *end = strstr(labels, ",\"severity\":");
+
+	return end && strstr(labels, ",\"basis\":\"") && strncmp(labels, others, (size_t)(end - labels) + 1) == 0;
+}

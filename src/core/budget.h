@@ -45,6 +45,9 @@ bool budget_was_said(const char *said, enum budget_basis basis, int percent, int
 /* Appends one to a text. */
 void budget_add_said(struct buf *said, enum budget_basis basis, int percent, int64_t amount_nusd);
 
+/* Do these labels name thresholds of one budget, basis and period? They are those of two budget alerts. */
+bool budget_same_basis(const char *labels, const char *others);
+
 /* Where a budget stands. */
 enum budget_state { BUDGET_OK, BUDGET_WARNING, BUDGET_EXCEEDED, BUDGET_NO_DATA };
 /* "ok", "warning", "exceeded", "no_data". */

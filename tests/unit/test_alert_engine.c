@@ -169,6 +169,42 @@ static void groups_and_labels(void **state)
 	end(w);
 }
 
+/* Half, four fifths and all of a dollar at once: who takes the highest takes them all, on that basis. */
+static void a_threshold_is_acknowledged_with_the_lower_ones(void **state)
+{
+	struct world *w = begin("budgets: [{name: day, amount: 1, period: day, warn: [50, 80, 100], on: [actual, forecast]},"
+	                        " {name: other, amount: 1, period: day, warn: [50]}]\n");
+	struct err err = {""};
+	size_t taken = 0, open = 0;
+	struct alert_result res;
+	int64_t id = 0;
+
+	(void)state;
+	feed(w, "chat", 10, 1000, 90000000); /* 90 cents */
+	turn(w);
+	assert_int_equal(query_alerts(w->reader, 0, w->now_us, &res, &err), 0);
+	for (size_t i = 0; i < res.row_count; i++)
+		if (strstr(res.rows[i].labels, "\"basis\":\"actual\"") && strstr(res.rows[i].labels, "\"threshold\":\"80\""))
+			id = res.rows[i].id;
+	alert_result_fini(&res);
+	assert_true(id > 0);
+	assert_int_equal(engine_acknowledge(w->engine, id, "known", &mia, w->now_us, &err), 0);
+	turn(w);
+	assert_int_equal(query_alerts(w->reader, 0, w->now_us, &res, &err), 0);
+	for (size_t i = 0; i < res.row_count; i++) {
+		const struct alert_record *r = &res.rows[i];
+		bool mine = strcmp(r->rule, "day") == 0 && strstr(r->labels, "\"basis\":\"actual\"");
+
+		open++;
+		taken += r->acknowledged_us != 0;
+		assert_int_equal(r->acknowledged_us != 0, mine);
+	}
+	assert_int_equal(taken, 2); /* 50 and 80 % */
+	assert_true(open > taken);
+	alert_result_fini(&res);
+	end(w);
+}
+
 static void people_acknowledge_silence_and_edit(void **state)
 {
 	struct world *w = begin("alerts: [{name: slow, metric: latency_p95, over: 2s, window: 1m}]\n");
@@ -569,7 +605,7 @@ int main(void)
 		cmocka_unit_test(an_alert_lives), cmocka_unit_test(restarts_change_nothing),
 		cmocka_unit_test(data_that_stops_neither_fires_nor_resolves), cmocka_unit_test(a_store_that_cannot_be_read_is_stale),
 		cmocka_unit_test(a_clock_that_jumps_raises_nothing), cmocka_unit_test(what_is_not_stored_is_not_told),
-		cmocka_unit_test(groups_and_labels), cmocka_unit_test(people_acknowledge_silence_and_edit),
+		cmocka_unit_test(groups_and_labels), cmocka_unit_test(a_threshold_is_acknowledged_with_the_lower_ones), cmocka_unit_test(people_acknowledge_silence_and_edit),
 		cmocka_unit_test(silence_is_told_of_only_after_watching), cmocka_unit_test(burn_rates_need_both_windows),
 		cmocka_unit_test(budgets_say_each_threshold_once),
 		cmocka_unit_test(a_hard_budget_that_is_not_armed_only_says_so), cmocka_unit_test(an_armed_budget_acts_once_a_period),
