@@ -13,7 +13,8 @@
 
 struct bill {
 	struct reconcile_result res;
-	int64_t bill_nusd, own_nusd, rest_nusd;
+	int64_t bill_nusd, own_nusd, rest_nusd; /* of what is compared */
+	int64_t apart_nusd;         /* of rows that are none of our models */
 	struct reconcile_row parts; /* sums of the parts */
 };
 
@@ -26,13 +27,19 @@ static int bill_load(const struct panel_query *query, void *state, struct err *e
 		return -1;
 	if (!newest_us)
 		return 0;
-	if (query_reconcile(query->reader, newest_us + 1 - SHOWN_US, newest_us + 1, NULL, &b->res, err))
+	const struct reconcile_ask ask = {.from_us = newest_us + 1 - SHOWN_US, .to_us = newest_us + 1};
+
+	if (query_reconcile(query->reader, &ask, &b->res, err))
 		return -1;
 	for (size_t i = 0; i < b->res.row_count; i++) {
 		const struct reconcile_row *r = &b->res.rows[i];
 
 		if (!r->comparable)
 			continue;
+		if (r->on_bill && !*r->own_model) {
+			b->apart_nusd += r->bill_nusd;
+			continue;
+		}
 		b->bill_nusd += r->bill_nusd;
 		b->own_nusd += r->own_nusd;
 		b->rest_nusd += r->rest_nusd;
@@ -119,6 +126,8 @@ static void draw_sums(const struct bill *b, struct surface *s, int y)
 	x += surface_printf(s, x, y, ROLE_TEXT, ", difference %s", money_format_short(b->bill_nusd - b->own_nusd, 9, text));
 	x += surface_printf(s, x, y, b->rest_nusd ? (style)ROLE_WARNING : (style)ROLE_MUTED, ", unexplained %s",
 	                    money_format_short(b->rest_nusd, 9, text));
+	if (b->apart_nusd)
+		x += surface_printf(s, x, y, ROLE_MUTED, "; none of our models %s", money_format_short(b->apart_nusd, 9, text));
 	surface_printf(s, x, y, ROLE_MUTED, "  %.10s to %.10s", from, to);
 	if (!b->res.shift_hours)
 		return;
@@ -151,8 +160,8 @@ const struct panel bill_panel = {
 	.title = "bill",
 	.help = "The newest fortnight of the imported bill beside our own figure, by day and model. The difference is taken apart: "
 	        "credits and discounts, another price for the same tokens, requests that had no price, hours without telemetry "
-	        "(both at the mean of the others), and what is left unexplained; the parts add up to it. `llmdeck budget "
-	        "reconcile` says the same of any 100 days, in any time zone.",
+	        "(both at the mean of the others), and what is left unexplained; the parts add up to it. Rows that are none of our "
+	        "models are summed apart. `llmdeck budget reconcile` says the same of any 100 days, in any time zone, and of those services alone that --where names.",
 	.page = '6',
 	.pace_us = 60 * US_PER_S,
 	.state_size = sizeof(struct bill),

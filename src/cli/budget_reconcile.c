@@ -47,7 +47,7 @@ static void row_json(const struct reconcile_row *r, struct buf *out)
 	alert_add_text(out, "model", r->model);
 	alert_add_text(out, "own_model", r->own_model);
 	alert_add_text(out, "currency", *r->currency ? r->currency : "USD");
-	buf_printf(out, ",\"on_bill\":%s", r->on_bill ? "true" : "false");
+	buf_printf(out, ",\"on_bill\":%s,\"model_derived\":%s", r->on_bill ? "true" : "false", r->derived ? "true" : "false");
 	add_money(out, "bill_usd", r->bill_nusd, r->comparable && r->on_bill);
 	add_money(out, "own_usd", r->own_nusd, true);
 	add_money(out, "difference_usd", r->difference_nusd, r->comparable);
@@ -88,6 +88,9 @@ static void write_json(const struct reconcile_result *res, const char *tz, struc
 	add_money(out, "own_usd", own, true);
 	add_money(out, "difference_usd", bill - own, true);
 	add_money(out, "unexplained_usd", rest, true);
+	buf_printf(out, "},\"left_out\":{\"rows\":%" PRId64, res->apart_rows);
+	add_money(out, "usd", res->apart_nusd, true);
+	buf_printf(out, ",\"rows_without_usd\":%" PRId64, res->apart_unsummed);
 	buf_printf(out, "},\"days_shifted_hours\":%d,\"truncated\":%s}\n", res->shift_hours, res->truncated ? "true" : "false");
 }
 
@@ -133,6 +136,8 @@ static void why(const struct reconcile_row *r, struct buf *out)
 	else if (!*r->own_model)
 		buf_printf(out, "%snone of our models", out->len ? ", " : "");
 	add_part(out, "unexplained", r->rest_nusd);
+	if (r->derived)
+		buf_printf(out, "%smodel derived from the bill's words", out->len ? ", " : "");
 }
 
 static void table_row(struct text_table *t, const struct reconcile_row *r, const struct tz *tz)
@@ -164,7 +169,14 @@ static void write_table(const struct reconcile_result *res, const struct tz *tz,
 		table_row(t, &res->rows[i], tz);
 	text_table_print(t, cli_columns(0), out);
 	text_table_free(&t);
-	if (!res->row_count)
+	if (res->apart_rows) {
+		buf_printf(out, "Not ours by --where, and left out: %" PRId64 " rows of the bill, %s", res->apart_rows,
+		           money_format_short(res->apart_nusd, 9, left));
+		if (res->apart_unsummed)
+			buf_printf(out, " and %" PRId64 " that have no cost in US dollars", res->apart_unsummed);
+		buf_puts(out, ".\n");
+	}
+	if (!res->row_count && !res->apart_rows)
 		buf_puts(out, "no billing rows there: `llmdeck import --as billing FILE` takes them in\n");
 	if (res->shift_hours)
 		buf_printf(out, "The bill's days seem to begin %d h %s: the differences would sum to %s instead of %s; see --tz here and of import.\n",
@@ -194,6 +206,19 @@ static int read_window(const struct args *a, struct store_reader *r, const struc
 	return 0;
 }
 
+static int read_filters(const struct args *a, struct bill_filter *out, size_t *count, struct err *err)
+{
+	const char *text;
+
+	for (*count = 0; (text = args_nth(a, "--where", *count)); ++*count) {
+		if (*count == BILL_FILTERS_MAX)
+			return err_set(err, "--where: at most %d of them", BILL_FILTERS_MAX);
+		if (bill_filter_parse(text, &out[*count], err))
+			return -1;
+	}
+	return 0;
+}
+
 int budget_reconcile(const struct global *g, const struct args *a, int format)
 {
 	const char *zone = args_value(a, "--tz") ? args_value(a, "--tz") : "UTC";
@@ -203,17 +228,19 @@ int budget_reconcile(const struct global *g, const struct args *a, int format)
 	struct tz *tz = NULL;
 	struct err err = {""};
 	struct buf out = {0};
-	int64_t from_us = 0, to_us = 0;
+	struct bill_filter filters[BILL_FILTERS_MAX];
+	struct reconcile_ask ask = {.filters = filters};
 	int code = EXIT_USAGE;
 
-	if (tz_load(&tz, zone, &err))
+	if (read_filters(a, filters, &ask.filter_count, &err) || tz_load(&tz, zone, &err))
 		return cli_fail(EXIT_USAGE, &err);
 	if (window_open_store(&r, g->store_path, &summary, &err)) {
 		tz_free(&tz);
 		return cli_fail(EXIT_UNAVAILABLE, &err);
 	}
-	if (read_window(a, r, tz, &from_us, &to_us, &err) == 0)
-		code = query_reconcile(r, from_us, to_us, tz, &res, &err) ? EXIT_UNAVAILABLE : EXIT_DONE;
+	ask.tz = tz;
+	if (read_window(a, r, tz, &ask.from_us, &ask.to_us, &err) == 0)
+		code = query_reconcile(r, &ask, &res, &err) ? EXIT_UNAVAILABLE : EXIT_DONE;
 	if (code != EXIT_DONE) {
 		cli_fail((enum exit_code)code, &err);
 	} else {

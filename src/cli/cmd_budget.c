@@ -27,7 +27,7 @@ static const struct command_option budget_options[] = {
 	{"--amount", "USD", "set: how much a period may cost; needed for a new budget"},
 	{"--period", "PERIOD", "set: day, week, month (default), quarter or year"},
 	{"--tz", "ZONE", "set, reconcile: whose days; default UTC"},
-	{"--where", "FIELD=VALUE", "set: what counts; != excludes; repeatable; or one user=NAME"},
+	{"--where", "FIELD=VALUE", "set: what counts; != excludes; repeatable; or one user=NAME. reconcile: what of the bill is ours"},
 	{"--warn", "PERCENTS", "set: thresholds; default 50,80,100"},
 	{"--on", "BASES", "set: actual (default), forecast, or actual,forecast"},
 	{"--hard", "ACTION", "set: at 100 %: `rollback ROLLOUT`, `weight ROLLOUT SHARES`, none"},

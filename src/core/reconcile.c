@@ -3,7 +3,10 @@
  * not seen. */
 #include "core/reconcile.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 
@@ -88,5 +91,117 @@ int reconcile_shift(const struct reconcile_day *days, size_t count, const int64_
 	*left = best_left;
 	if (count < SHIFT_DAYS_LEAST || best_left > *before / 2 || *before - best_left < bill / 50)
 		return 0;
+	return best;
+}
+
+/* ── which rows ────────────────────────────────────────────────────────────────────────────── */
+
+int bill_filter_parse(const char *text, struct bill_filter *out, struct err *err)
+{
+	static const char *const names[BILL_FIELD_COUNT] = {"provider", "service", "model", "account", "team", "region"};
+	const char *equal = strchr(text, '=');
+	size_t len = equal ? (size_t)(equal - text) : 0;
+
+	*out = (struct bill_filter){0};
+	out->inverted = len > 0 && text[len - 1] == '!';
+	len -= out->inverted;
+	for (int i = 0; equal && i < BILL_FIELD_COUNT; i++) {
+		if (strlen(names[i]) != len || strncasecmp(text, names[i], len) != 0)
+			continue;
+		if (strlen(equal + 1) >= sizeof out->value)
+			return err_set(err, "--where %.40s…: the value is longer than %zu bytes", text, sizeof out->value - 1);
+		out->field = (enum bill_field)i;
+		snprintf(out->value, sizeof out->value, "%s", equal + 1);
+		return 0;
+	}
+	return err_set(err, "--where %.80s: write FIELD=VALUE or FIELD!=VALUE, of a bill: provider, service, model, account, team or region", text);
+}
+
+bool bill_filters_pass(const struct bill_filter *filters, size_t count, const char *const *fields)
+{
+	bool asked[BILL_FIELD_COUNT] = {false}, met[BILL_FIELD_COUNT] = {false};
+
+	for (size_t i = 0; i < count; i++) {
+		const struct bill_filter *f = &filters[i];
+		bool same = strcasecmp(f->value, fields[f->field]) == 0;
+
+		if (f->inverted && same)
+			return false;
+		asked[f->field] |= !f->inverted;
+		met[f->field] |= !f->inverted && same;
+	}
+	for (int i = 0; i < BILL_FIELD_COUNT; i++)
+		if (asked[i] && !met[i])
+			return false;
+	return true;
+}
+
+/* ── models in words ───────────────────────────────────────────────────────────────────────── */
+
+static bool is_separator(char c) { return !isalnum((unsigned char)c) && !((unsigned char)c & 0x80); }
+
+/* Where a name that begins at `text` ends, its separators and the text's aside; NULL when it does not stand
+ * there as whole words. */
+static const char *match_end(const char *text, const char *name)
+{
+	for (;;) {
+		while (*name && is_separator(*name))
+			name++;
+		if (!*name)
+			return !*text || is_separator(*text) ? text : NULL;
+		while (*text && is_separator(*text))
+			text++;
+		if (tolower((unsigned char)*text) != tolower((unsigned char)*name))
+			return NULL;
+		text++;
+		name++;
+	}
+}
+
+static bool makes_another(const char *text)
+{
+	static const char *const words[] = {"mini", "nano", "micro", "lite", "turbo", "pro", "max", "audio", "realtime", "transcribe", "tts",
+	                                    "search", "image", "vision", "instruct", "preview", "small", "large", "flash", "high"};
+
+	while (*text && is_separator(*text))
+		text++;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		size_t len = strlen(words[i]);
+
+		if (strncasecmp(text, words[i], len) == 0 && !isalnum((unsigned char)text[len]))
+			return true;
+	}
+	return false;
+}
+
+/* Letters and digits of a name that can be looked for; 0: it cannot. */
+static size_t weight_of(const char *name)
+{
+	size_t weight = 0;
+	bool digit = false;
+
+	for (; *name; name++) {
+		weight += !is_separator(*name);
+		digit |= isdigit((unsigned char)*name) != 0;
+	}
+	return weight >= 4 && digit ? weight : 0;
+}
+
+size_t reconcile_model_in(const char *text, const char *const *names, size_t count)
+{
+	size_t best = count, best_weight = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t weight = weight_of(names[i]);
+
+		for (const char *at = text; weight > best_weight && *at; at++) {
+			const char *end = at == text || is_separator(at[-1]) ? match_end(at, names[i]) : NULL;
+
+			if (end && !is_separator(*at) && !makes_another(end)) {
+				best = i;
+				best_weight = weight;
+			}
+		}
+	}
 	return best;
 }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 /* One model in one stretch of a bill (a day, or what the bill's rows span). The first part is what is
  * known, the second what reconcile_explain() makes of it. Strings are the giver's, from outside. */
 struct reconcile_row {
@@ -15,6 +17,7 @@ struct reconcile_row {
 	const char *own_model;        /* what it was compared with; "" = nothing of ours, "*" = all that no other row has */
 	const char *currency;         /* "" = US dollars are taken for granted */
 	bool on_bill;                 /* false: ours alone */
+	bool derived;                 /* own_model was found among the words of the bill, not by its model's name */
 	int64_t bill_nusd;            /* with its credits */
 	int64_t credits_nusd;         /* sum of its negative rows; at most 0 */
 	int64_t rows, unknown_rows;   /* unknown: without a cost */
@@ -31,6 +34,25 @@ struct reconcile_row {
 	int64_t rest_nusd;            /* what nothing of this explains */
 };
 void reconcile_explain(struct reconcile_row *r);
+
+/* Which rows of a bill are ours. */
+enum bill_field { BILL_PROVIDER, BILL_SERVICE, BILL_MODEL, BILL_ACCOUNT, BILL_TEAM, BILL_REGION, BILL_FIELD_COUNT };
+#define BILL_FILTERS_MAX 16
+struct bill_filter {
+	enum bill_field field;
+	bool inverted;
+	char value[201]; /* the whole value, case aside */
+};
+/* Reads "service=Azure OpenAI" or "service!=Storage"; -1 with the fields there are. */
+int bill_filter_parse(const char *text, struct bill_filter *out, struct err *err);
+/* Filters on one field are or-ed (inverted ones and-ed), fields are and-ed. `fields` has BILL_FIELD_COUNT. */
+bool bill_filters_pass(const struct bill_filter *filters, size_t count, const char *const *fields);
+
+/* Index of the name that stands in a text of a bill ("Azure OpenAI GPT 4o 0806 Inp glbl Tokens"), the longest
+ * one: case and separators aside, whole words only, and not where a word follows that makes another model
+ * of it ("mini"). Names of fewer than four letters and digits, or without a digit, are not looked for. count:
+ * there is none. */
+size_t reconcile_model_in(const char *text, const char *const *names, size_t count);
 
 /* Whether the bill's days begin at another hour than they were read with: the shift of all stretches, in
  * hours from -14 to 14, with which they fit our hourly figures best. `hours` begins at first_us, a whole

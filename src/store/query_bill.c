@@ -1,4 +1,5 @@
-/* The bill's rows are put together in one pass; then our figures are asked by the hour, once for every
+/* The bill's rows are put together in one pass, those that do not name a model by what their description
+ * tells (each description is looked at once); then our figures are asked by the hour, once for every
  * model and once in all (hours in which nothing at all came tell of missing telemetry), and added up
  * over each stretch. */
 #include "store/query_bill.h"
@@ -8,12 +9,14 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "store/reader_private.h"
 #include "store/sql.h"
 
 #define ROWS_READ_MOST 500000
 #define GROUPS_MOST 20000
+#define NAMES_MOST 200 /* of our models, newest use first, to be looked for in descriptions */
 #define NAME_LEAST 3 /* of a model, to be taken for the begin of another's name */
 
 /* ── the bill ──────────────────────────────────────────────────────────────────────────────── */
@@ -52,6 +55,15 @@ static struct reconcile_row *row_of(struct reconcile_result *out, size_t *cap, c
 	return r;
 }
 
+/* What reading needs beside its result. */
+struct reading {
+	const struct reconcile_ask *ask;
+	struct reconcile_result *out;
+	size_t cap;
+	struct names_result own; /* our models */
+	struct strmap derived;   /* a description -> index into own.names; its count: none */
+};
+
 static const char *text_at(sqlite3_stmt *st, int column)
 {
 	const char *text = (const char *)sqlite3_column_text(st, column);
@@ -66,47 +78,92 @@ static void add_tokens(int64_t *sum, int64_t in, int64_t out)
 	*sum = (*sum < 0 ? 0 : *sum) + (in > 0 ? in : 0) + (out > 0 ? out : 0);
 }
 
-static void take_row(sqlite3_stmt *st, const struct tz *tz, struct reconcile_result *out, size_t *cap)
+static size_t model_in(struct reading *rd, const char *text)
+{
+	uint32_t at = 0;
+
+	if (!*text || !rd->own.name_count)
+		return rd->own.name_count;
+	if (!strmap_get(&rd->derived, str_of(text), &at)) {
+		at = (uint32_t)reconcile_model_in(text, rd->own.names, rd->own.name_count);
+		strmap_put(&rd->derived, str_of(text), at);
+	}
+	return at;
+}
+
+enum { AT_FROM, AT_TO, AT_PROVIDER, AT_MODEL, AT_CURRENCY, AT_COST, AT_INPUT, AT_OUTPUT, AT_SERVICE, AT_ACCOUNT, AT_TEAM, AT_REGION,
+       AT_DESCRIPTION };
+#define BILL_COLUMNS "from_us, to_us, provider, model, currency, cost_nusd, input_tokens, output_tokens, service, account, team, region," \
+                     " substr(description, 1, 400)"
+
+static bool is_ours(sqlite3_stmt *st, struct reading *rd)
+{
+	const char *const fields[BILL_FIELD_COUNT] = {
+		[BILL_PROVIDER] = text_at(st, AT_PROVIDER), [BILL_SERVICE] = text_at(st, AT_SERVICE), [BILL_MODEL] = text_at(st, AT_MODEL),
+		[BILL_ACCOUNT] = text_at(st, AT_ACCOUNT), [BILL_TEAM] = text_at(st, AT_TEAM), [BILL_REGION] = text_at(st, AT_REGION)};
+	const char *currency = text_at(st, AT_CURRENCY);
+
+	if (bill_filters_pass(rd->ask->filters, rd->ask->filter_count, fields))
+		return true;
+	rd->out->apart_rows++;
+	if (sqlite3_column_type(st, AT_COST) == SQLITE_NULL || (*currency && strcmp(currency, "USD") != 0))
+		rd->out->apart_unsummed++;
+	else
+		rd->out->apart_nusd += sqlite3_column_int64(st, AT_COST);
+	return false;
+}
+
+static int64_t count_at(sqlite3_stmt *st, int column)
+{
+	return sqlite3_column_type(st, column) == SQLITE_NULL ? -1 : sqlite3_column_int64(st, column);
+}
+
+static void take_row(sqlite3_stmt *st, struct reading *rd)
 {
 	struct reconcile_row like = {
-		.from_us = sqlite3_column_int64(st, 0), .to_us = sqlite3_column_int64(st, 1), .provider = text_at(st, 2), .model = text_at(st, 3),
-		.currency = text_at(st, 4), .own_model = "", .on_bill = true, .bill_tokens = -1,
+		.from_us = sqlite3_column_int64(st, AT_FROM), .to_us = sqlite3_column_int64(st, AT_TO), .provider = text_at(st, AT_PROVIDER),
+		.model = text_at(st, AT_MODEL), .currency = text_at(st, AT_CURRENCY), .own_model = "", .on_bill = true, .bill_tokens = -1,
 	};
-	bool known = sqlite3_column_type(st, 5) != SQLITE_NULL;
-	int64_t cost = sqlite3_column_int64(st, 5);
+	bool known = sqlite3_column_type(st, AT_COST) != SQLITE_NULL;
+	int64_t cost = sqlite3_column_int64(st, AT_COST);
 
-	stretch_of(tz, &like.from_us, &like.to_us);
-	struct reconcile_row *r = row_of(out, cap, &like);
+	if (!is_ours(st, rd))
+		return;
+	if (!*like.model) {
+		size_t at = model_in(rd, text_at(st, AT_DESCRIPTION));
+
+		like.derived = at < rd->own.name_count;
+		like.model = like.derived ? rd->own.names[at] : "";
+	}
+	stretch_of(rd->ask->tz, &like.from_us, &like.to_us);
+	struct reconcile_row *r = row_of(rd->out, &rd->cap, &like);
 
 	if (!r) {
-		out->truncated = true;
+		rd->out->truncated = true;
 		return;
 	}
 	r->rows++;
 	r->unknown_rows += !known;
 	r->bill_nusd += known ? cost : 0;
 	r->credits_nusd += known && cost < 0 ? cost : 0;
-	add_tokens(&r->bill_tokens, sqlite3_column_type(st, 6) == SQLITE_NULL ? -1 : sqlite3_column_int64(st, 6),
-	           sqlite3_column_type(st, 7) == SQLITE_NULL ? -1 : sqlite3_column_int64(st, 7));
+	add_tokens(&r->bill_tokens, count_at(st, AT_INPUT), count_at(st, AT_OUTPUT));
 }
 
-static int read_bill(struct store_reader *r, int64_t from_us, int64_t to_us, const struct tz *tz, struct reconcile_result *out,
-                     size_t *cap, struct err *err)
+static int read_bill(struct store_reader *r, struct reading *rd, struct err *err)
 {
 	sqlite3_stmt *st = NULL;
 	int64_t count = 0;
 	int got = -1;
 
-	if (reader_begin(r, err))
+	if (query_dim_values(r, DIM_MODEL, NAMES_MOST, &rd->own, err) || reader_begin(r, err))
 		return -1;
-	if (!sql_prepare(r->db, &st, "SELECT from_us, to_us, provider, model, currency, cost_nusd, input_tokens, output_tokens FROM billing"
-	                 " WHERE from_us>=?1 AND from_us<?2 ORDER BY from_us LIMIT ?3", err)) {
-		sqlite3_bind_int64(st, 1, from_us);
-		sqlite3_bind_int64(st, 2, to_us);
+	if (!sql_prepare(r->db, &st, "SELECT " BILL_COLUMNS " FROM billing WHERE from_us>=?1 AND from_us<?2 ORDER BY from_us LIMIT ?3", err)) {
+		sqlite3_bind_int64(st, 1, rd->ask->from_us);
+		sqlite3_bind_int64(st, 2, rd->ask->to_us);
 		sqlite3_bind_int64(st, 3, ROWS_READ_MOST + 1);
 		while ((got = sql_step(st, err)) > 0 && count++ < ROWS_READ_MOST)
-			take_row(st, tz, out, cap);
-		out->truncated |= count > ROWS_READ_MOST;
+			take_row(st, rd);
+		rd->out->truncated |= count > ROWS_READ_MOST;
 	}
 	sqlite3_finalize(st);
 	return reader_end(r, got < 0 ? -1 : 0);
@@ -135,11 +192,27 @@ static bool begins_with_model(const char *name, const char *own)
 	return len >= NAME_LEAST && strncasecmp(name, own, len) == 0 && (!name[len] || strchr("-@:/ _.", name[len]));
 }
 
-/* Our model that a bill's name stands for; NULL when none does. */
-static const char *own_of(const char *name, const struct figures_result *own)
+static const char *longest_in(const char *text, const struct figures_result *own)
+{
+	const char **names = mem_array(NULL, own->group_count + 1, sizeof *names);
+	const char *found = NULL;
+
+	for (size_t i = 0; i < own->group_count; i++)
+		names[i] = own->groups[i].key[0];
+	size_t at = reconcile_model_in(text, names, own->group_count);
+
+	if (at < own->group_count)
+		found = names[at];
+	free(names);
+	return found;
+}
+
+/* Our model that a bill's name stands for; NULL when none does. *derived: it stands somewhere in it. */
+static const char *own_of(const char *name, const struct figures_result *own, bool *derived)
 {
 	const char *best = NULL;
 
+	*derived = false;
 	for (size_t i = 0; i < own->group_count; i++) {
 		const char *mine = own->groups[i].key[0];
 
@@ -148,6 +221,8 @@ static const char *own_of(const char *name, const struct figures_result *own)
 		if (begins_with_model(name, mine) && (!best || strlen(mine) > strlen(best)))
 			best = mine;
 	}
+	if (!best)
+		*derived = (best = longest_in(name, own)) != NULL;
 	return best;
 }
 
@@ -198,7 +273,8 @@ static void name_rows(struct reconcile_result *out, const struct figures_result 
 
 	for (size_t i = 0; i < out->row_count; i++) {
 		struct reconcile_row r = out->rows[i];
-		const char *mine = *r.model ? own_of(r.model, own) : NULL;
+		bool derived = false;
+		const char *mine = *r.model ? own_of(r.model, own, &derived) : NULL;
 		struct reconcile_row *twin = NULL;
 
 		for (size_t k = kept; mine && !twin && k-- > 0 && out->rows[k].from_us >= r.from_us - 2 * US_PER_DAY;)
@@ -207,9 +283,11 @@ static void name_rows(struct reconcile_result *out, const struct figures_result 
 				twin = &out->rows[k];
 		if (!twin) {
 			r.own_model = mine ? arena_copy(&out->arena, mine, strlen(mine)) : "";
+			r.derived |= derived;
 			out->rows[kept++] = r;
 			continue;
 		}
+		twin->derived |= r.derived || derived;
 		twin->bill_nusd += r.bill_nusd;
 		twin->credits_nusd += r.credits_nusd;
 		twin->rows += r.rows;
@@ -308,15 +386,18 @@ static int by_day(const void *x, const void *y)
 	return strcmp(*a->model ? a->model : a->own_model, *b->model ? b->model : b->own_model);
 }
 
-int query_reconcile(struct store_reader *r, int64_t from_us, int64_t to_us, const struct tz *tz, struct reconcile_result *out,
-                    struct err *err)
+int query_reconcile(struct store_reader *r, const struct reconcile_ask *ask, struct reconcile_result *out, struct err *err)
 {
 	struct view v = {.step_us = US_PER_HOUR, .by = {DIM_MODEL}, .by_count = 1};
+	struct reading rd = {.ask = ask, .out = out};
 	struct figures_result own;
-	size_t cap = 0;
 
 	memset(out, 0, sizeof *out);
-	if (read_bill(r, from_us, to_us, tz, out, &cap, err)) {
+	int failed = read_bill(r, &rd, err);
+
+	names_result_fini(&rd.own);
+	strmap_fini(&rd.derived);
+	if (failed) {
 		reconcile_result_fini(out);
 		return -1;
 	}
@@ -336,7 +417,7 @@ int query_reconcile(struct store_reader *r, int64_t from_us, int64_t to_us, cons
 	}
 	name_rows(out, &own);
 	compare_rows(out, &own);
-	add_ours_alone(out, &cap, &own);
+	add_ours_alone(out, &rd.cap, &own);
 	for (size_t i = 0; i < out->row_count; i++)
 		reconcile_explain(&out->rows[i]);
 	find_shift(out, &own);

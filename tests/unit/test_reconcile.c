@@ -191,7 +191,7 @@ static void a_bill_beside_the_store(void **state)
 	assert_int_equal(store_reader_open(&reader, file, &err), 0);
 	assert_int_equal(query_newest_bill(reader, &newest_us, &err), 0);
 	assert_int_equal(newest_us, D0 + 23 * US_PER_HOUR);
-	if (query_reconcile(reader, D0, D0 + US_PER_DAY, NULL, &res, &err))
+	if (query_reconcile(reader, &(struct reconcile_ask){.from_us = D0, .to_us = D0 + US_PER_DAY}, &res, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(res.row_count, 3);
 	assert_int_equal(find(&res, "gpt-4o")->bill_nusd, 12 * USD);
@@ -209,11 +209,203 @@ static void a_bill_beside_the_store(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+static void which_rows_are_ours(void **state)
+{
+	const char *const azure[BILL_FIELD_COUNT] = {"Microsoft", "Azure OpenAI", "", "prod", "", "swedencentral"};
+	const char *const disks[BILL_FIELD_COUNT] = {"Microsoft", "Storage", "", "prod", "", ""};
+	struct bill_filter f[3];
+	struct err err = {""};
+
+	(void)state;
+	assert_true(bill_filters_pass(NULL, 0, disks));
+	assert_int_equal(bill_filter_parse("service=azure openai", &f[0], &err), 0);
+	assert_int_equal(bill_filter_parse("service=Bedrock", &f[1], &err), 0);
+	assert_int_equal(bill_filter_parse("account!=test", &f[2], &err), 0);
+	assert_true(bill_filters_pass(f, 3, azure));
+	assert_false(bill_filters_pass(f, 3, disks));
+	assert_int_equal(bill_filter_parse("account!=PROD", &f[2], &err), 0);
+	assert_false(bill_filters_pass(f, 3, azure));
+	assert_int_equal(bill_filter_parse("service", &f[0], &err), -1);
+	assert_int_equal(bill_filter_parse("currency=EUR", &f[0], &err), -1);
+	assert_non_null(strstr(err.text, "provider, service"));
+}
+
+static void models_among_words(void **state)
+{
+	static const char *const names[] = {"gpt-4o", "gpt-4o-mini", "gpt-4.1-mini", "chat", "claude-sonnet-4-5"};
+	static const struct {
+		const char *text;
+		size_t found;
+	} cases[] = {
+		{"gpt 4o 0806 Inp glbl Tokens", 0},
+		{"Azure OpenAI - gpt4o mini 0718 Outp", 1},
+		{"Azure OpenAI GPT-4.1-mini cached", 2},
+		{"USE1-Claude-Sonnet-4.5-input-tokens", 4},
+		{"gpt 4o realtime Inp", 5}, /* another model */
+		{"gpt-4omni tokens", 5},
+		{"egpt-4o", 5},
+		{"chat completions", 5},    /* too usual a word */
+		{"Hot LRS Data Stored", 5},
+		{"", 5},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		if (reconcile_model_in(cases[i].text, names, 5) != cases[i].found)
+			fail_msg("\"%s\": %zu", cases[i].text, reconcile_model_in(cases[i].text, names, 5));
+}
+
+/* ── from the file to the page ─────────────────────────────────────────────────────────────── */
+
+/* A row under Azure's own header: what is not named stays empty. */
+static void write_azure_row(FILE *out, const char *header, const char *const *pairs)
+{
+	const char *at = header;
+
+	while (*at && *at != '\n' && *at != '\r') {
+		size_t len = strcspn(at, ",\r\n");
+
+		for (const char *const *p = pairs; *p; p += 2)
+			if (strlen(p[0]) == len && strncmp(p[0], at, len) == 0)
+				fputs(p[1], out);
+		at += len;
+		if (*at == ',')
+			fputc(*at++, out);
+	}
+	fputc('\n', out);
+}
+
+static void write_azure_bill(const char *path, const char *header)
+{
+	static const char *const rows[][11] = {
+		{"MeterCategory", "Azure OpenAI", "MeterName", "gpt 4o 0806 Inp glbl Tokens", "Cost", "8.5"},
+		{"MeterCategory", "Azure OpenAI", "MeterName", "gpt 4o 0806 Outp glbl Tokens", "Cost", "4.5"},
+		{"MeterCategory", "Azure OpenAI", "MeterName", "gpt 4o mini 0718 Inp glbl Tokens", "Cost", "2"},
+		{"MeterCategory", "Storage", "MeterName", "Hot LRS Data Stored", "Cost", "77.7"},
+	};
+	FILE *out = fopen(path, "w");
+
+	assert_non_null(out);
+	fputs(header, out);
+	if (!strchr(header, '\n'))
+		fputc('\n', out);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const char *pairs[16] = {"Date", "11/23/2026", "BillingCurrency", "USD", "SubscriptionName", "prod"};
+
+		memcpy(pairs + 6, rows[i], 7 * sizeof *pairs);
+		write_azure_row(out, header, pairs);
+	}
+	assert_int_equal(fclose(out), 0);
+}
+
+/* What a command of ours prints. */
+static void run(const char *folder, const char *arguments, char *out, size_t cap)
+{
+	char command[600];
+	FILE *pipe;
+	size_t len;
+
+	snprintf(command, sizeof command, "%s --store %s/s.db %s 2>&1", getenv("LLMDECK_BINARY"), folder, arguments);
+	pipe = popen(command, "r");
+	assert_non_null(pipe);
+	len = fread(out, 1, cap - 1, pipe);
+	out[len] = '\0';
+	if (pclose(pipe) != 0)
+		fail_msg("%s: %s", command, out);
+}
+
+#define assert_says(text, words) \
+	do { \
+		if (!strstr(text, words)) \
+			fail_msg("\"%s\" is not in:\n%s", words, text); \
+	} while (0)
+
+static void an_azure_export_is_reconciled(void **state)
+{
+	const char *shared = getenv("LLMDECK_SHARED") ? getenv("LLMDECK_SHARED") : "../shared";
+	char folder[64] = "/tmp/llmdeck-azure-XXXXXX", path[400], text[20000], header[4000] = "";
+	struct store_writer *w;
+	struct store_counts counts = {0};
+	struct batch *b = batch_new();
+	struct err err = {""};
+	FILE *in;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/data/billing/azure_ea_costdetails_header.csv", shared);
+	in = fopen(path, "r");
+	if (!in || !getenv("LLMDECK_BINARY")) {
+		print_message("skipped: needs %s and LLMDECK_BINARY\n", path);
+		batch_free(&b);
+		if (in)
+			fclose(in);
+		skip();
+	}
+	assert_non_null(fgets(header, sizeof header, in));
+	fclose(in);
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/s.db", folder);
+	assert_int_equal(store_writer_open(&w, path, &(struct store_options){.now_us = 0}, &err), 0);
+	for (int h = 0; h < 24; h++) {
+		add_request(b, D0 + h * US_PER_HOUR + 1, "gpt-4o", USD / 2);
+		add_request(b, D0 + h * US_PER_HOUR + 2, "gpt-4o-mini", USD / 8);
+	}
+	assert_int_equal(store_writer_append(w, b, &counts, &err), 0);
+	assert_int_equal(store_writer_commit(w, &err), 0);
+	store_writer_close(&w);
+	batch_free(&b);
+	snprintf(path, sizeof path, "%s/azure.csv", folder);
+	write_azure_bill(path, header);
+	snprintf(path, sizeof path, "import --as billing %s/azure.csv", folder);
+	run(folder, path, text, sizeof text);
+	assert_says(text, "imported 4, rejected 0");
+	run(folder, "budget reconcile --format json --where 'service=Azure OpenAI'", text, sizeof text);
+	assert_says(text, "\"own_model\":\"gpt-4o\",\"currency\":\"USD\",\"on_bill\":true,\"model_derived\":true,\"bill_usd\":\"13.000000000\"");
+	assert_says(text, "\"difference_usd\":\"1.000000000\"");
+	assert_says(text, "\"own_model\":\"gpt-4o-mini\"");
+	assert_says(text, "\"left_out\":{\"rows\":1,\"usd\":\"77.700000000\",\"rows_without_usd\":0}");
+	assert_says(text, "\"total\":{\"currency\":\"USD\",\"bill_usd\":\"15.000000000\"");
+	run(folder, "snapshot bill --size 132x20", text, sizeof text);
+	assert_says(text, "bill $15.00");
+	assert_says(text, "none of our models $77.70");
+	snprintf(path, sizeof path, "rm -rf %s", folder);
+	assert_int_equal(system(path), 0);
+}
+
+/* A month of a whole company's bill, of which one service is asked for. */
+static void a_focus_file_is_used_as_it_is(void **state)
+{
+	const char *shared = getenv("LLMDECK_SHARED") ? getenv("LLMDECK_SHARED") : "../shared";
+	char folder[64] = "/tmp/llmdeck-focus-XXXXXX", path[500], text[20000];
+	struct store_writer *w;
+	struct err err = {""};
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/data/billing/focus_1.0_half.csv", shared);
+	if (access(path, R_OK) != 0 || !getenv("LLMDECK_BINARY")) {
+		print_message("skipped: needs %s and LLMDECK_BINARY\n", path);
+		skip();
+	}
+	assert_non_null(mkdtemp(folder));
+	snprintf(text, sizeof text, "%s/s.db", folder);
+	assert_int_equal(store_writer_open(&w, text, &(struct store_options){.now_us = 0}, &err), 0);
+	store_writer_close(&w);
+	snprintf(path, sizeof path, "import --as billing %s/data/billing/focus_1.0_half.csv", shared);
+	run(folder, path, text, sizeof text);
+	assert_says(text, "imported 500, rejected 0");
+	run(folder, "budget reconcile --where 'service=Azure Machine Learning' --format json", text, sizeof text);
+	assert_says(text, "\"left_out\":{\"rows\":497,");
+	assert_says(text, "\"provider\":\"Microsoft\"");
+	snprintf(path, sizeof path, "rm -rf %s", folder);
+	assert_int_equal(system(path), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_difference_is_made_of), cmocka_unit_test(more_than_the_bill_is_not_explained_away),
 		cmocka_unit_test(days_that_begin_at_another_hour), cmocka_unit_test(a_bill_beside_the_store),
+		cmocka_unit_test(which_rows_are_ours), cmocka_unit_test(models_among_words), cmocka_unit_test(an_azure_export_is_reconciled),
+		cmocka_unit_test(a_focus_file_is_used_as_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
