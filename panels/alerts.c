@@ -15,7 +15,7 @@
 #include "panels/alert_picture.h"
 #include "panels/draw.h"
 
-#define PICTURES_MAX 6
+#define PICTURES_MAX 8
 #define PICTURE_ROWS 9
 #define PICTURE_ROWS_TALL 15
 #define DEAD_MAX 200

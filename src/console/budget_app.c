@@ -18,7 +18,7 @@
 #define LINE_BYTES 200
 
 enum form_field { FORM_NAME, FORM_AMOUNT, FORM_WHERE, FORM_PERIOD, FORM_TZ, FORM_WARN, FORM_ON, FORM_UNTIL };
-static const char *const labels[FORM_FIELDS] = {"name", "amount, US dollars", "counts (service=x, or user=mia)",
+static const char *const labels[FORM_FIELDS] = {"name", "amount, US dollars", "counts: service=x or user=mia",
                                                 "every day, week, month …", "time zone", "warn at %",
                                                 "of: actual, forecast", "until: reset, 2h, for good"};
 
@@ -141,6 +141,7 @@ static void open_form(struct app *a, const struct budget_pick *p, const char *na
 		if (p->configured)
 			add_line(w, "The config's own is back at the end; until then this wins over it.");
 	}
+	add_line(w, "Service, model, team … go together; one user or key stands alone.");
 	snprintf(w->title, sizeof w->title, p ? "budget %s" : "a new budget%.0s", p ? p->name : "");
 	w->dialog.title = w->title;
 	for (int i = p ? FORM_AMOUNT : FORM_NAME; i < FORM_FIELDS; i++) {

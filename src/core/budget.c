@@ -125,14 +125,15 @@ int budget_add_filter(struct config_budget *b, struct str text, struct err *err)
 
 	if (!attr_filter(text, &attr, &value, &inverted)) {
 		if (b->by_attr)
-			return err_set(err, "a budget of one %s takes no other filter", attr_name(b->attr));
+			return err_set(err, "a budget of one %s takes no other filter: only service, environment, deployment, provider, model, team and"
+			               " region go together", attr_name(b->attr));
 		return view_add_filter(&b->where, text, err);
 	}
 	if (inverted || !value.len || value.len >= sizeof b->attr_value || memchr(value.ptr, '\0', value.len))
 		return err_set(err, "%s: name one value of at most %zu bytes, such as %s=mia", attr_name(attr), sizeof b->attr_value - 1, attr_name(attr));
 	if (b->by_attr || b->where.filter_count)
-		return err_set(err, "a budget of one %s takes no other filter: the summaries know each %s over everything only", attr_name(attr),
-		               attr_name(attr));
+		return err_set(err, "a budget of one %s takes no other filter: the summaries know each %s over everything only (service, environment,"
+		               " deployment, provider, model, team and region go together)", attr_name(attr), attr_name(attr));
 	b->by_attr = true;
 	b->attr = attr;
 	snprintf(b->attr_value, sizeof b->attr_value, "%.*s", STR_ARG(value));
