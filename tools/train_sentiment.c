@@ -1,13 +1,21 @@
 /* Trains the sentiment model: train_sentiment DATA OUT [--folds N]
  *
- * DATA has sentiment/NAME.jsonl ({"id","text","label"}) and lexicons/ (vader_lexicon.txt, afinn-165.tsv,
- * emoji-emotion.tsv). First N-fold cross-validation over all sets together, folds by document, so that
- * no sentence of a test document was trained on: three-class accuracy and macro-F1 for each set, and for
- * sets with two labels accuracy by the score's sign. Then one model from everything, written to OUT.
- * The bounds that a mood must reach (sentiment_decide()) are chosen on a fold that is neither trained on nor
- * tested: for the figures on the fold behind the test fold, for the model on every fold in turn.
- * Softmax regression by AdaGrad; sparse features are dropped at random in training, so that the lexicon's
- * features carry what the words alone cannot. Same input, same output. */
+ * DATA has sentiment/NAME.jsonl ({"id","text","label"} and, where people graded, "rating" from -4 to 4) and
+ * lexicons/ (vader_lexicon.txt, afinn-165.tsv, emoji-emotion.tsv).
+ *
+ * Rules of evaluation. "folds": N-fold cross-validation over all sets together, folds by document, so that no
+ * sentence of a test document was trained on. "apart": each set judged by a model that saw none of that set,
+ * which is what texts of a new kind get. For each set: accuracy and macro-F1 of three classes (of two where no
+ * remark is neutral; a verdict of neutral is an error there), and "polar": whether the score's sign is right on
+ * remarks that are not neutral. No model, bound or familiarity sees its test fold or set; the bounds that a mood
+ * must reach (sentiment_decide()) are chosen on yet another fold. Verdicts are those of the model as it is
+ * written, weights rounded. The constants in judge/sentiment.c (bands, least familiarity) were chosen once for
+ * all sets with these figures at hand.
+ *
+ * Then one model from everything, written to OUT. The odds: softmax regression by AdaGrad; sparse features are
+ * dropped at random in training, so that the lexicon's features carry what the words alone cannot. The grade:
+ * ridge regression by coordinate descent, every set of the same weight. A word's familiarity: how much more
+ * often than the sets without neutral remarks one of those with them has it. Same input, same output. */
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -23,12 +31,16 @@
 #define PLACES (1u << SENTIMENT_HASH_BITS)
 #define EPOCHS 12
 #define SETS_MAX 16
-#define NONE_LEAST 0.45 /* remarks of few words without a valent one are mostly plain statements; our sets have hardly any */
+#define NONE_LEAST 0.5 /* remarks of few words without a valent one are mostly plain statements; our sets have hardly any */
+#define GRADE_PASSES 30
+#define FAMILIARITY_MAX 2
+#define FAMILIARITY_ALONE 0.5 /* of every word where no set is without neutral remarks */
 #define SEEN_MIN 4 /* a word or pair seen in fewer remarks says nothing of the next one */
 
 struct example {
 	struct sentiment_features features;
 	int label; /* 0 negative, 1 positive, 2 neutral */
+	double rating; /* -4 to 4; where nobody graded by the label */
 	int set;
 	unsigned fold;
 };
@@ -41,13 +53,14 @@ struct training {
 	struct arena arena;
 };
 struct weights {
-	float dense[2][SENTIMENT_DENSE + 1], dense_square[2][SENTIMENT_DENSE + 1];
-	float sparse[PLACES][2], sparse_square[PLACES][2];
+	struct sentiment_weights of;
+	float dense_square[2][SENTIMENT_DENSE + 1], sparse_square[PLACES][2];
 	uint32_t seen[PLACES]; /* in how many of the remarks trained on */
 };
 
 /* Chosen by the folds' figures: neutral remarks are few and count more, small sets count more. */
-static const double rate_dense = 0.05, rate_sparse = 0.04, decay = 2e-5, drop = 0.4, neutral_weight = 2.5, set_power = 0.5;
+static const double rate_dense = 0.05, rate_sparse = 0.04, decay = 2e-5, drop = 0.4, neutral_weight = 2.0, set_power = 0.5;
+static const double ridge_dense = 2, ridge_sparse = 30;
 
 static uint64_t random_state = 88172645463325252u;
 
@@ -154,6 +167,7 @@ static void add_example(struct training *t, const struct sentiment_model *m, str
 {
 	struct json_reader r;
 	struct str id = {0}, text = {0}, label = {0};
+	double rating = NAN;
 	struct example *e;
 
 	json_init(&r, line);
@@ -165,11 +179,14 @@ static void add_example(struct training *t, const struct sentiment_model *m, str
 		struct str *slot = str_equal_c(key, "id") ? &id : str_equal_c(key, "text") ? &text : str_equal_c(key, "label") ? &label : NULL;
 		if (slot && token == JSON_STRING)
 			*slot = json_text(&r, &t->arena);
+		if (str_equal_c(key, "rating") && token == JSON_NUMBER)
+			(void)str_to_double(r.text, &rating);
 	}
 	t->examples = mem_grow(t->examples, &t->cap, t->count + 1, sizeof *t->examples);
 	e = &t->examples[t->count++];
 	sentiment_extract(m, text, &e->features);
 	e->label = label_of(label);
+	e->rating = isnan(rating) ? (double[]){-2, 2, 0}[e->label] : rating;
 	e->set = set;
 	e->fold = fold_of(id, folds);
 	t->has_neutral[set] |= e->label == 2;
@@ -211,12 +228,12 @@ static void odds_of(const struct weights *w, const struct sentiment_features *f,
 	double z[2], total;
 
 	for (int side = 0; side < 2; side++) {
-		z[side] = (double)w->dense[side][SENTIMENT_DENSE];
+		z[side] = (double)w->of.dense[side][SENTIMENT_DENSE];
 		for (int i = 0; i < SENTIMENT_DENSE; i++)
-			z[side] += (double)(w->dense[side][i] * f->dense[i]);
+			z[side] += (double)(w->of.dense[side][i] * f->dense[i]);
 		for (uint32_t i = 0; i < f->sparse_count; i++)
 			if (!dropped || !dropped[i])
-				z[side] += (double)w->sparse[f->sparse[i]][side];
+				z[side] += (double)w->of.sparse[f->sparse[i]][side];
 		z[side] = exp(fmin(30, z[side]));
 	}
 	total = 1 + z[0] + z[1];
@@ -240,12 +257,12 @@ static void learn(struct weights *w, const struct example *e, double weight)
 		double error = weight * (p[side] - (e->label == side));
 		for (int i = 0; i < SENTIMENT_DENSE; i++)
 			if (f->dense[i] != 0)
-				step(&w->dense[side][i], &w->dense_square[side][i], error * (double)f->dense[i] + decay * (double)w->dense[side][i], rate_dense);
-		step(&w->dense[side][SENTIMENT_DENSE], &w->dense_square[side][SENTIMENT_DENSE], error, rate_dense);
+				step(&w->of.dense[side][i], &w->dense_square[side][i], error * (double)f->dense[i] + decay * (double)w->of.dense[side][i], rate_dense);
+		step(&w->of.dense[side][SENTIMENT_DENSE], &w->dense_square[side][SENTIMENT_DENSE], error, rate_dense);
 		for (uint32_t i = 0; i < f->sparse_count; i++)
 			if (!dropped[i])
-				step(&w->sparse[f->sparse[i]][side], &w->sparse_square[f->sparse[i]][side],
-				     error + 20 * decay * (double)w->sparse[f->sparse[i]][side], rate_sparse);
+				step(&w->of.sparse[f->sparse[i]][side], &w->sparse_square[f->sparse[i]][side],
+				     error + 20 * decay * (double)w->of.sparse[f->sparse[i]][side], rate_sparse);
 	}
 }
 
@@ -253,6 +270,111 @@ static void learn(struct weights *w, const struct example *e, double weight)
 struct left_out {
 	int fold, other_fold, set;
 };
+
+/* One weight of the ridge regression: `features` of one place, or a dense one. */
+struct column {
+	uint32_t *rows; /* of the order */
+	size_t count;
+};
+
+/* Moves a weight to where the loss is least while the others stay; residuals follow. */
+static void descend(float *weight, double *residual, const double *importance, const struct column *c, const float *values, double ridge)
+{
+	double pull = 0, square = ridge, old = (double)*weight;
+
+	for (size_t i = 0; i < c->count; i++) {
+		double x = values ? (double)values[i] : 1;
+
+		pull += importance[c->rows[i]] * x * (residual[c->rows[i]] + old * x);
+		square += importance[c->rows[i]] * x * x;
+	}
+	*weight = (float)(pull / square);
+	for (size_t i = 0; i < c->count; i++)
+		residual[c->rows[i]] -= ((double)*weight - old) * (values ? (double)values[i] : 1);
+}
+
+/* Which rows have a sparse feature, place by place: rows of place p are list[start[p]] to list[start[p + 1]]. */
+static uint32_t *rows_by_place(const struct training *t, const size_t *order, size_t count, size_t *start)
+{
+	size_t *next = mem_array(NULL, PLACES + 1, sizeof *next);
+	uint32_t *list;
+
+	memset(start, 0, (PLACES + 1) * sizeof *start);
+	for (size_t i = 0; i < count; i++)
+		for (uint32_t k = 0; k < t->examples[order[i]].features.sparse_count; k++)
+			start[t->examples[order[i]].features.sparse[k] + 1]++;
+	for (size_t p = 0; p < PLACES; p++)
+		start[p + 1] += start[p];
+	memcpy(next, start, (PLACES + 1) * sizeof *next);
+	list = mem_array(NULL, start[PLACES] + 1, sizeof *list);
+	for (size_t i = 0; i < count; i++)
+		for (uint32_t k = 0; k < t->examples[order[i]].features.sparse_count; k++)
+			list[next[t->examples[order[i]].features.sparse[k]]++] = (uint32_t)i;
+	free(next);
+	return list;
+}
+
+static void fit_grade(const struct training *t, struct weights *w, const size_t *order, size_t count)
+{
+	double *residual = mem_array(NULL, count + 1, sizeof *residual), *importance = mem_array(NULL, count + 1, sizeof *importance);
+	float *values = mem_array(NULL, count + 1, sizeof *values);
+	size_t *start = mem_array(NULL, PLACES + 1, sizeof *start);
+	uint32_t *by_place = rows_by_place(t, order, count, start);
+	struct column all = {mem_array(NULL, count + 1, sizeof *all.rows), count};
+	double set_size[SETS_MAX] = {0};
+
+	for (size_t i = 0; i < count; i++)
+		set_size[t->examples[order[i]].set]++;
+	for (size_t i = 0; i < count; i++) {
+		all.rows[i] = (uint32_t)i;
+		residual[i] = t->examples[order[i]].rating;
+		importance[i] = 3000 / set_size[t->examples[order[i]].set];
+	}
+	for (int pass = 0; pass < GRADE_PASSES; pass++) {
+		for (int d = 0; d <= SENTIMENT_DENSE; d++) {
+			for (size_t i = 0; i < count; i++)
+				values[i] = d < SENTIMENT_DENSE ? t->examples[order[i]].features.dense[d] : 1;
+			descend(&w->of.dense[SENTIMENT_GRADE][d], residual, importance, &all, values, d < SENTIMENT_DENSE ? ridge_dense : 0);
+		}
+		for (size_t p = 0; p < PLACES; p++)
+			if (w->seen[p] >= SEEN_MIN)
+				descend(&w->of.sparse[p][SENTIMENT_GRADE], residual, importance,
+				        &(struct column){by_place + start[p], start[p + 1] - start[p]}, NULL, ridge_sparse);
+	}
+	free(all.rows);
+	free(by_place);
+	free(start);
+	free(values);
+	free(importance);
+	free(residual);
+}
+
+static void fit_familiarity(const struct training *t, struct weights *w, const size_t *order, size_t count)
+{
+	double (*seen)[PLACES] = mem_zalloc((SETS_MAX + 1) * sizeof *seen), total[SETS_MAX + 1] = {0};
+
+	/* the sets without neutral remarks are counted as one */
+	for (size_t i = 0; i < count; i++) {
+		const struct example *e = &t->examples[order[i]];
+		int as = t->has_neutral[e->set] ? e->set : SETS_MAX;
+
+		for (uint32_t k = 0; k < e->features.sparse_count; k++)
+			seen[as][e->features.sparse[k]]++;
+		total[as] += e->features.sparse_count;
+	}
+	for (size_t p = 0; p < PLACES; p++) {
+		double most = -FAMILIARITY_MAX, sum = 0, without = (seen[SETS_MAX][p] + 1) / (total[SETS_MAX] + PLACES / 2);
+
+		for (int set = 0; set < t->set_count; set++) {
+			if (total[set] <= 0)
+				continue;
+			sum += seen[set][p];
+			most = fmax(most, total[SETS_MAX] > 0 ? log((seen[set][p] + 1) / (total[set] + PLACES / 2) / without) : FAMILIARITY_ALONE);
+		}
+		w->of.sparse[p][SENTIMENT_FAMILIAR] = sum < SEEN_MIN ? NAN : (float)fmin(FAMILIARITY_MAX, most);
+	}
+	free(seen);
+}
 
 static void train(const struct training *t, struct weights *w, struct left_out out)
 {
@@ -283,6 +405,8 @@ static void train(const struct training *t, struct weights *w, struct left_out o
 		for (size_t i = 0; i < count; i++)
 			learn(w, &t->examples[order[i]], set_weight[t->examples[order[i]].set]);
 	}
+	fit_grade(t, w, order, count);
+	fit_familiarity(t, w, order, count);
 	free(order);
 }
 
@@ -291,16 +415,18 @@ struct score {
 	size_t polar_right, polar;
 };
 
-static void judge(const struct weights *w, const struct example *e, const double bounds[2], struct score *s)
-{
-	static const int labels[] = {[MOOD_NEGATIVE] = 0, [MOOD_POSITIVE] = 1, [MOOD_NEUTRAL] = 2};
-	double p[3];
+/* Which class a verdict names. */
+static const int class_of[] = {[MOOD_NEGATIVE] = 0, [MOOD_POSITIVE] = 1, [MOOD_NEUTRAL] = 2};
 
-	odds_of(w, &e->features, NULL, p);
-	s->confusion[e->label][labels[sentiment_decide(&e->features, bounds, (double[]){p[1], p[2], p[0]})]]++;
+static void judge(const struct sentiment_model *m, const struct example *e, struct score *s)
+{
+	struct sentiment said;
+
+	(void)sentiment_weigh(m, &e->features, &said);
+	s->confusion[e->label][class_of[said.label]]++;
 	if (e->label != 2) {
 		s->polar++;
-		s->polar_right += (p[1] > p[0]) == (e->label == 1);
+		s->polar_right += (said.score > 0) == (e->label == 1);
 	}
 }
 
@@ -327,36 +453,42 @@ static double macro_f1(const struct score *s, int classes, double *accuracy, dou
 /* One example outside of training, with what the model of that round said. */
 struct held {
 	const struct example *e;
-	double p[3]; /* positive, neutral, negative */
+	struct sentiment said;
+	bool known; /* the bounds count */
 };
 struct holdout {
 	struct held *list;
 	size_t count, cap;
 };
 
-static void hold(const struct training *t, const struct weights *w, int fold, int without_set, struct holdout *h)
+static void hold(const struct training *t, struct sentiment_model *m, const struct weights *w, int fold, int without_set, struct holdout *h)
 {
+	sentiment_model_set_weights(m, &w->of);
 	for (size_t i = 0; i < t->count; i++) {
 		const struct example *e = &t->examples[i];
-		double p[3];
+		struct held *one;
 
 		if ((int)e->fold != fold || e->set == without_set)
 			continue;
-		odds_of(w, &e->features, NULL, p);
 		h->list = mem_grow(h->list, &h->cap, h->count + 1, sizeof *h->list);
-		h->list[h->count++] = (struct held){e, {p[1], p[2], p[0]}};
+		one = &h->list[h->count++];
+		one->e = e;
+		one->known = sentiment_weigh(m, &e->features, &one->said);
 	}
 }
 
 /* Sum of macro-F1 and accuracy over the sets with three classes; sets with two count by accuracy alone. */
 static double worth(const struct training *t, const struct holdout *h, const double bounds[2])
 {
-	static const int labels[] = {[MOOD_NEGATIVE] = 0, [MOOD_POSITIVE] = 1, [MOOD_NEUTRAL] = 2};
 	struct score scores[SETS_MAX] = {0};
 	double sum = 0;
 
-	for (size_t i = 0; i < h->count; i++)
-		scores[h->list[i].e->set].confusion[h->list[i].e->label][labels[sentiment_decide(&h->list[i].e->features, bounds, h->list[i].p)]]++;
+	for (size_t i = 0; i < h->count; i++) {
+		const struct held *one = &h->list[i];
+		enum mood said = one->known ? sentiment_decide(&one->e->features, bounds, one->said.confidence) : one->said.label;
+
+		scores[one->e->set].confusion[one->e->label][class_of[said]]++;
+	}
 	for (int set = 0; set < t->set_count; set++) {
 		double accuracy, count, f1 = macro_f1(&scores[set], 3, &accuracy, &count);
 
@@ -392,47 +524,49 @@ static void print_scores(const struct training *t, const struct score *scores, c
 	}
 }
 
-/* Each fold judged by a model that saw nothing of it, with bounds chosen on yet another fold. */
-static void validate(const struct training *t, struct weights *w, unsigned folds)
+/* Trains without what is `out`, with bounds chosen on `other` (a fold) of a model that saw neither. */
+static void train_apart(const struct training *t, struct sentiment_model *m, struct weights *w, struct left_out out, int other)
 {
-	struct score scores[SETS_MAX] = {0}, apart[SETS_MAX] = {0};
 	struct holdout h = {0};
 	double bounds[2];
 
-	for (unsigned fold = 0; fold < folds; fold++) {
-		int other = (int)((fold + 1) % folds);
-
-		train(t, w, (struct left_out){(int)fold, other, -1});
-		hold(t, w, other, -1, &h);
-		choose_bounds(t, &h, bounds);
-		train(t, w, (struct left_out){(int)fold, -1, -1});
-		for (size_t i = 0; i < t->count; i++)
-			if (t->examples[i].fold == fold)
-				judge(w, &t->examples[i], bounds, &scores[t->examples[i].set]);
-	}
-	print_scores(t, scores, "folds");
-	/* each set judged by a model that saw none of its kind */
-	for (int set = 0; set < t->set_count; set++) {
-		train(t, w, (struct left_out){0, -1, set});
-		hold(t, w, 0, set, &h);
-		choose_bounds(t, &h, bounds);
-		train(t, w, (struct left_out){-1, -1, set});
-		for (size_t i = 0; i < t->count; i++)
-			if (t->examples[i].set == set)
-				judge(w, &t->examples[i], bounds, &apart[set]);
-	}
-	print_scores(t, apart, "apart");
+	train(t, w, (struct left_out){out.fold, other, out.set});
+	hold(t, m, w, other, out.set, &h);
+	choose_bounds(t, &h, bounds);
+	train(t, w, out);
+	memcpy(w->of.bounds, bounds, sizeof bounds);
+	sentiment_model_set_weights(m, &w->of);
 	free(h.list);
 }
 
+static void validate(const struct training *t, struct sentiment_model *m, struct weights *w, unsigned folds)
+{
+	struct score scores[SETS_MAX] = {0}, apart[SETS_MAX] = {0};
+
+	for (unsigned fold = 0; fold < folds; fold++) {
+		train_apart(t, m, w, (struct left_out){(int)fold, -1, -1}, (int)((fold + 1) % folds));
+		for (size_t i = 0; i < t->count; i++)
+			if (t->examples[i].fold == fold)
+				judge(m, &t->examples[i], &scores[t->examples[i].set]);
+	}
+	print_scores(t, scores, "folds");
+	for (int set = 0; set < t->set_count; set++) {
+		train_apart(t, m, w, (struct left_out){-1, -1, set}, 0);
+		for (size_t i = 0; i < t->count; i++)
+			if (t->examples[i].set == set)
+				judge(m, &t->examples[i], &apart[set]);
+	}
+	print_scores(t, apart, "apart");
+}
+
 /* For the shipped model: every fold is held out once. */
-static void choose_final(const struct training *t, struct weights *w, unsigned folds, double bounds[2])
+static void choose_final(const struct training *t, struct sentiment_model *m, struct weights *w, unsigned folds, double bounds[2])
 {
 	struct holdout h = {0};
 
 	for (unsigned fold = 0; fold < folds; fold++) {
 		train(t, w, (struct left_out){(int)fold, -1, -1});
-		hold(t, w, (int)fold, -1, &h);
+		hold(t, m, w, (int)fold, -1, &h);
 	}
 	choose_bounds(t, &h, bounds);
 	printf("bounds %.2f of telling texts, %.2f of others\n", bounds[0], bounds[1]);
@@ -457,10 +591,11 @@ int main(int argc, char **argv)
 	if (sentiment_model_new(&model, buf_str(&lexicon), &err))
 		die(&err);
 	read_sets(&t, model, argv[1], folds);
-	validate(&t, w, folds);
-	choose_final(&t, w, folds, bounds);
+	validate(&t, model, w, folds);
+	choose_final(&t, model, w, folds, bounds);
 	train(&t, w, (struct left_out){-1, -1, -1});
-	sentiment_model_set_weights(model, &w->dense[0][0], &w->sparse[0][0], bounds);
+	memcpy(w->of.bounds, bounds, sizeof bounds);
+	sentiment_model_set_weights(model, &w->of);
 	sentiment_model_write(model, &out);
 	if (file_write_atomic(argv[2], out.data, out.len, 0644, &err))
 		die(&err);

@@ -80,7 +80,7 @@ struct feedback {
 	double score;        /* source's own score; NaN when absent */
 	double rating;       /* stars 1-5; NaN when absent */
 	uint8_t mood;        /* enum mood: by rating or score, or a judge */
-	struct str judge;    /* name and version: "rating", "score", "local/2", …; empty when UNKNOWN */
+	struct str judge;    /* name and version: "rating", "score", "local/3", …; empty when UNKNOWN */
 	double sentiment;    /* the judge's score of the text, -1..1; NaN: it did not read it */
 	double confidence[3]; /* the judge's, in positive, neutral, negative; NaN as above */
 	struct str findings; /* what our patterns found before it was redacted: "pii:email=2/-1 jailbreak=1/5" */

@@ -1,12 +1,17 @@
 /* Features first: one walk over the words with the state that rules need (how far a negation
- * reaches, which intensifier came last, what came after a "but"). Then the linear model: two
- * log-odds against neutral, made into three confidences.
+ * reaches, which intensifier came last, what came after a "but"). Then one of two linear models.
  *
- * A mood other than neutral takes a confidence of its own: more of it in a short text in which no word has
- * a valence, since there the model only guesses by the words around.
+ * A text of a known kind, most of whose words and pairs were often seen in the training's sets with neutral remarks,
+ * goes to the finer one: two log-odds against neutral, made into three confidences. There a mood other than
+ * neutral takes a confidence of its own: more of it in a short text in which no word has a valence, since
+ * there the model only guesses by the words around. The grade below has a share in the odds.
  *
- * The file: a head line, a line of dense weights, a line of these two bounds, "lexicon N" and its lines, "sparse N" and its lines
- * (place, two weights in 1/64). */
+ * How many remarks are neutral differs from kind to kind, so of any other text the finer model's odds are
+ * worth little. It is graded instead, on the scale of people who gave -4 to 4, mostly by the lexicon and by
+ * few, much regularised words; a grade near 0 is neutral, in a wider band when no word has a valence.
+ *
+ * The file: a head line, a line of dense weights, a line of the finer model's two bounds, "lexicon N" and its
+ * lines, "sparse N" and its lines (place; log-odds in 1/64, grade in 1/256, familiarity in 1/60). */
 #include "judge/sentiment.h"
 
 #include <math.h>
@@ -24,18 +29,25 @@
 #define TEXT_MAX_BYTES 8192
 #define LEXICON_MAX 40000
 #define SHORT_WORDS 6
-#define WEIGHT_STEPS 64.0f /* weights are kept in 1/64 */
+#define UNSEEN_FAMILIARITY -1.0f /* of a word or pair that the training did not see often enough */
+#define KNOWN_LEAST -0.16f       /* mean familiarity of a text of a known kind */
+#define BAND_VALENT 0.25f        /* grades this near 0 are neutral: of texts with a valent word, of others */
+#define BAND_NONE 0.9f
+#define GRADE_SOFTNESS 0.35f     /* of the step from one mood to the next */
+#define GRADE_SHARE 0.4f         /* of the grade in the odds of a text of a known kind */
 #define VALENCE_STEPS 10.0f
-#define HEAD "llmdeck sentiment model 2"
+#define HEAD "llmdeck sentiment model 3"
 
 struct sentiment_model {
 	struct strmap lexicon; /* word, emoticon or emoji -> valence * 10 + 100 */
-	float dense[2][SENTIMENT_DENSE + 1]; /* negative, positive; the last is the constant */
+	float dense[SENTIMENT_GRADE + 1][SENTIMENT_DENSE + 1]; /* the last is the constant */
 	double bounds[2]; /* least confidence in a mood: of telling texts, of others */
-	int8_t sparse[PLACES][2];
+	int8_t sparse[PLACES][SENTIMENT_COLUMNS]; /* familiarity 0: not seen */
 };
 
-enum { NEGATIVE, POSITIVE };
+enum { NEGATIVE = SENTIMENT_NEGATIVE, POSITIVE = SENTIMENT_POSITIVE, GRADE = SENTIMENT_GRADE, FAMILIAR = SENTIMENT_FAMILIAR };
+
+static const float steps_of[SENTIMENT_COLUMNS] = {[NEGATIVE] = 64, [POSITIVE] = 64, [GRADE] = 256, [FAMILIAR] = 60};
 
 /* What a word is beside its valence. */
 enum { CLASS_NEGATOR = 1, CLASS_BOOSTER = 2, CLASS_DAMPENER = 4, CLASS_CONTRAST = 8, CLASS_COMMON = 16, CLASS_DENIED = 32 };
@@ -378,6 +390,7 @@ void sentiment_extract(const struct sentiment_model *m, struct str text, struct 
 	for (int i = 0; i < WORDS_MAX && words_next(&rest, &w); i++)
 		visit(&k, &w);
 	fill_dense(&k);
+	out->valent = k.judged > 0;
 	out->telling = k.judged > 0 || out->words > SHORT_WORDS;
 	if (k.emoji && out->words == 0)
 		out->known_words++;
@@ -405,30 +418,66 @@ enum mood sentiment_decide(const struct sentiment_features *f, const double boun
 	return sure > confidence[1] && sure >= bounds[f->telling ? 0 : 1] ? side : MOOD_NEUTRAL;
 }
 
+/* Sums of a text's sparse weights, and its mean familiarity instead of their sum. */
+static void add_up(const struct sentiment_model *m, const struct sentiment_features *f, float sums[SENTIMENT_COLUMNS])
+{
+	int32_t steps[SENTIMENT_COLUMNS] = {0};
+	uint32_t unseen = 0;
+
+	for (uint32_t i = 0; i < f->sparse_count; i++) {
+		const int8_t *weights = m->sparse[f->sparse[i]];
+
+		for (int c = 0; c < SENTIMENT_COLUMNS; c++)
+			steps[c] += weights[c];
+		unseen += weights[FAMILIAR] == 0;
+	}
+	for (int c = 0; c < SENTIMENT_COLUMNS; c++)
+		sums[c] = (float)steps[c] / steps_of[c];
+	sums[FAMILIAR] = f->sparse_count ? (sums[FAMILIAR] + (float)unseen * UNSEEN_FAMILIARITY) / (float)f->sparse_count : 0;
+	for (int c = 0; c <= GRADE; c++) {
+		sums[c] += m->dense[c][SENTIMENT_DENSE];
+		for (int i = 0; i < SENTIMENT_DENSE; i++)
+			sums[c] += m->dense[c][i] * f->dense[i];
+	}
+}
+
+bool sentiment_weigh(const struct sentiment_model *m, const struct sentiment_features *f, struct sentiment *out)
+{
+	float sums[SENTIMENT_COLUMNS];
+	double negative, positive, total;
+
+	add_up(m, f, sums);
+	bool known = sums[FAMILIAR] >= KNOWN_LEAST;
+	if (!known) {
+		float band = f->valent ? BAND_VALENT : BAND_NONE, grade = sums[GRADE];
+
+		sums[NEGATIVE] = (-grade - band) / GRADE_SOFTNESS;
+		sums[POSITIVE] = (grade - band) / GRADE_SOFTNESS;
+	} else {
+		sums[NEGATIVE] -= sums[GRADE] * GRADE_SHARE;
+		sums[POSITIVE] += sums[GRADE] * GRADE_SHARE;
+	}
+	negative = exp(fmin(30, (double)sums[NEGATIVE]));
+	positive = exp(fmin(30, (double)sums[POSITIVE]));
+	total = 1 + negative + positive;
+	out->confidence[0] = positive / total;
+	out->confidence[1] = 1 / total;
+	out->confidence[2] = negative / total;
+	out->score = out->confidence[0] - out->confidence[2];
+	out->label = sentiment_decide(f, known ? m->bounds : (const double[]){0, 0}, out->confidence);
+	return known;
+}
+
 bool sentiment_judge(const struct sentiment_model *m, struct str text, struct sentiment *out)
 {
 	struct sentiment_features f;
-	double odds[2], total;
 
 	*out = (struct sentiment){.label = MOOD_UNKNOWN};
 	sentiment_extract(m, text, &f);
 	if (f.words + f.known_words == 0 || !english(&f) ||
 	    (f.words > 3 && f.common_words * 6 + f.known_words * 3 < f.words))
 		return false;
-	for (int side = NEGATIVE; side <= POSITIVE; side++) {
-		float sum = m->dense[side][SENTIMENT_DENSE], sparse = 0;
-		for (int i = 0; i < SENTIMENT_DENSE; i++)
-			sum += m->dense[side][i] * f.dense[i];
-		for (uint32_t i = 0; i < f.sparse_count; i++)
-			sparse += (float)m->sparse[f.sparse[i]][side];
-		odds[side] = exp(fmin(30, (double)(sum + sparse / WEIGHT_STEPS)));
-	}
-	total = 1 + odds[NEGATIVE] + odds[POSITIVE];
-	out->confidence[0] = odds[POSITIVE] / total;
-	out->confidence[1] = 1 / total;
-	out->confidence[2] = odds[NEGATIVE] / total;
-	out->score = out->confidence[0] - out->confidence[2];
-	out->label = sentiment_decide(&f, m->bounds, out->confidence);
+	(void)sentiment_weigh(m, &f, out);
 	return true;
 }
 
@@ -470,24 +519,26 @@ void sentiment_model_free(struct sentiment_model **m)
 const char *sentiment_judge_name(const struct sentiment_model *m)
 {
 	(void)m;
-	return "local/2";
+	return "local/3";
 }
 
-/* Tiny weights are noise: without them the file is a third as large. */
-static int8_t coded_weight(float weight)
+/* Tiny log-odds are noise. */
+static int8_t coded_weight(float weight, int column)
 {
-	long steps = lroundf(fmaxf(-127, fminf(127, weight * WEIGHT_STEPS)));
+	long steps = lroundf(fmaxf(-127, fminf(127, weight * steps_of[column])));
 
-	return (int8_t)(labs(steps) < 6 ? 0 : steps);
+	if (column == FAMILIAR)
+		return (int8_t)(isnan(weight) ? 0 : steps ? steps : 1);
+	return (int8_t)(labs(steps) < (column == GRADE ? 2 : 6) ? 0 : steps);
 }
 
-void sentiment_model_set_weights(struct sentiment_model *m, const float *dense, const float *sparse, const double bounds[2])
+void sentiment_model_set_weights(struct sentiment_model *m, const struct sentiment_weights *w)
 {
-	memcpy(m->bounds, bounds, sizeof m->bounds);
-	memcpy(m->dense, dense, sizeof m->dense);
+	memcpy(m->bounds, w->bounds, sizeof m->bounds);
+	memcpy(m->dense, w->dense, sizeof m->dense);
 	for (uint32_t i = 0; i < PLACES; i++)
-		for (int side = NEGATIVE; side <= POSITIVE; side++)
-			m->sparse[i][side] = coded_weight(sparse[2 * i + (uint32_t)side]);
+		for (int c = 0; c < SENTIMENT_COLUMNS; c++)
+			m->sparse[i][c] = coded_weight(w->sparse[i][c], c);
 }
 
 static void write_word(struct str word, uint32_t coded, void *arg)
@@ -524,34 +575,42 @@ static void write_lexicon(const struct sentiment_model *m, struct buf *out)
 	buf_fini(&lines);
 }
 
+static bool in_use(const int8_t weights[SENTIMENT_COLUMNS])
+{
+	return weights[NEGATIVE] || weights[POSITIVE] || weights[GRADE] || weights[FAMILIAR];
+}
+
 void sentiment_model_write(const struct sentiment_model *m, struct buf *out)
 {
 	size_t used = 0;
 
 	buf_puts(out, HEAD "\ndense");
-	for (int side = NEGATIVE; side <= POSITIVE; side++)
+	for (int c = 0; c <= GRADE; c++)
 		for (int i = 0; i <= SENTIMENT_DENSE; i++)
-			buf_printf(out, " %.5f", (double)m->dense[side][i]);
+			buf_printf(out, " %.5f", (double)m->dense[c][i]);
 	buf_printf(out, "\nbounds %.3f %.3f\n", m->bounds[0], m->bounds[1]);
 	write_lexicon(m, out);
 	for (uint32_t i = 0; i < PLACES; i++)
-		used += m->sparse[i][NEGATIVE] || m->sparse[i][POSITIVE];
+		used += in_use(m->sparse[i]);
 	buf_printf(out, "sparse %zu\n", used);
-	for (uint32_t i = 0; i < PLACES; i++)
-		if (m->sparse[i][NEGATIVE] || m->sparse[i][POSITIVE])
-			buf_printf(out, "%x %d %d\n", i, m->sparse[i][NEGATIVE], m->sparse[i][POSITIVE]);
+	for (uint32_t i = 0; i < PLACES; i++) {
+		const int8_t *w = m->sparse[i];
+
+		if (in_use(w))
+			buf_printf(out, "%x %d %d %d %d\n", i, w[NEGATIVE], w[POSITIVE], w[GRADE], w[FAMILIAR]);
+	}
 }
 
 static bool read_dense(struct sentiment_model *m, struct str line)
 {
 	if (!str_equal_c(str_cut(&line, ' '), "dense"))
 		return false;
-	for (int side = NEGATIVE; side <= POSITIVE; side++)
+	for (int c = 0; c <= GRADE; c++)
 		for (int i = 0; i <= SENTIMENT_DENSE; i++) {
 			double weight;
 			if (!str_to_double(str_cut(&line, ' '), &weight) || fabs(weight) > 1000)
 				return false;
-			m->dense[side][i] = (float)weight;
+			m->dense[c][i] = (float)weight;
 		}
 	return line.len == 0;
 }
@@ -566,17 +625,19 @@ static bool read_sparse(struct sentiment_model *m, struct str line)
 {
 	char text[40];
 	unsigned place;
-	int negative, positive;
+	int w[SENTIMENT_COLUMNS];
 
 	if (line.len == 0 || line.len >= sizeof text)
 		return false;
 	memcpy(text, line.ptr, line.len);
 	text[line.len] = '\0';
-	if (sscanf(text, "%x %d %d", &place, &negative, &positive) != 3 || place >= PLACES ||
-	    abs(negative) > 127 || abs(positive) > 127)
+	if (sscanf(text, "%x %d %d %d %d", &place, &w[NEGATIVE], &w[POSITIVE], &w[GRADE], &w[FAMILIAR]) != 5 || place >= PLACES)
 		return false;
-	m->sparse[place][NEGATIVE] = (int8_t)negative;
-	m->sparse[place][POSITIVE] = (int8_t)positive;
+	for (int c = 0; c < SENTIMENT_COLUMNS; c++) {
+		if (w[c] < -127 || w[c] > 127)
+			return false;
+		m->sparse[place][c] = (int8_t)w[c];
+	}
 	return true;
 }
 
@@ -605,7 +666,7 @@ static int read_model(struct sentiment_model *m, struct str text, struct err *er
 		return err_set(err, "sentiment model: line %zu: the number of weights was expected: reinstall llmdeck", number + 1);
 	for (number++; count > 0; count--, number++)
 		if (!read_sparse(m, str_cut(&text, '\n')))
-			return err_set(err, "sentiment model: line %zu: a place and two weights were expected: reinstall llmdeck", number + 1);
+			return err_set(err, "sentiment model: line %zu: a place and four weights were expected: reinstall llmdeck", number + 1);
 	return 0;
 }
 

@@ -1,8 +1,9 @@
 /* The mood of an English remark, offline. Pure; a model is immutable and may be shared by threads.
  *
- * A linear model with three outcomes over two kinds of features: what a valence lexicon with rules
- * says (negation, intensifiers, contrast, capitals, exclamation and question marks, emoticons and
- * emoji), and which words and word pairs occur. The weights come from tools/train_sentiment.c. */
+ * Linear models over two kinds of features: what a valence lexicon with rules says (negation, intensifiers,
+ * contrast, capitals, exclamation and question marks, emoticons and emoji), and which words and word pairs
+ * occur: one with three outcomes for texts of the kinds that it was trained on, a plainer one that grades all
+ * others. The weights come from tools/train_sentiment.c. */
 #ifndef LLMDECK_JUDGE_SENTIMENT_H
 #define LLMDECK_JUDGE_SENTIMENT_H
 
@@ -25,7 +26,7 @@ struct sentiment_model;
 /* The model as text: see sentiment_model_write(). The strings are copied. */
 int sentiment_model_parse(struct sentiment_model **out, struct str text, struct err *err);
 void sentiment_model_free(struct sentiment_model **m);
-/* "local/2": what is stored beside a verdict. */
+/* "local/3": what is stored beside a verdict. */
 const char *sentiment_judge_name(const struct sentiment_model *m);
 
 /* Judges at most the first 8 KiB. False (label UNKNOWN) when there is no word to judge, or the text is
@@ -49,16 +50,27 @@ struct sentiment_features {
 	uint32_t sparse[SENTIMENT_SPARSE_MAX]; /* places in the hashed weights; no repeats */
 	uint32_t sparse_count;
 	uint32_t words, known_words, common_words; /* common: everyday English ones */
-	bool telling; /* a word, emoticon or emoji with a valence is in it, or it is not short */
+	bool valent;  /* a word, emoticon or emoji with a valence is in it */
+	bool telling; /* valent, or not short */
 };
 void sentiment_extract(const struct sentiment_model *m, struct str text, struct sentiment_features *out);
 /* The mood that three confidences make: neutral unless a side is the surest of all and reaches the bound,
  * bounds[0] for telling texts, bounds[1] for others. */
 enum mood sentiment_decide(const struct sentiment_features *f, const double bounds[2], const double confidence[3]);
-/* For the trainer: a model with a lexicon ("word<TAB>valence" lines) and no weights yet; its weights, by
- * place: negative and positive against neutral; and the model as text. */
+/* The verdict on a text's features. True when it is of a known kind: the bounds counted then. */
+bool sentiment_weigh(const struct sentiment_model *m, const struct sentiment_features *f, struct sentiment *out);
+
+/* Log-odds of the two sides against neutral, the grade (-4 to 4), how much a word speaks for a known kind. */
+enum { SENTIMENT_NEGATIVE, SENTIMENT_POSITIVE, SENTIMENT_GRADE, SENTIMENT_FAMILIAR, SENTIMENT_COLUMNS };
+struct sentiment_weights {
+	float dense[SENTIMENT_GRADE + 1][SENTIMENT_DENSE + 1]; /* the last is the constant */
+	float sparse[1u << SENTIMENT_HASH_BITS][SENTIMENT_COLUMNS]; /* familiarity NAN: not seen often enough */
+	double bounds[2];
+};
+/* For the trainer: a model with a lexicon ("word<TAB>valence" lines) and no weights yet; its weights; and the
+ * model as text. */
 int sentiment_model_new(struct sentiment_model **out, struct str lexicon, struct err *err);
-void sentiment_model_set_weights(struct sentiment_model *m, const float *dense, const float *sparse, const double bounds[2]);
+void sentiment_model_set_weights(struct sentiment_model *m, const struct sentiment_weights *w);
 void sentiment_model_write(const struct sentiment_model *m, struct buf *out);
 
 #endif

@@ -87,7 +87,7 @@ enum text_state {
 	TEXT_EXPIRED,  /* there was one; its retention is over */
 };
 struct feedback_verdict {
-	const char *judge; /* name and version: "rating", "local/2", "azure-language/2023-04-01" */
+	const char *judge; /* name and version: "rating", "local/3", "azure-language/2023-04-01" */
 	int64_t time_us;
 	enum mood mood;
 	double score;      /* -1..1; NaN */

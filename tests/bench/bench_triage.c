@@ -59,7 +59,7 @@ static void add(struct batch *b, size_t i, uint32_t *seed)
 	f->mood = (uint8_t)(1 + noise(seed) % 3);
 	f->sentiment = (double)(noise(seed) % 2000) / 1000 - 1;
 	f->confidence[0] = f->confidence[1] = f->confidence[2] = 1.0 / 3;
-	f->judge = STR_LIT("local/1");
+	f->judge = STR_LIT("local/3");
 	f->language = STR_LIT("en");
 	f->source = STR_LIT("bench");
 }

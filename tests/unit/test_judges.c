@@ -386,7 +386,7 @@ static void a_collector_falls_back_and_comes_back(void **state)
 	f->time_us = clock_wall_us();
 	f->text = STR_LIT("das ist bad");
 	f->mood = MOOD_POSITIVE;
-	f->judge = STR_LIT("local/2");
+	f->judge = STR_LIT("local/3");
 	f->sentiment = 0.5;
 	f = batch_add_feedback(b);
 	f->time_us = clock_wall_us();

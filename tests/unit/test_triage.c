@@ -64,7 +64,7 @@ static struct feedback *add(struct batch *b, int64_t at_us, const char *id, cons
 	f->id = batch_text(b, str_of(id), 100);
 	f->text = batch_text(b, str_of(text), 1000);
 	f->mood = (uint8_t)mood;
-	f->judge = STR_LIT("local/2");
+	f->judge = STR_LIT("local/3");
 	f->sentiment = sentiment;
 	for (int i = 0; i < 3; i++)
 		f->confidence[i] = i == (int)mood - 1 ? 0.5 + fabs(sentiment) / 2 : 0.25 - fabs(sentiment) / 4;
