@@ -321,6 +321,8 @@ static bool end_request(struct row *row)
 
 	if (!end_request_times(row, r))
 		return false;
+	if (!r->has_span && r->response_id.len)
+		r->has_span = convert_span_id(r->response_id, r->span_id);
 	if (r->error_type.len && !row->has_status)
 		r->status = REQUEST_ERROR;
 	if (r->status == REQUEST_OK) {

@@ -18,7 +18,7 @@ static const struct preset_row mooncake[] = {
 
 /* LiteLLM_SpendLogs: table columns; metadata is an object, or the same as text in CSV. */
 static const struct preset_row litellm_spend[] = {
-	{FIELD_REQ_SPAN_ID, "request_id", UNIT_NONE},
+	{FIELD_REQ_RESPONSE_ID, "request_id", UNIT_NONE},
 	{FIELD_REQ_TIME, "startTime", UNIT_NONE},
 	{FIELD_REQ_END_TIME, "endTime", UNIT_NONE},
 	{FIELD_REQ_FIRST_TOKEN_TIME, "completionStartTime", UNIT_NONE},

@@ -23,7 +23,7 @@
 struct sums {
 	struct sink sink; /* first */
 	int64_t requests, errors, input, output, cached, latency_us, ttft_us, first_us, last_us;
-	int64_t cost_nusd, reported, flags, feedback, moods[4], billing, unknown_cost, negative_cost;
+	int64_t cost_nusd, reported, answers_named, flags, feedback, moods[4], billing, unknown_cost, negative_cost;
 	int64_t bill_nusd, bill_input, bill_requests;
 	struct import_mark marks[64];
 	char mark_names[64][2][64];
@@ -35,6 +35,7 @@ struct sums {
 
 static void add_request(struct sums *s, const struct request *r)
 {
+	s->answers_named += str_equal_c(r->response_id, "chatcmpl-1") && r->has_span;
 	s->requests++;
 	s->errors += r->status == REQUEST_ERROR;
 	s->input += r->input_tokens > 0 ? r->input_tokens : 0;
@@ -324,6 +325,7 @@ static void check_litellm(struct sums *s)
 	assert_string_equal(s->rejects.data, "");
 	assert_int_equal(t.imported, 1);
 	assert_int_equal(s->reported, 1);
+	assert_int_equal(s->answers_named, 1); /* feedback finds it by the id of the answer, a second delivery too */
 	assert_int_equal(s->cost_nusd, 1250000);
 	assert_int_equal(s->latency_us, 2500000);
 	assert_int_equal(s->ttft_us, 250000);
