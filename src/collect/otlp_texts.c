@@ -68,24 +68,29 @@ static struct str last_in_json(struct str text, const char *role, char *room)
 	return found;
 }
 
-/* "llm.input_messages.%d.message.%s" and the like, the last of that role. */
-static struct str last_numbered(struct otlp_attrs attrs, const char *pattern, const char *role)
+/* Attributes named HEAD, a number, TAIL and a member: "llm.input_messages.0.message.content". */
+struct numbered {
+	const char *head, *tail;
+};
+
+static struct str numbered_text(struct otlp_attrs attrs, const struct numbered *n, int i, const char *member)
 {
-	struct str found = {0};
 	char name[96];
 
+	snprintf(name, sizeof name, "%s%d%s%s", n->head, i, n->tail, member);
+	return text_of(otlp_find(attrs, name));
+}
+
+/* The last of that role. */
+static struct str last_numbered(struct otlp_attrs attrs, const struct numbered *n, const char *role)
+{
+	struct str found = {0};
+
 	for (int i = 0; i < MESSAGES_MAX; i++) {
-		snprintf(name, sizeof name, pattern, i, "role");
-		struct str has = text_of(otlp_find(attrs, name));
+		struct str has = numbered_text(attrs, n, i, "role"), content = numbered_text(attrs, n, i, "content");
 
-		snprintf(name, sizeof name, pattern, i, "content");
-		struct str content = text_of(otlp_find(attrs, name));
-
-		if (!content.len) {
-			/* of a list the first part */
-			snprintf(name, sizeof name, pattern, i, "contents.0.message_content.text");
-			content = text_of(otlp_find(attrs, name));
-		}
+		if (!content.len) /* of a list the first part */
+			content = numbered_text(attrs, n, i, "contents.0.message_content.text");
 		if (!content.len && !has.len)
 			break;
 		if (content.len && (!has.len || str_equal_c(has, role)))
@@ -99,13 +104,13 @@ static struct str find_text(struct otlp_attrs attrs, bool answer, char *room)
 	static const char *const json[2][5] = {
 		{"gen_ai.input.messages", "langfuse.observation.input", "ai.prompt.messages", "ai.prompt", "input.value"},
 		{"gen_ai.output.messages", "langfuse.observation.output", "ai.response.text", "gen_ai.completion", "output.value"}};
-	static const char *const numbered[2][2] = {{"llm.input_messages.%d.message.%s", "gen_ai.prompt.%d.%s"},
-	                                           {"llm.output_messages.%d.message.%s", "gen_ai.completion.%d.%s"}};
+	static const struct numbered numbered[2][2] = {{{"llm.input_messages.", ".message."}, {"gen_ai.prompt.", "."}},
+	                                              {{"llm.output_messages.", ".message."}, {"gen_ai.completion.", "."}}};
 	const char *role = answer ? "assistant" : "user";
 	struct str found = {0};
 
 	for (int i = 0; i < 2 && !found.len; i++)
-		found = last_numbered(attrs, numbered[answer][i], role);
+		found = last_numbered(attrs, &numbered[answer][i], role);
 	for (int i = 0; i < 5 && !found.len; i++) {
 		struct str text = text_of(otlp_find(attrs, json[answer][i]));
 
