@@ -174,6 +174,27 @@ static void findings_by_group(void **state)
 
 /* ── gauges ────────────────────────────────────────────────────────────────────────────────── */
 
+/* Ten minutes, of which three are over on the worse of two instances. */
+static void a_gauge_is_tried_on_the_past(void **state)
+{
+	struct world *w = begin("alerts: [{name: queue, metric: \"gauge:vllm:num_requests_waiting\", over: 20, window: 1m, for: 1m}]\n");
+	struct backtest b;
+	struct err err = {""};
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		pass(w, 10 * S);
+		feed_gauge(w, "vllm:num_requests_waiting", "a", 2);
+		feed_gauge(w, "vllm:num_requests_waiting", "b", i >= 24 && i < 42 ? 50 : 3);
+	}
+	assert_int_equal(backtest_rule(w->reader, &w->config.alerts[0], 20, T0, w->now_us, &b, &err), 0);
+	assert_int_equal(b.known, 10);
+	assert_int_equal(b.fired, 1);
+	assert_int_equal(b.firing_us, 2 * US_PER_MIN); /* the first of three it waits */
+	assert_true(b.worst == 50 && b.p50 == 3);
+	end(w);
+}
+
 static void a_gauge_of_a_source_that_goes_away(void **state)
 {
 	struct world *w = begin("alerts: [{name: queue, metric: \"gauge:vllm:num_requests_waiting\", over: 20, window: 1m, for: 20s},"
@@ -387,7 +408,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(findings_are_tried_on_the_past), cmocka_unit_test(findings_fire_and_their_absence_is_told), cmocka_unit_test(findings_by_group),
-		cmocka_unit_test(a_gauge_of_a_source_that_goes_away), cmocka_unit_test(a_gauge_and_a_clock_that_jumps),
+		cmocka_unit_test(a_gauge_is_tried_on_the_past), cmocka_unit_test(a_gauge_of_a_source_that_goes_away), cmocka_unit_test(a_gauge_and_a_clock_that_jumps),
 		cmocka_unit_test(an_anomaly_says_what_is_usual), cmocka_unit_test(a_failing_guardrail_is_an_alert), cmocka_unit_test(guardrails_that_nobody_judges_any_more),
 	};
 
