@@ -82,12 +82,12 @@ static void sort_alarms(struct alerts *a)
 {
 	size_t count = a->alarms.alerts.row_count;
 
-	a->open = mem_array(NULL, count + 1, sizeof *a->open);
+	a->open = mem_array(NULL, count + 1, sizeof(struct alert_record *));
 	for (size_t i = 0; i < count; i++) {
 		a->open[i] = &a->alarms.alerts.rows[i];
 		a->stages[alarm_stage_of(a->open[i])]++;
 	}
-	qsort(a->open, count, sizeof *a->open, by_urgency);
+	qsort(a->open, count, sizeof(struct alert_record *), by_urgency);
 }
 
 /* The filters of an alert: its rule's, and the group it is about. */

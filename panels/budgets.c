@@ -110,11 +110,11 @@ static int dearest_group(const void *x, const void *y)
 
 static void add_groups(struct detail *d, const struct figures_result *res, enum spending_span span)
 {
-	const struct figures_group **sorted = mem_array(NULL, res->group_count + 1, sizeof *sorted);
+	const struct figures_group **sorted = mem_array(NULL, res->group_count + 1, sizeof(struct figures_group *));
 
 	for (size_t i = 0; i < res->group_count; i++)
 		sorted[i] = &res->groups[i];
-	qsort(sorted, res->group_count, sizeof *sorted, dearest_group);
+	qsort(sorted, res->group_count, sizeof(struct figures_group *), dearest_group);
 	for (size_t i = 0; i < res->group_count; i++)
 		for (int k = KIND_SERVICE; k <= KIND_MODEL; k++)
 			add_spending(d, (enum kind)k, sorted[i]->key[k], span, sorted[i]->total.cost_nusd, sorted[i]->total.unpriced > 0);
@@ -232,12 +232,12 @@ static int budgets_load(const struct panel_query *query, void *state, struct err
 
 	if (query_budget_states(query->reader, &b->all, err) || alarms_load(&b->alarms, query->reader, err))
 		return -1;
-	b->order = mem_array(NULL, b->all.row_count + 1, sizeof *b->order);
+	b->order = mem_array(NULL, b->all.row_count + 1, sizeof(struct budget_standing *));
 	for (size_t i = 0; i < b->all.row_count; i++) {
 		b->order[i] = &b->all.rows[i];
 		b->over += b->order[i]->status.state == BUDGET_WARNING || b->order[i]->status.state == BUDGET_EXCEEDED;
 	}
-	qsort(b->order, b->all.row_count, sizeof *b->order, by_urgency);
+	qsort(b->order, b->all.row_count, sizeof(struct budget_standing *), by_urgency);
 	return query->form == PANEL_PAGE ? load_details(b, query, err) : 0;
 }
 

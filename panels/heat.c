@@ -346,9 +346,9 @@ static void draw_row(const struct picture *p, int row)
 	int64_t count = row_count(&p->grid, row), other = 0;
 
 	if (has_names(r))
-		surface_outside(p->s, 1, y, LABEL - 2, label, str_of(band_text(r, (size_t)(row + p->grid.first), p->s->ascii, text)));
+		surface_outside(p->s, 1, y, LABEL - 2, label, str_of(band_text(r, (size_t)row + (size_t)p->grid.first, p->s->ascii, text)));
 	else
-		draw_right(p->s, 0, y, LABEL - 1, label, row == 0 ? "less" : band_text(r, (size_t)(row * p->grid.joined), p->s->ascii, text));
+		draw_right(p->s, 0, y, LABEL - 1, label, row == 0 ? "less" : band_text(r, (size_t)row * (size_t)p->grid.joined, p->s->ascii, text));
 	surface_put(p->s, LABEL - 1, y, p->s->ascii ? '|' : 0x2502, ROLE_BORDER);
 	for (size_t step = p->skip; step < r->steps; step++, x += p->wide) {
 		double value = (double)cell_count(&p->grid, row, step);
@@ -484,7 +484,7 @@ static void cell_text(const struct picture *p, char *out, size_t cap)
 	}
 	time_format_clock(r->from_us + (int64_t)p->step * r->step_us, p->frame->tz, clock);
 	snprintf(out, cap, "cell %.8s %.24s: %s", clock,
-	         p->row == 0 && p->grid.up ? "less" : band_text(r, (size_t)(p->row * p->grid.joined + p->grid.first), p->s->ascii, band),
+	         p->row == 0 && p->grid.up ? "less" : band_text(r, (size_t)p->row * (size_t)p->grid.joined + (size_t)p->grid.first, p->s->ascii, band),
 	         count_format((double)cell_count(&p->grid, p->row, p->step), count));
 }
 

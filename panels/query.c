@@ -106,19 +106,28 @@ static double step_of(const struct query_table *t, bool *falls)
 	return least;
 }
 
+static size_t bucket_at(double place, size_t buckets)
+{
+	size_t at = (size_t)(place + .5);
+
+	return at < buckets ? at : buckets - 1;
+}
+
 static bool draw_lines(const struct query_table *t, struct surface *s)
 {
 	static const char marks[] = "*+ox";
 	struct chart_series series[LINES_MAX];
 	double *values = NULL, step, first, last;
 	size_t count = 0, buckets;
-	bool falls;
+	bool falls = false;
 
 	step = t->column_count > 1 && t->numeric[0] && t->row_count > 1 ? step_of(t, &falls) : 0;
 	if (!(step > 0))
 		return false;
 	first = number_at(t, falls ? t->row_count - 1 : 0, 0);
 	last = number_at(t, falls ? 0 : t->row_count - 1, 0);
+	if (!isfinite(last - first))
+		return false;
 	if ((last - first) / step >= BUCKETS_MAX)
 		step = (last - first) / (BUCKETS_MAX - 1);
 	buckets = (size_t)((last - first) / step + 1.5);
@@ -131,7 +140,7 @@ static bool draw_lines(const struct query_table *t, struct surface *s)
 		for (size_t i = 0; i < buckets; i++)
 			line[i] = NAN;
 		for (size_t i = 0; i < t->row_count; i++)
-			line[(size_t)((number_at(t, i, 0) - first) / step + .5) % buckets] = number_at(t, i, c);
+			line[bucket_at((number_at(t, i, 0) - first) / step, buckets)] = number_at(t, i, c);
 		series[count] = (struct chart_series){line, buckets, (style)(ROLE_SERIES1 + count), t->columns[c], marks[count]};
 		count++;
 	}

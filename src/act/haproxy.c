@@ -145,7 +145,7 @@ static void settle(const struct haproxy *h, const struct act_ask *ask, const str
                    struct haproxy_backend *then, double *result)
 {
 	struct lineup_weights w = {.arm_count = h->env.arm_count, .max = HAPROXY_WEIGHT_MAX};
-	double have[ROLLOUT_ARMS_MAX], off_now = 0, off_best = 0;
+	double have[ROLLOUT_ARMS_MAX] = {0}, off_now = 0, off_best = 0;
 	size_t of[LINEUP_MEMBERS_MAX] = {0};
 
 	*then = *now;

@@ -2,6 +2,7 @@
  * body is sent. Without, the document at `read_url` is read, only the arms' values at `share` are changed
  * in its text, and it is sent back with the ETag it had, so that nothing else in it is touched or lost.
  * Values are parts of `total`: 100 for percent or weights in whole numbers, 1 for fractions. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,9 +231,10 @@ static bool reads_back(const struct http *h)
 /* Parts of the total for what is asked: whole numbers by the largest remainder, so that they add up. */
 static void wanted_parts(const struct http *h, const struct act_ask *ask, double others, double *parts)
 {
-	double rest = h->total - others, given = 0, lack[ROLLOUT_ARMS_MAX];
+	double rest = h->total - others, given = 0, lack[ROLLOUT_ARMS_MAX] = {0};
 	bool whole = h->total > 1;
 
+	assert(h->env.arm_count > 0);
 	rest = rest < 0 ? 0 : rest;
 	for (size_t i = 0; i < h->env.arm_count; i++) {
 		double exact = rest * ask_percent(ask, h->env.arms[i].deployment) / 100;

@@ -139,6 +139,8 @@ static enum act_result call(struct k8s *k, const struct act_ask *ask, struct htt
 	} while (result == ACT_OK && got->status == 429);
 	if (auth)
 		explicit_bzero(auth, strlen(auth));
+	http->headers = NULL;
+	http->url = NULL;
 	free(auth);
 	free(url);
 	return result;

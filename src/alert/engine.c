@@ -115,7 +115,7 @@ static struct instance *add_instance(struct engine *e, const char *rule, const c
 	x->rule_index = NO_RULE;
 	x->value = x->bound = x->normal = NAN;
 	make_key(&key, rule, labels);
-	e->instances = mem_grow(e->instances, &e->instance_cap, e->instance_count + 1, sizeof *e->instances);
+	e->instances = mem_grow(e->instances, &e->instance_cap, e->instance_count + 1, sizeof(struct instance *));
 	strmap_put(&e->index, buf_str(&key), (uint32_t)e->instance_count);
 	e->instances[e->instance_count++] = x;
 	buf_fini(&key);

@@ -2,12 +2,16 @@
 #ifndef LLMDECK_BASE_MEM_H
 #define LLMDECK_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 void *mem_alloc(size_t bytes);
 void *mem_zalloc(size_t bytes); /* zeroed */
 /* `count` times `size`; an overflowing product counts as exhaustion. */
 void *mem_array(void *old, size_t count, size_t size);
+/* Of plain data that was zeroed before it was filled: bytes that pad it count, so "no" may mean them alone. */
+static inline bool mem_same(const void *a, const void *b, size_t bytes) { return memcmp(a, b, bytes) == 0; }
 char *mem_strdup(const char *text);
 char *mem_strndup(const char *text, size_t len);
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

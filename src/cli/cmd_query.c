@@ -21,12 +21,12 @@ static const struct command_option query_options[] = {
 	{NULL, NULL, NULL},
 };
 
-static struct store_asker *asker;
+static atomic_bool *interrupted;
 
 static void on_interrupt(int number)
 {
 	(void)number;
-	store_asker_interrupt(asker);
+	atomic_store(interrupted, true);
 }
 
 static void print_table(const struct answer *a, struct buf *out)
@@ -88,6 +88,7 @@ static int read_sql(const struct args *args, struct buf *sql, struct err *err)
 
 static int ask(const struct global *g, struct str sql, const struct ask_limits *limits, int format)
 {
+	struct store_asker *asker;
 	struct answer answer;
 	struct err err = {""};
 	bool timed_out = false;
@@ -95,6 +96,7 @@ static int ask(const struct global *g, struct str sql, const struct ask_limits *
 
 	if (store_asker_open(&asker, g->store_path, &err))
 		return cli_fail(EXIT_UNAVAILABLE, &err);
+	interrupted = store_asker_interrupted(asker);
 	signal(SIGINT, on_interrupt);
 	if (store_ask(asker, sql, limits, &answer, &timed_out, &err)) {
 		result = cli_fail(timed_out ? EXIT_TIMED_OUT : EXIT_USAGE, &err);

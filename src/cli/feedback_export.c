@@ -218,7 +218,7 @@ void feedback_put_json(const struct feedback_item *i, bool with_text, struct buf
 static bool begins_as_formula(struct str s)
 {
 	s = str_trim(s);
-	return s.len && memchr("=+-@|%\t\r", s.ptr[0], 8) != NULL;
+	return s.len && s.ptr[0] && strchr("=+-@|%\t\r", s.ptr[0]);
 }
 
 static void put_cell(struct buf *out, struct str s)

@@ -2,6 +2,7 @@
  * columns by priority first and then narrows the widest left-aligned one. */
 #include "cli/text_table.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -173,6 +174,7 @@ void text_table_print(const struct text_table *t, int width, struct buf *out)
 	int *widths = mem_array(NULL, t->column_count, sizeof *widths);
 	size_t left_out = 0;
 
+	assert(t->column_count > 0);
 	fit(t, width, widths);
 	print_row(t, widths, NULL, out);
 	for (size_t i = 0; i + t->column_count <= t->cell_count; i += t->column_count)

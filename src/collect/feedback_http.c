@@ -323,8 +323,10 @@ void feedback_http_free(struct feedback_http **out)
 
 	if (!f)
 		return;
-	while (f->deliveries)
-		answer_busy(f->deliveries, "the collector is ending: send it again");
+	for (struct delivery *d = f->deliveries, *next; d; d = next) {
+		next = d->next;
+		answer_busy(d, "the collector is ending: send it again");
+	}
 	free(f);
 	*out = NULL;
 }

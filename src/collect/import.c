@@ -79,7 +79,7 @@ static struct batch *pop_locked(struct batch_queue *q)
 	struct batch *b = q->items[0];
 
 	q->count--;
-	memmove(q->items, q->items + 1, q->count * sizeof *q->items);
+	memmove(q->items, q->items + 1, q->count * sizeof(struct batch *));
 	return b;
 }
 

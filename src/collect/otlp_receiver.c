@@ -560,8 +560,10 @@ static void receiver_free(struct receiver *r)
 {
 	http_door_close(&r->door);
 	otlp_decoder_free(&r->decoder);
-	while (r->deliveries)
-		answer_failure(r->deliveries, 503, 1, "the collector is ending: send it again");
+	for (struct delivery *d = r->deliveries, *next; d; d = next) {
+		next = d->next;
+		answer_failure(d, 503, 1, "the collector is ending: send it again");
+	}
 	otlp_again_fini(&r->again);
 	feedback_http_free(&r->feedback);
 	http_server_stop(&r->server);

@@ -149,7 +149,7 @@ static void open_form(struct app *a, const struct budget_pick *p, const char *na
 
 		f->label = labels[i];
 		field_set(&f->field, usual[i]);
-		snprintf(w->before[i], FIELD_BYTES, "%s", f->field.text);
+		memcpy(w->before[i], f->field.text, sizeof w->before[i]);
 	}
 	add_level(a, w, "Set", "RW and set");
 	dialog_open(&w->dialog);

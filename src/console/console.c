@@ -68,11 +68,11 @@ void app_refresh(struct app *a)
 		job.refresh_us = config->options[OPTION_REFRESH].number;
 	job.view.from_us = job.view.to_us = 0; /* the loader's own clock decides */
 	job.generation = a->generation;
-	if (memcmp(&job.items, &a->job.items, sizeof job.items) != 0 ||
+	if (!mem_same(&job.items, &a->job.items, sizeof job.items) ||
 	    job.item_count != a->job.item_count || job.columns_hint != a->job.columns_hint) {
 		job.generation = ++a->generation;
 	}
-	if (memcmp(&job, &a->job, sizeof job) != 0) {
+	if (!mem_same(&job, &a->job, sizeof job)) {
 		a->job = job;
 		loader_set_job(a->loader, &job);
 	}

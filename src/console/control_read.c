@@ -20,7 +20,7 @@ static void initialise(const struct read_field *fields, void *into)
 		char *at = (char *)into + f->offset;
 
 		if (f->type == READ_TEXT)
-			memcpy(at, &no_text, sizeof no_text);
+			memcpy(at, &no_text, sizeof(const char *));
 		else if (f->type == READ_REAL)
 			memcpy(at, &no_number, sizeof no_number);
 		else if (f->type == READ_OBJECT)

@@ -168,7 +168,7 @@ static void do_board(struct rollout_calls *c)
 	c->board_due_us = clock_mono_us() + BOARD_EVERY_US;
 	rollout_board_ask(c->client, &c->read);
 	pthread_mutex_lock(&c->mutex);
-	changed = memcmp(&c->read, &c->board, sizeof c->read) != 0;
+	changed = !mem_same(&c->read, &c->board, sizeof c->read);
 	if (changed) {
 		c->board = c->read;
 		c->has_board = true;

@@ -123,8 +123,10 @@ static void copy_leg(const struct rollout_leg *from, size_t part, struct intent_
 	if (!from->has_plan)
 		return;
 	PUT(to->pace, from->plan.pace);
-	for (size_t i = 0; i < from->plan.warning_count && i < sizeof to->warnings / sizeof *to->warnings; i++)
-		PUT(to->warnings[to->warning_count++], from->plan.warnings[i]);
+	while (to->warning_count < from->plan.warning_count && to->warning_count < sizeof to->warnings / sizeof *to->warnings) {
+		PUT(to->warnings[to->warning_count], from->plan.warnings[to->warning_count]);
+		to->warning_count++;
+	}
 }
 
 /* How much of the traffic changes sides: what the candidates gain or lose together. */

@@ -282,8 +282,7 @@ static void see_gap(struct tree_line *l, int64_t from_us, int64_t to_us)
 }
 
 /* The children of line i follow it; the next one's line is behind what is below this one. */
-#define EACH_CHILD(t, i, child) \
-	(size_t child = (i) + 1, end_ = (i) + 1 + (t)->lines[i].below; child < end_; child += (t)->lines[child].below + 1)
+static size_t next_child(const struct span_tree *t, size_t child) { return child + t->lines[child].below + 1; }
 
 /* Own time, waits and tries: children come by their start, so that one pass sees what they cover. */
 static void look_at_children(const struct tree_span *spans, struct span_tree *t, size_t i)
@@ -294,7 +293,7 @@ static void look_at_children(const struct tree_span *spans, struct span_tree *t,
 
 	if (l->below == 0)
 		return;
-	for EACH_CHILD(t, i, child) {
+	for (size_t child = i + 1; child <= i + t->lines[i].below; child = next_child(t, child)) {
 		struct tree_line *c = &t->lines[child];
 		int64_t from_us = c->start_us > covered_us ? c->start_us : covered_us;
 		int64_t to_us = c->end_us < l->end_us ? c->end_us : l->end_us;
@@ -372,7 +371,7 @@ static void find_critical_path(struct span_tree *t)
 		if (!l->critical)
 			continue;
 		count = 0;
-		for EACH_CHILD(t, i, child)
+		for (size_t child = i + 1; child <= i + t->lines[i].below; child = next_child(t, child))
 			endings[count++] = (struct ending){child, t->lines[child].end_us};
 		l->critical_us = walk_back(t, endings, count, stretches[i], stretches);
 	}

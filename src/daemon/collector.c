@@ -261,7 +261,7 @@ static void retire_rollouts(struct collector *c)
 	control_set_rollouts(c->control, NULL);
 	rollouts_stop(c->rollouts);
 	writer_run(c->writer, do_nothing, NULL, NULL);
-	c->retired = mem_array(c->retired, c->retired_count + 1, sizeof(*c->retired));
+	c->retired = mem_array(c->retired, c->retired_count + 1, sizeof(struct rollouts *));
 	c->retired[c->retired_count++] = c->rollouts;
 	c->rollouts = NULL;
 }

@@ -104,8 +104,9 @@ static void learn_profile(struct fit *f)
 /* Between the middles of two slots. */
 static double usual_at(const struct anomaly_model *m, int64_t at_us)
 {
-	int64_t from = at_us - SLOT_US / 2;
-	double part = (double)(from % SLOT_US) / (double)SLOT_US;
+	const int64_t slot_us = SLOT_US;
+	int64_t from = at_us - slot_us / 2;
+	double part = (double)(from % slot_us) / (double)slot_us;
 	double a = m->profile[weekday_of(from)][slot_of(from)], b = m->profile[weekday_of(from + SLOT_US)][slot_of(from + SLOT_US)];
 
 	return a + (b - a) * part;

@@ -172,6 +172,11 @@ void store_asker_interrupt(struct store_asker *a)
 	atomic_store(&a->interrupted, true);
 }
 
+atomic_bool *store_asker_interrupted(struct store_asker *a)
+{
+	return &a->interrupted;
+}
+
 static struct answer_cell read_cell(sqlite3_stmt *st, int column, struct arena *arena)
 {
 	struct answer_cell cell = {.kind = ANSWER_NULL};

@@ -4,6 +4,7 @@
 #ifndef LLMDECK_STORE_ASK_H
 #define LLMDECK_STORE_ASK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,8 @@ int store_asker_open(struct store_asker **out, const char *path, struct err *err
 void store_asker_close(struct store_asker **a);
 /* Any thread: the running question ends at once with "interrupted", or else the next one. */
 void store_asker_interrupt(struct store_asker *a);
+/* What it sets, for a signal's handler; lives as long as the asker. */
+atomic_bool *store_asker_interrupted(struct store_asker *a);
 
 enum answer_kind { ANSWER_NULL, ANSWER_INTEGER, ANSWER_REAL, ANSWER_TEXT, ANSWER_BLOB };
 struct answer_cell {

@@ -5,6 +5,7 @@
  * usual one in small groups, is one bit. */
 #include "store/cells.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
@@ -325,6 +326,7 @@ static void move_counts(struct dense *d, int k, struct sketch *s)
 	for (uint64_t words = d->words[k]; words; words &= words - 1) {
 		uint32_t word = (uint32_t)__builtin_ctzll(words);
 
+		assert(s->cells);
 		for (uint64_t bits = d->touched[k][word]; bits; bits &= bits - 1) {
 			uint32_t index = word * 64 + (uint32_t)__builtin_ctzll(bits);
 			int64_t count = d->counts[k][index];

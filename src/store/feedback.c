@@ -62,9 +62,9 @@ static const char *const statements[FB_COUNT] = {
 };
 
 static const char *const text_statements[FBT_COUNT] = {
-	[FBT_ADD_EXCHANGE] = "INSERT INTO exchanges(id, question, answer) VALUES(?1, ?2, ?3) ON CONFLICT(id) DO UPDATE SET"
+	[FBT_ADD_EXCHANGE] = ("INSERT INTO exchanges(id, question, answer) VALUES(?1, ?2, ?3) ON CONFLICT(id) DO UPDATE SET"
 		" question=CASE WHEN excluded.question='' THEN question ELSE excluded.question END,"
-		" answer=CASE WHEN excluded.answer='' THEN answer ELSE excluded.answer END",
+		" answer=CASE WHEN excluded.answer='' THEN answer ELSE excluded.answer END"),
 	[FBT_REMOVE_EXCHANGE] = "DELETE FROM exchanges WHERE id=?1",
 	[FBT_REMOVE_TEXT] = "DELETE FROM texts WHERE id=?1",
 	[FBT_REMOVE_VERDICTS] = "DELETE FROM verdicts WHERE id=?1",

@@ -346,7 +346,7 @@ static int read_request(struct reading *g)
 		struct str *const strings[] = {&out->request.operation, &out->request.request_model, &out->request.error_type,
 		                               &out->request.finish_reason, &out->request.outcome, &out->request.source, &out->request.cost_basis};
 
-		for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
+		for (size_t i = 0; i < sizeof strings / sizeof(struct str *); i++)
 			*strings[i] = (struct str){arena_copy(&out->arena, strings[i]->len ? strings[i]->ptr : "", strings[i]->len), strings[i]->len};
 		for (int d = 0; d < DIM_COUNT; d++)
 			out->request.dims[d] = (struct str){arena_copy(&out->arena, q->dims[d].len ? q->dims[d].ptr : "", q->dims[d].len), q->dims[d].len};

@@ -60,7 +60,7 @@ static bool rest_matches(const struct search *s, const struct packed *p)
 {
 	const struct request_query *q = s->q;
 
-	if (q->has_trace && (!p->has_trace || memcmp(p->trace_id, q->trace_id, 16)))
+	if (q->has_trace && (!p->has_trace || memcmp(p->trace_id, q->trace_id, 16) != 0))
 		return false;
 	for (int a = 0; a < ATTR_COUNT; a++)
 		if (q->attr_values[a].len && !str_equal(q->attr_values[a], p->attrs[a]))

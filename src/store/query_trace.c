@@ -69,7 +69,7 @@ static int read_spans(struct store_reader *r, const uint8_t trace_id[16], int64_
 	}
 	sqlite3_finalize(st);
 	out->spans = arena_alloc(&out->arena, (out->span_count + 1) * sizeof *spans);
-	if (out->span_count)
+	if (spans)
 		memcpy(out->spans, spans, out->span_count * sizeof *spans);
 	free(spans);
 	return got < 0 ? -1 : 0;

@@ -43,7 +43,7 @@ int writer_blocks_open(struct store_writer *w, struct err *err)
 
 	c->places = w->options.full_sync ? OPEN_BLOCKS_COLLECTING : OPEN_BLOCKS;
 	c->open = mem_zalloc(c->places * sizeof *c->open);
-	c->used = mem_array(NULL, c->places, sizeof *c->used);
+	c->used = mem_array(NULL, c->places, sizeof(struct open_block *));
 	return sql_prepare(w->db, &c->put, "INSERT OR REPLACE INTO requests(id, rows) VALUES(?1, ?2)", err) ||
 	       sql_prepare(w->db, &c->remove, "DELETE FROM requests WHERE id=?1", err) ||
 	       sql_prepare(w->db, &c->before, "SELECT id, rows FROM requests WHERE id<=?1 ORDER BY id DESC LIMIT 1", err) ||
@@ -99,7 +99,7 @@ static void note_used(struct block_cache *c, struct open_block *o)
 {
 	size_t at = count_below(c, o->block.key);
 
-	memmove(c->used + at + 1, c->used + at, (c->used_count++ - at) * sizeof *c->used);
+	memmove(c->used + at + 1, c->used + at, (c->used_count++ - at) * sizeof(struct open_block *));
 	c->used[at] = o;
 	o->used = true;
 }
@@ -108,7 +108,7 @@ static void note_unused(struct block_cache *c, struct open_block *o)
 {
 	size_t at = count_below(c, o->block.key) - 1;
 
-	memmove(c->used + at, c->used + at + 1, (--c->used_count - at) * sizeof *c->used);
+	memmove(c->used + at, c->used + at + 1, (--c->used_count - at) * sizeof(struct open_block *));
 	o->used = o->dirty = false;
 	if (c->latest == o)
 		c->latest = NULL;

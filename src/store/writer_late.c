@@ -106,7 +106,7 @@ int writer_join_waiting(struct store_writer *w, int64_t id, struct store_counts 
 	while ((got = sql_step(st, err)) > 0 && n < PACK_FLAGS_MAX) {
 		int64_t apart = sqlite3_column_int64(st, 5) - w->packed.end_us;
 
-		if (sqlite3_column_bytes(st, 1) != 16 || memcmp(sqlite3_column_blob(st, 1), trace_id, 16) ||
+		if (sqlite3_column_bytes(st, 1) != 16 || memcmp(sqlite3_column_blob(st, 1), trace_id, 16) != 0 ||
 		    apart > US_PER_HOUR || apart < -US_PER_HOUR)
 			continue;
 		rows[n] = sqlite3_column_int64(st, 0);

@@ -40,7 +40,7 @@ static void remember(struct recent_call *table, uint64_t hash, int64_t id)
 
 static bool is_nested(const struct packed *p)
 {
-	return p->has_trace && p->has_span && p->has_parent && memcmp(p->span_id, p->parent_id, 8);
+	return p->has_trace && p->has_span && p->has_parent && memcmp(p->span_id, p->parent_id, 8) != 0;
 }
 
 static bool take_count(int64_t *own, int64_t from)
@@ -225,7 +225,7 @@ int writer_nest_outer(struct store_writer *w, int64_t id, uint32_t *series, stru
 		set[i] = (struct recent_call){0};
 		if (got < 0)
 			return -1;
-		if (!got || !w->other.has_parent || memcmp(w->other.parent_id, span_id, 8))
+		if (!got || !w->other.has_parent || memcmp(w->other.parent_id, span_id, 8) != 0)
 			continue;
 		remember(w->calls_by_span, call_hash(w->other.trace_id, w->other.span_id), id);
 		if (take_back(w, inner_id, inner_series, id, err) || absorb(w, p, series, &w->other, inner_series, &changed, err))

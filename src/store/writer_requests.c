@@ -356,7 +356,7 @@ static bool find_in_block(struct block_walk *k, const uint8_t trace_id[16], stru
 {
 	while (block_walk_next_row(k)) {
 		if (!block_read_figures(&k->block, k->at, p) || !block_read_rest(&k->block, k->at, PACK_ALL, p) || !p->has_trace ||
-		    memcmp(p->trace_id, trace_id, 16))
+		    memcmp(p->trace_id, trace_id, 16) != 0)
 			continue;
 		*id = block_walk_row(k)->id;
 		return true;

@@ -154,12 +154,14 @@ static void open_incidents(struct store_writer *w)
 	struct incident i = {.opened_us = NOW_US - 6 * US_PER_MIN, .from_us = NOW_US - 20 * US_PER_MIN, .title = "p95 of checkout " HOSTILE,
 	                     .owner = "", .author = "mia", .bad = "latency>4s"};
 	struct incident_change note = {.time_us = NOW_US - 5 * US_PER_MIN, .author = "mia", .note = "rolling back v43 " HOSTILE};
+	struct arena arena = {0};
 	struct err err = {""};
 
 	if (view_add_filter(&i.where, STR_LIT("service=checkout"), &err) || store_incident_open(w, &i, &note.id, &err))
 		fail_msg("%s", err.text);
-	if (store_incident_change(w, &note, &i, &(struct arena){0}, &err))
+	if (store_incident_change(w, &note, &i, &arena, &err))
 		fail_msg("%s", err.text);
+	arena_fini(&arena);
 }
 
 static int make_store(void **state)
