@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
+#include "collect/judges.h"
 #include "collect/otlp_receiver.h"
 #include "daemon/alerts.h"
 #include "daemon/control.h"
@@ -307,6 +308,7 @@ static void reread_config(struct collector *c)
 	retire_rollouts(c);
 	alerts_set_config(c->alerts, config);
 	control_feedback_set_config(c->feedback, config);
+	judges_configure(config);
 	if (c->reread)
 		config_fini(c->reread);
 	free(c->reread);
@@ -414,6 +416,7 @@ static int open_parts(struct collector *c, struct err *err)
 		.stop = ask_to_stop, .arg = c,
 	};
 
+	judges_configure(o->config);
 	if (check_config(o, o->config, err) || take_signals(c, err) ||
 	    make_folder_of(o->store_path, err) || make_folder_of(o->socket_path, err) ||
 	    loop_new(&c->loop, err) || writer_start(&c->writer, o->store_path, &writer_options, err))
