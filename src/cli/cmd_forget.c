@@ -18,7 +18,7 @@
 
 static const struct command_option forget_options[] = {
 	{"--user", "USER", "rows, feedback and texts of this user"},
-	{"--import", "BATCH", "everything that an import brought; `query \"SELECT key FROM imports\"` has the numbers"},
+	{"--import", "BATCH", "everything that an import brought; `query \"SELECT key, name FROM v_imports\"` has the numbers"},
 	{"--yes", NULL, "do not ask"},
 	{NULL, NULL, NULL},
 };

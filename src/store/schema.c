@@ -149,6 +149,8 @@ static const char *const version_1[] = {
 	"  rollup_field(r.figures, 'latency_p50') latency_p50_us, rollup_field(r.figures, 'latency_p95') latency_p95_us,"
 	"  rollup_field(r.figures, 'latency_p99') latency_p99_us"
 	"  FROM rollups_1h r JOIN v_series s ON s.id = r.id>>32",
+	"CREATE VIEW v_imports AS SELECT key, name, kind, rows_done, rows_rejected, rows_duplicate, complete, started_us, first_us,"
+	"  last_us FROM imports",
 	"CREATE VIEW v_billing AS SELECT * FROM billing",
 	"CREATE VIEW v_audit AS SELECT * FROM audit",
 	"CREATE VIEW v_spans AS SELECT s.id, (s.id>>10) - s.duration_us start_us, s.id>>10 end_us, s.duration_us, s.trace_id, s.span_id,"
