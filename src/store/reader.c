@@ -15,7 +15,6 @@
 
 static int open_db(sqlite3 **db, const char *path, struct err *err)
 {
-	sql_set_up();
 	if (sqlite3_open_v2(path, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		return sql_fail(*db, "opening the store", err);
 	sqlite3_busy_timeout(*db, BUSY_MS);

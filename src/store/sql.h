@@ -10,7 +10,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* Sets the library up; before the first connection of the process, any thread, any number of times. */
+/* Sets the library up for a process that writes; before its first connection, any thread, any number of times. What
+ * only reads keeps the count of memory, which bounds people's own SQL (ask.h). */
 void sql_set_up(void);
 /* Fills err from the connection's last error; returns -1. */
 int sql_fail(sqlite3 *db, const char *what, struct err *err);
