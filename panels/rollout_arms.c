@@ -3,6 +3,7 @@
  * at the evidence of one stretch. */
 #include "panels/rollout_arms.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -231,11 +232,12 @@ static void count_arms(const struct figures_result *res, const struct rollout_st
 static void show_scores(const struct score_result *scores, struct rollout_arms *out)
 {
 	for (size_t i = 0; i < scores->row_count && out->row_count < SHOWN_COUNT + SCORES_SHOWN; i++) {
-		const char *name = scores->rows[i].name;
+		const char *name = scores->rows[i].name, *deployment = scores->rows[i].deployment;
 		bool ours = false, there = false;
 
+		assert(deployment);
 		for (size_t k = 0; k < out->arm_count; k++)
-			ours = ours || str_equal_c(out->names[k], scores->rows[i].deployment);
+			ours = ours || str_equal_c(out->names[k], deployment);
 		for (size_t n = SHOWN_COUNT; n < out->row_count; n++)
 			there = there || strcmp(out->rows[n].evaluation + sizeof(GUARDRAIL_EVALUATION) - 1, name) == 0;
 		if (ours && !there)
