@@ -302,7 +302,8 @@ void document_chart(struct document *d, const struct document_chart *c)
 /* 0-1 on a logarithmic scale. */
 static double shade_of(int64_t count, int64_t most)
 {
-	return count <= 0 ? 0 : most <= 1 ? 1 : 0.1 + 0.9 * log((double)count) / log((double)most);
+	/* The bound: a quotient of equal numbers times 0.9 may be a little over 0.9. */
+	return count <= 0 ? 0 : most <= 1 ? 1 : fmin(1, 0.1 + 0.9 * log((double)count) / log((double)most));
 }
 
 /* To the right within LABEL_COLUMNS, in an indented block, where nothing means anything. */

@@ -391,9 +391,31 @@ static void test_words_for_the_shell(void **state)
 	assert_int_equal(incident_id(STR_LIT("99999999999999999999")), 0);
 }
 
+/* Whatever the fullest cell counts, its shade is the darkest. */
+static void test_fullest_cell_is_the_darkest(void **state)
+{
+	static const char *const bands[] = {"errors"};
+	struct buf out = {0};
+
+	(void)state;
+	for (int64_t most = 1; most < 20000; most++) {
+		struct document d;
+
+		buf_reset(&out);
+		document_begin(&d, &out, false, "heat");
+		document_heat(&d, &(struct document_heat){
+			.bands = bands, .band_count = 1, .steps = 1, .counts = &most, .most = most, .from = "a", .to = "b",
+		});
+		document_end(&d);
+		assert_non_null(strstr(out.data, "errors █\n"));
+	}
+	buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fullest_cell_is_the_darkest),
 		cmocka_unit_test_setup_teardown(test_a_pinned_window_outlives_retention, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_one_that_goes_on_pins_to_the_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_changes_make_the_timeline, set_up, tear_down),
