@@ -5,14 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,6 +19,7 @@
 #include "console/collector_ask.h"
 #include "console/control_client.h"
 #include "console/incident_report.h"
+#include "console/worker.h"
 #include "parse/config.h"
 #include "parse/json_edit.h"
 #include "store/query.h"
@@ -44,13 +43,9 @@ struct chore {
 };
 
 struct chores {
-	pthread_t thread;
-	pthread_mutex_t mutex;
-	pthread_cond_t wake;
-	int wake_fd;
+	struct worker worker;
 	char *config_path, *socket_path;
 	/* under the mutex */
-	bool stop, ended;
 	struct chore queue[QUEUE_MAX];
 	size_t queued;
 	struct chore_news news[QUEUE_MAX];
@@ -75,9 +70,7 @@ static void forget(struct chore *chore)
 
 static void post(struct chores *c, struct chore_news *news)
 {
-	char byte = 1;
-
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	if (c->news_count == QUEUE_MAX) { /* nobody listens: the oldest goes */
 		if (c->news[0].config) {
 			config_fini(c->news[0].config);
@@ -87,9 +80,8 @@ static void post(struct chores *c, struct chore_news *news)
 		c->news_count--;
 	}
 	c->news[c->news_count++] = *news;
-	pthread_mutex_unlock(&c->mutex);
-	if (write(c->wake_fd, &byte, 1) < 0)
-		return; /* a full pipe already says enough */
+	worker_unlock(&c->worker);
+	worker_wake_ui(&c->worker);
 }
 
 static void __attribute__((format(printf, 3, 4)))
@@ -265,10 +257,10 @@ static void look_at_theme(struct chores *c)
 	struct theme theme;
 	bool watch;
 
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	watch = c->watch_theme;
 	theme = c->theme;
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 	if (!watch || !theme_changed(&theme))
 		return;
 	news = mem_zalloc(sizeof *news);
@@ -277,9 +269,9 @@ static void look_at_theme(struct chores *c)
 		snprintf(news->text, sizeof news->text, "%.360s", err.text);
 	news->has_theme = !news->bad;
 	news->theme = theme;
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	c->theme = theme;
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 	post(c, news);
 	free(news);
 }
@@ -304,10 +296,10 @@ static void list_themes(struct chores *c)
 	char names[CHORES_THEMES_MAX][THEME_NAME_BYTES];
 	size_t count = theme_list(names, CHORES_THEMES_MAX);
 
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	memcpy(c->themes, names, sizeof names);
 	c->theme_count = count;
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 }
 
 /* Wakes the screen only when the header has something new to say: figures are drawn with the clock. */
@@ -315,36 +307,33 @@ static void ask_collector(struct chores *c, struct control_client *client)
 {
 	struct collector_status *now;
 	bool changed;
-	char byte = 1;
 
 	if (!client)
 		return;
 	now = mem_alloc(sizeof *now);
 	collector_ask(client, now);
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	changed = !c->collector.asked || now->answered != c->collector.answered ||
 	          now->source_count != c->collector.source_count ||
 	          collector_sources_ok(now) != collector_sources_ok(&c->collector) ||
 	          strcmp(now->role, c->collector.role) != 0;
 	c->collector = *now;
 	c->collector_changed = true;
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 	free(now);
-	if (changed && write(c->wake_fd, &byte, 1) < 0)
-		return; /* a full pipe already says enough */
+	if (changed)
+		worker_wake_ui(&c->worker);
 }
 
 /* Waits up to a second for a chore; *stop when it is time to end. */
 static bool next_chore(struct chores *c, struct chore *out, bool *stop)
 {
 	int64_t due = clock_mono_us() + US_PER_S;
-	struct timespec until = {.tv_sec = (time_t)(due / US_PER_S),
-	                         .tv_nsec = (long)(due % US_PER_S * 1000)};
 	bool found = false;
 
-	pthread_mutex_lock(&c->mutex);
-	while (!c->stop && c->queued == 0) {
-		if (pthread_cond_timedwait(&c->wake, &c->mutex, &until) != 0)
+	worker_lock(&c->worker);
+	while (!c->worker.stop && c->queued == 0) {
+		if (!worker_sleep(&c->worker, due))
 			break;
 	}
 	if (c->queued > 0) {
@@ -353,14 +342,14 @@ static bool next_chore(struct chores *c, struct chore *out, bool *stop)
 		memmove(c->queue, c->queue + 1, c->queued * sizeof *c->queue);
 		found = true;
 	}
-	*stop = c->stop && !found;
-	pthread_mutex_unlock(&c->mutex);
+	*stop = c->worker.stop && !found;
+	worker_unlock(&c->worker);
 	return found;
 }
 
-static void *run_chores(void *arg)
+static void run_chores(void *owner)
 {
-	struct chores *c = arg;
+	struct chores *c = owner;
 	struct control_client *client = c->socket_path ? control_client_new(c->socket_path) : NULL;
 	struct chore chore;
 	bool stop = false;
@@ -390,64 +379,32 @@ static void *run_chores(void *arg)
 	}
 	if (client)
 		control_client_free(&client);
-	pthread_mutex_lock(&c->mutex);
-	c->ended = true;
-	pthread_cond_broadcast(&c->wake);
-	pthread_mutex_unlock(&c->mutex);
-	return NULL;
 }
 
 struct chores *chores_start(const char *config_path, const char *socket_path, int wake_fd)
 {
 	struct chores *c = mem_zalloc(sizeof *c);
-	pthread_condattr_t monotonic;
 
 	c->config_path = config_path ? mem_strdup(config_path) : NULL;
 	c->socket_path = socket_path ? mem_strdup(socket_path) : NULL;
-	c->wake_fd = wake_fd;
-	pthread_mutex_init(&c->mutex, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	pthread_create(&c->thread, NULL, run_chores, c);
+	worker_init(&c->worker, wake_fd);
+	worker_start(&c->worker, run_chores, c);
 	return c;
 }
 
 void chores_stop(struct chores **cp, int64_t wait_us)
 {
 	struct chores *c = *cp;
-	struct chore_news news;
-	int64_t due = clock_mono_us() + wait_us;
-	struct timespec until = {.tv_sec = (time_t)(due / US_PER_S),
-	                         .tv_nsec = (long)(due % US_PER_S * 1000)};
-	bool ended;
 
-	if (!c)
-		return;
 	*cp = NULL;
-	pthread_mutex_lock(&c->mutex);
-	c->stop = true;
-	pthread_cond_broadcast(&c->wake);
-	while (!c->ended) {
-		if (pthread_cond_timedwait(&c->wake, &c->mutex, &until) != 0)
-			break;
-	}
-	ended = c->ended;
-	pthread_mutex_unlock(&c->mutex);
-	if (!ended) { /* a hanging disk: the process ends without it */
-		pthread_detach(c->thread);
-		return;
-	}
-	pthread_join(c->thread, NULL);
-	while (chores_take(c, &news)) {
-		if (news.config) {
-			config_fini(news.config);
-			free(news.config);
+	if (!c || !worker_stop(&c->worker, wait_us))
+		return; /* a hanging disk: the process ends without it */
+	for (size_t i = 0; i < c->news_count; i++) {
+		if (c->news[i].config) {
+			config_fini(c->news[i].config);
+			free(c->news[i].config);
 		}
 	}
-	pthread_cond_destroy(&c->wake);
-	pthread_mutex_destroy(&c->mutex);
 	free(c->config_path);
 	free(c->socket_path);
 	free(c);
@@ -457,7 +414,7 @@ static void enqueue(struct chores *c, struct chore chore)
 {
 	bool full;
 
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	for (size_t i = 0; chore.kind == CHORE_BACKTEST && i < c->queued; i++) {
 		if (c->queue[i].kind != CHORE_BACKTEST)
 			continue;
@@ -468,8 +425,8 @@ static void enqueue(struct chores *c, struct chore chore)
 	full = c->queued == QUEUE_MAX;
 	if (!full)
 		c->queue[c->queued++] = chore;
-	pthread_cond_signal(&c->wake);
-	pthread_mutex_unlock(&c->mutex);
+	worker_poke(&c->worker);
+	worker_unlock(&c->worker);
 	if (full) {
 		if (chore.kind == CHORE_ORDER)
 			say(c, true, "too much is waiting for the collector: nothing was changed, try again");
@@ -539,12 +496,12 @@ bool chores_collector(struct chores *c, struct collector_status *out)
 {
 	bool changed;
 
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	changed = c->collector_changed;
 	c->collector_changed = false;
 	if (changed)
 		*out = c->collector;
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 	return changed;
 }
 
@@ -552,33 +509,33 @@ size_t chores_themes(struct chores *c, char names[][THEME_NAME_BYTES])
 {
 	size_t count;
 
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	count = c->theme_count;
 	memcpy(names, c->themes, count * THEME_NAME_BYTES);
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 	return count;
 }
 
 void chores_watch_theme(struct chores *c, const struct theme *theme)
 {
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	c->watch_theme = theme && theme->path[0];
 	if (theme)
 		c->theme = *theme;
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 }
 
 bool chores_take(struct chores *c, struct chore_news *out)
 {
 	bool found;
 
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	found = c->news_count > 0;
 	if (found) {
 		*out = c->news[0];
 		c->news_count--;
 		memmove(c->news, c->news + 1, c->news_count * sizeof *c->news);
 	}
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 	return found;
 }

@@ -6,15 +6,13 @@
 #include "console/loader.h"
 
 #include <malloc.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "console/worker.h"
 
 #define REOPEN_US US_PER_S
 #define TRIM_EVERY_US (5 * US_PER_S)
@@ -22,13 +20,10 @@
 #define SHOW_US (20 * US_PER_MS) /* what is there is shown when the rest takes longer than this */
 
 struct loader {
-	pthread_t thread;
-	pthread_mutex_t mutex;
-	pthread_cond_t wake;
+	struct worker worker;
 	char *path;
-	int wake_fd;
 	/* under the mutex */
-	bool stop, ended, job_changed, status_changed;
+	bool job_changed, status_changed;
 	struct load_job job;
 	struct rule_set *new_rules;
 	struct panel_snapshot *ready[DECK_PANELS_MAX];
@@ -108,28 +103,20 @@ void load_job_for(const struct deck *d, const struct load_item *items, size_t co
 	out->ask = d->ask;
 }
 
-static void wake_ui(struct loader *l)
-{
-	char byte = 1;
-
-	if (write(l->wake_fd, &byte, 1) < 0)
-		return; /* a full pipe already says enough */
-}
-
 static void publish(struct loader *l, int panel, struct panel_snapshot *s)
 {
 	struct panel_snapshot *old;
 
-	pthread_mutex_lock(&l->mutex);
+	worker_lock(&l->worker);
 	old = l->ready[panel];
 	l->ready[panel] = s;
-	pthread_mutex_unlock(&l->mutex);
+	worker_unlock(&l->worker);
 	panel_snapshot_free(&old);
 }
 
 static void publish_status(struct loader *l, const struct store_summary *summary, const char *error)
 {
-	pthread_mutex_lock(&l->mutex);
+	worker_lock(&l->worker);
 	if (summary) {
 		l->status.summary = *summary;
 		l->status.opened = true;
@@ -139,7 +126,7 @@ static void publish_status(struct loader *l, const struct store_summary *summary
 	}
 	snprintf(l->status.error, sizeof l->status.error, "%s", error);
 	l->status_changed = true;
-	pthread_mutex_unlock(&l->mutex);
+	worker_unlock(&l->worker);
 }
 
 /* The window that this job means now. */
@@ -210,17 +197,17 @@ static int open_store(struct loader *l, struct err *err)
 		return 0;
 	if (store_reader_open(&l->reader, l->path, err) != 0)
 		return -1;
-	pthread_mutex_lock(&l->mutex);
+	worker_lock(&l->worker);
 	l->interruptible = l->reader;
-	pthread_mutex_unlock(&l->mutex);
+	worker_unlock(&l->worker);
 	return 0;
 }
 
 static void close_store(struct loader *l)
 {
-	pthread_mutex_lock(&l->mutex);
+	worker_lock(&l->worker);
 	l->interruptible = NULL;
-	pthread_mutex_unlock(&l->mutex);
+	worker_unlock(&l->worker);
 	store_reader_close(&l->reader);
 	for (int i = 0; panels[i]; i++)
 		load_memory_fini(&l->memory[i], panels[i]);
@@ -231,9 +218,9 @@ static bool must_break(struct loader *l)
 {
 	bool yes;
 
-	pthread_mutex_lock(&l->mutex);
-	yes = l->stop || l->job_changed;
-	pthread_mutex_unlock(&l->mutex);
+	worker_lock(&l->worker);
+	yes = l->worker.stop || l->job_changed;
+	worker_unlock(&l->worker);
 	return yes;
 }
 
@@ -269,14 +256,14 @@ static void run_job(struct loader *l, const struct load_job *job)
 	l->more = false;
 	if (open_store(l, &err) != 0) {
 		publish_status(l, NULL, err.text);
-		wake_ui(l);
+		worker_wake_ui(&l->worker);
 		return;
 	}
 	l->version = store_reader_version(l->reader);
 	if (l->version < 0 || query_summary(l->reader, &summary, &err) != 0) {
 		publish_status(l, NULL, err.text[0] ? err.text : "store: cannot be read");
 		close_store(l);
-		wake_ui(l);
+		worker_wake_ui(&l->worker);
 		return;
 	}
 	l->data_from_us = summary.first_us;
@@ -285,7 +272,7 @@ static void run_job(struct loader *l, const struct load_job *job)
 	woken = clock_mono_us();
 	for (size_t i = 0; i < job->item_count && !must_break(l); i++) {
 		if (clock_mono_us() - woken > SHOW_US) {
-			wake_ui(l);
+			worker_wake_ui(&l->worker);
 			woken = clock_mono_us();
 		}
 		if (!is_due(l, job, i, &view, clock_mono_us()))
@@ -295,23 +282,20 @@ static void run_job(struct loader *l, const struct load_job *job)
 		l->more = l->more || l->memory[job->items[i].panel].more;
 	}
 	publish_status(l, &summary, first_error(l, job));
-	wake_ui(l);
+	worker_wake_ui(&l->worker);
 	give_back(l);
 }
 
 /* Waits for a new job or the next refresh; false when the thread shall end. */
 static bool next_job(struct loader *l, struct load_job *job)
 {
-	struct timespec until;
 	int64_t due = clock_mono_us();
 	bool stop;
 
-	pthread_mutex_lock(&l->mutex);
+	worker_lock(&l->worker);
 	due += l->more ? MORE_US : l->job.refresh_us > 0 ? l->job.refresh_us : REOPEN_US;
-	until.tv_sec = (time_t)(due / US_PER_S);
-	until.tv_nsec = (long)(due % US_PER_S * 1000);
-	while (!l->stop && !l->job_changed) {
-		if (pthread_cond_timedwait(&l->wake, &l->mutex, &until) != 0)
+	while (!l->worker.stop && !l->job_changed) {
+		if (!worker_sleep(&l->worker, due))
 			break;
 	}
 	*job = l->job;
@@ -322,65 +306,32 @@ static bool next_job(struct loader *l, struct load_job *job)
 		l->new_rules = NULL;
 		memset(l->done, 0, sizeof l->done);
 	}
-	stop = l->stop;
-	pthread_mutex_unlock(&l->mutex);
+	stop = l->worker.stop;
+	worker_unlock(&l->worker);
 	return !stop;
 }
 
-static void *run_loader(void *arg)
+static void run_loader(void *owner)
 {
-	struct loader *l = arg;
+	struct loader *l = owner;
 	struct load_job job;
 
 	while (next_job(l, &job))
 		run_job(l, &job);
 	if (l->reader)
 		close_store(l);
-	pthread_mutex_lock(&l->mutex);
-	l->ended = true;
-	pthread_cond_broadcast(&l->wake);
-	pthread_mutex_unlock(&l->mutex);
-	return NULL;
 }
 
 struct loader *loader_start(const char *store_path, const struct rule_set *rules, int wake_fd)
 {
 	struct loader *l = mem_zalloc(sizeof *l);
-	pthread_condattr_t monotonic;
 
 	l->path = mem_strdup(store_path);
-	l->wake_fd = wake_fd;
+	worker_init(&l->worker, wake_fd);
 	l->rules = rule_set_copy(rules);
 	l->job.refresh_us = US_PER_S;
-	pthread_mutex_init(&l->mutex, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	pthread_create(&l->thread, NULL, run_loader, l);
+	worker_start(&l->worker, run_loader, l);
 	return l;
-}
-
-/* Asks the thread to end and waits; false when it hangs in the kernel. */
-static bool wait_for_end(struct loader *l, int64_t wait_us)
-{
-	int64_t due = clock_mono_us() + wait_us;
-	struct timespec until = {.tv_sec = (time_t)(due / US_PER_S),
-	                         .tv_nsec = (long)(due % US_PER_S * 1000)};
-	bool ended;
-
-	pthread_mutex_lock(&l->mutex);
-	l->stop = true;
-	if (l->interruptible)
-		store_reader_interrupt(l->interruptible);
-	pthread_cond_broadcast(&l->wake);
-	while (!l->ended) {
-		if (pthread_cond_timedwait(&l->wake, &l->mutex, &until) != 0)
-			break;
-	}
-	ended = l->ended;
-	pthread_mutex_unlock(&l->mutex);
-	return ended;
 }
 
 void loader_stop(struct loader **lp, int64_t wait_us)
@@ -390,15 +341,15 @@ void loader_stop(struct loader **lp, int64_t wait_us)
 	if (!l)
 		return;
 	*lp = NULL;
-	if (!wait_for_end(l, wait_us)) {
-		pthread_detach(l->thread);
-		return;
-	}
-	pthread_join(l->thread, NULL);
+	worker_lock(&l->worker);
+	l->worker.stop = true;
+	if (l->interruptible)
+		store_reader_interrupt(l->interruptible);
+	worker_unlock(&l->worker);
+	if (!worker_stop(&l->worker, wait_us))
+		return; /* it hangs in the kernel */
 	for (int i = 0; i < DECK_PANELS_MAX; i++)
 		panel_snapshot_free(&l->ready[i]);
-	pthread_cond_destroy(&l->wake);
-	pthread_mutex_destroy(&l->mutex);
 	free(l->rules);
 	free(l->new_rules);
 	free(l->path);
@@ -407,33 +358,33 @@ void loader_stop(struct loader **lp, int64_t wait_us)
 
 void loader_set_job(struct loader *l, const struct load_job *job)
 {
-	pthread_mutex_lock(&l->mutex);
+	worker_lock(&l->worker);
 	l->job = *job;
 	l->job_changed = true;
-	pthread_cond_signal(&l->wake);
-	pthread_mutex_unlock(&l->mutex);
+	worker_poke(&l->worker);
+	worker_unlock(&l->worker);
 }
 
 void loader_set_rules(struct loader *l, const struct rule_set *rules)
 {
 	struct rule_set *copy = rule_set_copy(rules);
 
-	pthread_mutex_lock(&l->mutex);
+	worker_lock(&l->worker);
 	free(l->new_rules);
 	l->new_rules = copy;
 	l->job_changed = true;
-	pthread_cond_signal(&l->wake);
-	pthread_mutex_unlock(&l->mutex);
+	worker_poke(&l->worker);
+	worker_unlock(&l->worker);
 }
 
 struct panel_snapshot *loader_take(struct loader *l, int panel)
 {
 	struct panel_snapshot *s;
 
-	pthread_mutex_lock(&l->mutex);
+	worker_lock(&l->worker);
 	s = l->ready[panel];
 	l->ready[panel] = NULL;
-	pthread_mutex_unlock(&l->mutex);
+	worker_unlock(&l->worker);
 	return s;
 }
 
@@ -441,10 +392,10 @@ bool loader_status(struct loader *l, struct deck_status *out)
 {
 	bool changed;
 
-	pthread_mutex_lock(&l->mutex);
+	worker_lock(&l->worker);
 	*out = l->status;
 	changed = l->status_changed;
 	l->status_changed = false;
-	pthread_mutex_unlock(&l->mutex);
+	worker_unlock(&l->worker);
 	return changed;
 }

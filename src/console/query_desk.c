@@ -4,18 +4,16 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "base/utf8.h"
+#include "console/worker.h"
 #include "store/ask.h"
 #include "store/ask_text.h"
 
@@ -25,13 +23,10 @@
 #define CANCEL_AGAIN_US (20 * US_PER_MS)
 
 struct query_desk {
-	pthread_t thread;
-	pthread_mutex_t mutex;
-	pthread_cond_t wake;
-	int wake_fd;
+	struct worker worker;
 	char *store_path, *history_path;
 	/* under the mutex */
-	bool stop, ended, open_wanted, running, cancel;
+	bool open_wanted, running, cancel;
 	char *sql; /* to be asked next; NULL none */
 	struct query_outcome *outcome;
 	struct query_names *names;
@@ -71,14 +66,6 @@ void query_names_free(struct query_names **n)
 	free((*n)->history);
 	free(*n);
 	*n = NULL;
-}
-
-static void wake_ui(struct query_desk *d)
-{
-	char byte = 1;
-
-	if (write(d->wake_fd, &byte, 1) < 0)
-		return; /* a full pipe already says enough */
 }
 
 /* ── an answer as a table ──────────────────────────────────────────────────────────────────── */
@@ -169,17 +156,17 @@ static struct store_asker *open_asker(struct query_desk *d, struct err *err)
 
 	if (store_asker_open(&a, d->store_path, err) != 0)
 		return NULL;
-	pthread_mutex_lock(&d->mutex);
+	worker_lock(&d->worker);
 	d->asker = a;
-	pthread_mutex_unlock(&d->mutex);
+	worker_unlock(&d->worker);
 	return a;
 }
 
 static void close_asker(struct query_desk *d, struct store_asker *a)
 {
-	pthread_mutex_lock(&d->mutex);
+	worker_lock(&d->worker);
 	d->asker = NULL;
-	pthread_mutex_unlock(&d->mutex);
+	worker_unlock(&d->worker);
 	store_asker_close(&a);
 }
 
@@ -187,9 +174,9 @@ static bool is_cancelled(struct query_desk *d)
 {
 	bool yes;
 
-	pthread_mutex_lock(&d->mutex);
+	worker_lock(&d->worker);
 	yes = d->cancel;
-	pthread_mutex_unlock(&d->mutex);
+	worker_unlock(&d->worker);
 	return yes;
 }
 
@@ -242,12 +229,12 @@ static void do_question(struct query_desk *d, const char *sql)
 		snprintf(out->words, sizeof out->words, "%.390s", err.text);
 	}
 	out->took_s = (double)(clock_mono_us() - started) / 1e6;
-	pthread_mutex_lock(&d->mutex);
+	worker_lock(&d->worker);
 	query_outcome_free(&d->outcome);
 	d->outcome = out;
 	d->running = false;
-	pthread_mutex_unlock(&d->mutex);
-	wake_ui(d);
+	worker_unlock(&d->worker);
+	worker_wake_ui(&d->worker);
 }
 
 /* ── names for completion ──────────────────────────────────────────────────────────────────── */
@@ -313,25 +300,25 @@ static void do_open(struct query_desk *d)
 		n->history = mem_strdup(d->history);
 	}
 	buf_fini(&text);
-	pthread_mutex_lock(&d->mutex);
+	worker_lock(&d->worker);
 	query_names_free(&d->names);
 	d->names = n;
-	pthread_mutex_unlock(&d->mutex);
-	wake_ui(d);
+	worker_unlock(&d->worker);
+	worker_wake_ui(&d->worker);
 }
 
 /* ── the thread ────────────────────────────────────────────────────────────────────────────── */
 
-static void *run_desk(void *arg)
+static void run_desk(void *owner)
 {
-	struct query_desk *d = arg;
+	struct query_desk *d = owner;
 	bool open;
 	char *sql;
 
-	pthread_mutex_lock(&d->mutex);
-	while (!d->stop) {
+	worker_lock(&d->worker);
+	while (!d->worker.stop) {
 		if (!d->sql && !d->open_wanted) {
-			pthread_cond_wait(&d->wake, &d->mutex);
+			worker_sleep(&d->worker, INT64_MAX);
 			continue;
 		}
 		open = d->open_wanted;
@@ -342,34 +329,25 @@ static void *run_desk(void *arg)
 			d->sql = NULL;
 		d->cancel = false;
 		d->running = sql != NULL;
-		pthread_mutex_unlock(&d->mutex);
+		worker_unlock(&d->worker);
 		if (open)
 			do_open(d);
 		else
 			do_question(d, sql);
 		free(sql);
-		pthread_mutex_lock(&d->mutex);
+		worker_lock(&d->worker);
 	}
-	d->ended = true;
-	pthread_cond_broadcast(&d->wake);
-	pthread_mutex_unlock(&d->mutex);
-	return NULL;
+	worker_unlock(&d->worker);
 }
 
 struct query_desk *query_desk_start(const char *store_path, const char *history_path, int wake_fd)
 {
 	struct query_desk *d = mem_zalloc(sizeof *d);
-	pthread_condattr_t monotonic;
 
 	d->store_path = mem_strdup(store_path);
 	d->history_path = history_path ? mem_strdup(history_path) : NULL;
-	d->wake_fd = wake_fd;
-	pthread_mutex_init(&d->mutex, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&d->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	pthread_create(&d->thread, NULL, run_desk, d);
+	worker_init(&d->worker, wake_fd);
+	worker_start(&d->worker, run_desk, d);
 	return d;
 }
 
@@ -384,33 +362,23 @@ static void interrupt(struct query_desk *d)
 void query_desk_stop(struct query_desk **dp, int64_t wait_us)
 {
 	struct query_desk *d = *dp;
-	int64_t due = clock_mono_us() + wait_us;
-	bool ended;
+	int64_t due = clock_mono_us() + wait_us, now;
 
 	if (!d)
 		return;
 	*dp = NULL;
-	pthread_mutex_lock(&d->mutex);
-	d->stop = true;
-	pthread_cond_broadcast(&d->wake);
-	while (!d->ended && clock_mono_us() < due) {
-		int64_t next = clock_mono_us() + CANCEL_AGAIN_US;
-		struct timespec until = {.tv_sec = (time_t)(next / US_PER_S), .tv_nsec = (long)(next % US_PER_S * 1000)};
-
+	worker_lock(&d->worker);
+	d->worker.stop = true;
+	worker_poke(&d->worker);
+	while (!worker_has_ended(&d->worker) && (now = clock_mono_us()) < due) {
 		interrupt(d);
-		pthread_cond_timedwait(&d->wake, &d->mutex, &until);
+		worker_sleep(&d->worker, now + CANCEL_AGAIN_US);
 	}
-	ended = d->ended;
-	pthread_mutex_unlock(&d->mutex);
-	if (!ended) {
-		pthread_detach(d->thread);
+	worker_unlock(&d->worker);
+	if (!worker_stop(&d->worker, 0))
 		return;
-	}
-	pthread_join(d->thread, NULL);
 	query_outcome_free(&d->outcome);
 	query_names_free(&d->names);
-	pthread_cond_destroy(&d->wake);
-	pthread_mutex_destroy(&d->mutex);
 	free(d->sql);
 	free(d->history);
 	free(d->store_path);
@@ -420,28 +388,28 @@ void query_desk_stop(struct query_desk **dp, int64_t wait_us)
 
 void query_desk_open(struct query_desk *d)
 {
-	pthread_mutex_lock(&d->mutex);
+	worker_lock(&d->worker);
 	d->open_wanted = true;
-	pthread_cond_signal(&d->wake);
-	pthread_mutex_unlock(&d->mutex);
+	worker_poke(&d->worker);
+	worker_unlock(&d->worker);
 }
 
 void query_desk_ask(struct query_desk *d, const char *sql)
 {
-	pthread_mutex_lock(&d->mutex);
+	worker_lock(&d->worker);
 	free(d->sql);
 	d->sql = mem_strdup(sql);
 	if (d->running)
 		interrupt(d);
-	pthread_cond_signal(&d->wake);
-	pthread_mutex_unlock(&d->mutex);
+	worker_poke(&d->worker);
+	worker_unlock(&d->worker);
 }
 
 void query_desk_cancel(struct query_desk *d)
 {
 	bool waited;
 
-	pthread_mutex_lock(&d->mutex);
+	worker_lock(&d->worker);
 	waited = d->sql && !d->running;
 	free(d->sql);
 	d->sql = NULL;
@@ -453,19 +421,19 @@ void query_desk_cancel(struct query_desk *d)
 		d->outcome->cancelled = true;
 		snprintf(d->outcome->words, sizeof d->outcome->words, "cancelled");
 	}
-	pthread_mutex_unlock(&d->mutex);
+	worker_unlock(&d->worker);
 	if (waited)
-		wake_ui(d);
+		worker_wake_ui(&d->worker);
 }
 
 struct query_outcome *query_desk_take(struct query_desk *d)
 {
 	struct query_outcome *out;
 
-	pthread_mutex_lock(&d->mutex);
+	worker_lock(&d->worker);
 	out = d->outcome;
 	d->outcome = NULL;
-	pthread_mutex_unlock(&d->mutex);
+	worker_unlock(&d->worker);
 	return out;
 }
 
@@ -473,9 +441,9 @@ struct query_names *query_desk_names(struct query_desk *d)
 {
 	struct query_names *out;
 
-	pthread_mutex_lock(&d->mutex);
+	worker_lock(&d->worker);
 	out = d->names;
 	d->names = NULL;
-	pthread_mutex_unlock(&d->mutex);
+	worker_unlock(&d->worker);
 	return out;
 }

@@ -3,18 +3,16 @@
  * UI thread shows life: a screen that hangs cannot take anything back. */
 #include "console/rollout_calls.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "console/control_client.h"
 #include "console/control_rollouts.h"
 #include "console/rollout_copy.h"
+#include "console/worker.h"
 #include "core/view.h"
 
 #define BOARD_EVERY_US US_PER_S
@@ -23,13 +21,9 @@
 #define ORDER_STALE_US (5 * US_PER_S)
 
 struct rollout_calls {
-	pthread_t thread;
-	pthread_mutex_t mutex;
-	pthread_cond_t wake;
-	int wake_fd;
+	struct worker worker;
 	char *socket_path;
 	/* under the mutex */
-	bool stop, ended;
 	enum { WANT_BOARD, WANT_PLAN, WANT_FOLLOW } want;
 	bool cancel;
 	uint64_t serial;      /* of what is wanted */
@@ -47,29 +41,21 @@ struct rollout_calls {
 	struct rollout_board read;
 };
 
-static void wake_ui(struct rollout_calls *c)
-{
-	char byte = 1;
-
-	if (write(c->wake_fd, &byte, 1) < 0)
-		return; /* a full pipe already says enough */
-}
-
 /* Hands `last` over, unless something else is wanted by now. */
 static void publish(struct rollout_calls *c, uint64_t serial)
 {
 	bool news = false;
 
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	if (c->serial == serial) {
 		c->news = c->last;
 		c->has_news = news = true;
 		if (c->last.ended || c->want == WANT_PLAN)
 			c->want = WANT_BOARD;
 	}
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 	if (news)
-		wake_ui(c);
+		worker_wake_ui(&c->worker);
 }
 
 /* ── calls ─────────────────────────────────────────────────────────────────────────────────── */
@@ -167,15 +153,15 @@ static void do_board(struct rollout_calls *c)
 
 	c->board_due_us = clock_mono_us() + BOARD_EVERY_US;
 	rollout_board_ask(c->client, &c->read);
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	changed = !mem_same(&c->read, &c->board, sizeof c->read);
 	if (changed) {
 		c->board = c->read;
 		c->has_board = true;
 	}
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 	if (changed)
-		wake_ui(c);
+		worker_wake_ui(&c->worker);
 }
 
 /* ── the thread ────────────────────────────────────────────────────────────────────────────── */
@@ -192,19 +178,17 @@ struct errand {
 static void next_errand(struct rollout_calls *c, struct errand *out, uint64_t seen)
 {
 	int64_t due;
-	struct timespec until;
 
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	due = c->want == WANT_FOLLOW ? clock_mono_us() + BEAT_EVERY_US : c->board_due_us;
-	until = (struct timespec){.tv_sec = (time_t)(due / US_PER_S), .tv_nsec = (long)(due % US_PER_S * 1000)};
-	while (!c->stop && c->serial == seen && !(c->cancel && c->want == WANT_FOLLOW && !out->cancel)) {
-		if (pthread_cond_timedwait(&c->wake, &c->mutex, &until) != 0)
+	while (!c->worker.stop && c->serial == seen && !(c->cancel && c->want == WANT_FOLLOW && !out->cancel)) {
+		if (!worker_sleep(&c->worker, due))
 			break;
 	}
-	*out = (struct errand){.want = (int)c->want, .cancel = c->cancel, .stop = c->stop, .serial = c->serial,
+	*out = (struct errand){.want = (int)c->want, .cancel = c->cancel, .stop = c->worker.stop, .serial = c->serial,
 	                       .ask = c->ask, .asked_mono_us = c->asked_mono_us,
 	                       .ui_lives = clock_mono_us() - c->ui_mono_us < UI_SILENT_US};
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 }
 
 static void follow(struct rollout_calls *c, const struct errand *e)
@@ -221,9 +205,9 @@ static void follow(struct rollout_calls *c, const struct errand *e)
 	}
 }
 
-static void *run_calls(void *arg)
+static void run_calls(void *owner)
 {
-	struct rollout_calls *c = arg;
+	struct rollout_calls *c = owner;
 	struct errand e = {.stop = false};
 	uint64_t planned = 0;
 
@@ -237,61 +221,28 @@ static void *run_calls(void *arg)
 			do_board(c);
 	}
 	control_client_free(&c->client);
-	pthread_mutex_lock(&c->mutex);
-	c->ended = true;
-	pthread_cond_broadcast(&c->wake);
-	pthread_mutex_unlock(&c->mutex);
-	return NULL;
 }
 
 struct rollout_calls *rollout_calls_start(const char *socket_path, int wake_fd)
 {
 	struct rollout_calls *c = mem_zalloc(sizeof *c);
-	pthread_condattr_t monotonic;
 
-	c->wake_fd = wake_fd;
-	pthread_mutex_init(&c->mutex, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	if (!socket_path) {
-		c->ended = true;
+	worker_init(&c->worker, wake_fd);
+	if (!socket_path)
 		return c;
-	}
 	c->socket_path = mem_strdup(socket_path);
 	c->client = control_client_new(socket_path);
-	pthread_create(&c->thread, NULL, run_calls, c);
+	worker_start(&c->worker, run_calls, c);
 	return c;
 }
 
 void rollout_calls_stop(struct rollout_calls **cp, int64_t wait_us)
 {
 	struct rollout_calls *c = *cp;
-	int64_t due = clock_mono_us() + wait_us;
-	struct timespec until = {.tv_sec = (time_t)(due / US_PER_S), .tv_nsec = (long)(due % US_PER_S * 1000)};
-	bool ended;
 
-	if (!c)
-		return;
 	*cp = NULL;
-	pthread_mutex_lock(&c->mutex);
-	c->stop = true;
-	pthread_cond_broadcast(&c->wake);
-	while (!c->ended) {
-		if (pthread_cond_timedwait(&c->wake, &c->mutex, &until) != 0)
-			break;
-	}
-	ended = c->ended;
-	pthread_mutex_unlock(&c->mutex);
-	if (!ended) { /* a collector that hangs: its lease on the countdown runs out without us */
-		pthread_detach(c->thread);
-		return;
-	}
-	if (c->socket_path)
-		pthread_join(c->thread, NULL);
-	pthread_cond_destroy(&c->wake);
-	pthread_mutex_destroy(&c->mutex);
+	if (!c || !worker_stop(&c->worker, wait_us))
+		return; /* a collector that hangs: its lease on the countdown runs out without us */
 	free(c->socket_path);
 	free(c);
 }
@@ -300,7 +251,7 @@ void rollout_calls_stop(struct rollout_calls **cp, int64_t wait_us)
 
 static void want(struct rollout_calls *c, int what, const struct intent_ask *ask)
 {
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	c->want = what == WANT_PLAN ? WANT_PLAN : what == WANT_FOLLOW ? WANT_FOLLOW : WANT_BOARD;
 	c->cancel = false;
 	c->has_news = false;
@@ -313,8 +264,8 @@ static void want(struct rollout_calls *c, int what, const struct intent_ask *ask
 		snprintf(c->news.error, sizeof c->news.error, "no collector is known: nothing can be changed from here");
 		c->news.ended = c->has_news = true;
 	}
-	pthread_cond_signal(&c->wake);
-	pthread_mutex_unlock(&c->mutex);
+	worker_poke(&c->worker);
+	worker_unlock(&c->worker);
 }
 
 void rollout_calls_plan(struct rollout_calls *c, const struct intent_ask *ask)
@@ -334,24 +285,24 @@ void rollout_calls_let_go(struct rollout_calls *c)
 
 void rollout_calls_cancel(struct rollout_calls *c)
 {
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	c->cancel = true;
 	c->ui_mono_us = clock_mono_us();
-	pthread_cond_signal(&c->wake);
-	pthread_mutex_unlock(&c->mutex);
+	worker_poke(&c->worker);
+	worker_unlock(&c->worker);
 }
 
 bool rollout_calls_take(struct rollout_calls *c, struct intent_progress *out)
 {
 	bool found;
 
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	c->ui_mono_us = clock_mono_us();
 	found = c->has_news;
 	if (found)
 		*out = c->news;
 	c->has_news = false;
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 	return found;
 }
 
@@ -359,11 +310,11 @@ bool rollout_calls_board(struct rollout_calls *c, struct rollout_board *out)
 {
 	bool found;
 
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	found = c->has_board;
 	if (found)
 		*out = c->board;
 	c->has_board = false;
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 	return found;
 }

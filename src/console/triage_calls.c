@@ -2,13 +2,11 @@
  * the thread sleeps; while something is held it renews the lock well before it would run out. */
 #include "console/triage_calls.h"
 
-#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,6 +14,7 @@
 #include "base/timefmt.h"
 #include "console/control_client.h"
 #include "console/control_read.h"
+#include "console/worker.h"
 #include "store/query_feedback.h"
 
 #define PATH "/v1/feedback/change"
@@ -25,14 +24,10 @@
 #define KEEP_EVERY_US (60 * US_PER_S) /* a lock lasts five minutes */
 
 struct triage_calls {
-	pthread_t thread;
-	pthread_mutex_t mutex;
-	pthread_cond_t wake;
-	int wake_fd;
+	struct worker worker;
 	char *socket_path;
 	char session[33];
 	/* under the mutex */
-	bool stop, ended;
 	bool has_order, busy, has_answer;
 	struct buf order;
 	bool incident;      /* the order is about one: its opening on a line, then an item's id on each */
@@ -206,7 +201,6 @@ static void do_incident(struct triage_calls *c, struct str lines, int64_t id, st
 static void do_order(struct triage_calls *c, struct str order, bool incident, int64_t incident_id)
 {
 	struct triage_answer answer;
-	char byte = 1;
 
 	if (incident)
 		do_incident(c, order, incident_id, &answer);
@@ -215,41 +209,39 @@ static void do_order(struct triage_calls *c, struct str order, bool incident, in
 	if (answer.ok && (answer.locked || str_starts_with(order, STR_LIT("{\"verb\":\"unlock\""))))
 		c->held = answer.locked;
 	c->kept_mono_us = clock_mono_us();
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	c->answer = answer;
 	c->has_answer = true;
 	c->busy = false;
-	pthread_mutex_unlock(&c->mutex);
-	if (write(c->wake_fd, &byte, 1) < 0)
-		return; /* a full pipe already says enough */
+	worker_unlock(&c->worker);
+	worker_wake_ui(&c->worker);
 }
 
 /* Waits for an order, at most until the lock is to be renewed; false when it is time to end. */
 static bool next_order(struct triage_calls *c, struct buf *out, bool *incident, int64_t *incident_id)
 {
 	int64_t due = clock_mono_us() + KEEP_EVERY_US;
-	struct timespec until = {.tv_sec = (time_t)(due / US_PER_S), .tv_nsec = (long)(due % US_PER_S * 1000)};
 	bool stop;
 
 	buf_reset(out);
-	pthread_mutex_lock(&c->mutex);
-	while (!c->stop && !c->has_order) {
-		if (pthread_cond_timedwait(&c->wake, &c->mutex, &until) != 0)
+	worker_lock(&c->worker);
+	while (!c->worker.stop && !c->has_order) {
+		if (!worker_sleep(&c->worker, due))
 			break;
 	}
 	if (c->has_order)
 		buf_append_str(out, buf_str(&c->order));
 	*incident = c->incident;
 	*incident_id = c->incident_id;
-	stop = c->stop && !c->has_order;
+	stop = c->worker.stop && !c->has_order;
 	c->has_order = false;
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 	return !stop;
 }
 
-static void *run_calls(void *arg)
+static void run_calls(void *owner)
 {
-	struct triage_calls *c = arg;
+	struct triage_calls *c = owner;
 	struct buf order = {0};
 	int64_t incident_id;
 	bool incident;
@@ -264,17 +256,11 @@ static void *run_calls(void *arg)
 		give_back(c);
 	buf_fini(&order);
 	control_client_free(&c->client);
-	pthread_mutex_lock(&c->mutex);
-	c->ended = true;
-	pthread_cond_broadcast(&c->wake);
-	pthread_mutex_unlock(&c->mutex);
-	return NULL;
 }
 
 struct triage_calls *triage_calls_start(const char *socket_path, int wake_fd)
 {
 	struct triage_calls *c = mem_zalloc(sizeof *c);
-	pthread_condattr_t monotonic;
 	uint8_t random[16];
 
 	if (getrandom(random, sizeof random, GRND_NONBLOCK) != (ssize_t)sizeof random) {
@@ -284,49 +270,22 @@ struct triage_calls *triage_calls_start(const char *socket_path, int wake_fd)
 	}
 	for (size_t i = 0; i < sizeof random; i++)
 		snprintf(c->session + 2 * i, 3, "%02x", random[i]);
-	c->wake_fd = wake_fd;
-	pthread_mutex_init(&c->mutex, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	if (!socket_path) {
-		c->ended = true;
+	worker_init(&c->worker, wake_fd);
+	if (!socket_path)
 		return c;
-	}
 	c->socket_path = mem_strdup(socket_path);
 	c->client = control_client_new(socket_path);
-	pthread_create(&c->thread, NULL, run_calls, c);
+	worker_start(&c->worker, run_calls, c);
 	return c;
 }
 
 void triage_calls_stop(struct triage_calls **cp, int64_t wait_us)
 {
 	struct triage_calls *c = *cp;
-	int64_t due = clock_mono_us() + wait_us;
-	struct timespec until = {.tv_sec = (time_t)(due / US_PER_S), .tv_nsec = (long)(due % US_PER_S * 1000)};
-	bool ended;
 
-	if (!c)
-		return;
 	*cp = NULL;
-	pthread_mutex_lock(&c->mutex);
-	c->stop = true;
-	pthread_cond_broadcast(&c->wake);
-	while (!c->ended) {
-		if (pthread_cond_timedwait(&c->wake, &c->mutex, &until) != 0)
-			break;
-	}
-	ended = c->ended;
-	pthread_mutex_unlock(&c->mutex);
-	if (!ended) { /* a collector that hangs: it sees that we are gone */
-		pthread_detach(c->thread);
-		return;
-	}
-	if (c->socket_path)
-		pthread_join(c->thread, NULL);
-	pthread_cond_destroy(&c->wake);
-	pthread_mutex_destroy(&c->mutex);
+	if (!c || !worker_stop(&c->worker, wait_us))
+		return; /* a collector that hangs: it sees that we are gone */
 	buf_fini(&c->order);
 	free(c->socket_path);
 	free(c);
@@ -344,7 +303,7 @@ static bool submit(struct triage_calls *c, struct buf *order, bool incident, int
 {
 	bool taken;
 
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	taken = !c->busy;
 	if (taken && !c->socket_path) {
 		c->answer = (struct triage_answer){.words = "no collector is known: nothing can be changed from here"};
@@ -355,9 +314,9 @@ static bool submit(struct triage_calls *c, struct buf *order, bool incident, int
 		c->incident = incident;
 		c->incident_id = incident_id;
 		c->has_order = c->busy = true;
-		pthread_cond_signal(&c->wake);
+		worker_poke(&c->worker);
 	}
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 	buf_fini(order);
 	return taken;
 }
@@ -394,11 +353,11 @@ bool triage_calls_take(struct triage_calls *c, struct triage_answer *out)
 {
 	bool found;
 
-	pthread_mutex_lock(&c->mutex);
+	worker_lock(&c->worker);
 	found = c->has_answer;
 	if (found)
 		*out = c->answer;
 	c->has_answer = false;
-	pthread_mutex_unlock(&c->mutex);
+	worker_unlock(&c->worker);
 	return found;
 }
