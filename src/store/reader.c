@@ -97,6 +97,7 @@ void store_reader_close(struct store_reader **reader)
 	sqlite3_close(r->db);
 	dense_free(&r->dense);
 	feedback_index_free(&r->feedback);
+	score_index_free(&r->scores);
 	journal_fini(&r->journal);
 	free(r->imports);
 	free(r->path);

@@ -24,6 +24,7 @@ struct store_reader {
 	sqlite3_stmt *version, *range[TIER_COUNT];
 	struct dense *dense;
 	struct feedback_index *feedback; /* query_feedback.c's; NULL until it is asked */
+	struct score_index *scores;      /* query_scores.c's; the same */
 	struct journal journal;
 	int64_t journal_version; /* data_version it was loaded at */
 };
@@ -40,6 +41,8 @@ int reader_load_journal(struct store_reader *r, struct err *err);
 int reader_meta(struct store_reader *r, const char *key, int64_t *out, struct err *err);
 /* Frees what query_feedback_list() remembers. NULL is fine. */
 void feedback_index_free(struct feedback_index **index);
+/* Frees what query_scores() remembers. NULL is fine. */
+void score_index_free(struct score_index **index);
 /* Makes the texts readable when they became so. */
 bool reader_open_texts(struct store_reader *r);
 
