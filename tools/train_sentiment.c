@@ -7,15 +7,13 @@
  * sentence of a test document was trained on. "apart": each set judged by a model that saw none of that set,
  * which is what texts of a new kind get. For each set: accuracy and macro-F1 of three classes (of two where no
  * remark is neutral; a verdict of neutral is an error there), and "polar": whether the score's sign is right on
- * remarks that are not neutral. No model, bound or familiarity sees its test fold or set; the bounds that a mood
- * must reach (sentiment_decide()) are chosen on yet another fold. Verdicts are those of the model as it is
- * written, weights rounded. The constants in judge/sentiment.c (bands, least familiarity) were chosen once for
- * all sets with these figures at hand.
+ * remarks that are not neutral. No weight sees its test fold or set. Verdicts are those of the model as it is
+ * written, weights rounded. The constants here and in judge/sentiment.c were chosen once for all sets with these
+ * figures at hand.
  *
- * Then one model from everything, written to OUT. The odds: softmax regression by AdaGrad; sparse features are
- * dropped at random in training, so that the lexicon's features carry what the words alone cannot. The grade:
- * ridge regression by coordinate descent, every set of the same weight. A word's familiarity: how much more
- * often than the sets without neutral remarks one of those with them has it. Same input, same output. */
+ * Then one model from everything, written to OUT. Ridge regression of people's grades by coordinate descent, every
+ * set of the same weight; words and pairs are regularised much more than what the lexicon says. Same input, same
+ * output. */
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -29,12 +27,8 @@
 #include "parse/json.h"
 
 #define PLACES (1u << SENTIMENT_HASH_BITS)
-#define EPOCHS 12
 #define SETS_MAX 16
-#define NONE_LEAST 0.5 /* remarks of few words without a valent one are mostly plain statements; our sets have hardly any */
-#define GRADE_PASSES 30
-#define FAMILIARITY_MAX 2
-#define FAMILIARITY_ALONE 0.5 /* of every word where no set is without neutral remarks */
+#define PASSES 30
 #define SEEN_MIN 4 /* a word or pair seen in fewer remarks says nothing of the next one */
 
 struct example {
@@ -52,25 +46,7 @@ struct training {
 	bool has_neutral[SETS_MAX];
 	struct arena arena;
 };
-struct weights {
-	struct sentiment_weights of;
-	float dense_square[2][SENTIMENT_DENSE + 1], sparse_square[PLACES][2];
-	uint32_t seen[PLACES]; /* in how many of the remarks trained on */
-};
-
-/* Chosen by the folds' figures: neutral remarks are few and count more, small sets count more. */
-static const double rate_dense = 0.05, rate_sparse = 0.04, decay = 2e-5, drop = 0.4, neutral_weight = 2.0, set_power = 0.5;
 static const double ridge_dense = 2, ridge_sparse = 30;
-
-static uint64_t random_state = 88172645463325252u;
-
-static double random_share(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (double)(random_state >> 11) / 9007199254740992.0;
-}
 
 static void die(const struct err *err)
 {
@@ -217,58 +193,9 @@ static void read_sets(struct training *t, const struct sentiment_model *m, const
 	free(folder);
 }
 
-static void step(float *weight, float *square, double gradient, double rate)
-{
-	*square += (float)(gradient * gradient);
-	*weight -= (float)(rate * gradient / (sqrt(*square) + 1e-6));
-}
-
-static void odds_of(const struct weights *w, const struct sentiment_features *f, const bool *dropped, double p[3])
-{
-	double z[2], total;
-
-	for (int side = 0; side < 2; side++) {
-		z[side] = (double)w->of.dense[side][SENTIMENT_DENSE];
-		for (int i = 0; i < SENTIMENT_DENSE; i++)
-			z[side] += (double)(w->of.dense[side][i] * f->dense[i]);
-		for (uint32_t i = 0; i < f->sparse_count; i++)
-			if (!dropped || !dropped[i])
-				z[side] += (double)w->of.sparse[f->sparse[i]][side];
-		z[side] = exp(fmin(30, z[side]));
-	}
-	total = 1 + z[0] + z[1];
-	p[0] = z[0] / total;
-	p[1] = z[1] / total;
-	p[2] = 1 / total;
-}
-
-static void learn(struct weights *w, const struct example *e, double weight)
-{
-	bool dropped[SENTIMENT_SPARSE_MAX];
-	const struct sentiment_features *f = &e->features;
-	double p[3];
-
-	for (uint32_t i = 0; i < f->sparse_count; i++)
-		dropped[i] = random_share() < drop || w->seen[f->sparse[i]] < SEEN_MIN;
-	odds_of(w, f, dropped, p);
-	if (e->label == 2)
-		weight *= neutral_weight;
-	for (int side = 0; side < 2; side++) {
-		double error = weight * (p[side] - (e->label == side));
-		for (int i = 0; i < SENTIMENT_DENSE; i++)
-			if (f->dense[i] != 0)
-				step(&w->of.dense[side][i], &w->dense_square[side][i], error * (double)f->dense[i] + decay * (double)w->of.dense[side][i], rate_dense);
-		step(&w->of.dense[side][SENTIMENT_DENSE], &w->dense_square[side][SENTIMENT_DENSE], error, rate_dense);
-		for (uint32_t i = 0; i < f->sparse_count; i++)
-			if (!dropped[i])
-				step(&w->of.sparse[f->sparse[i]][side], &w->sparse_square[f->sparse[i]][side],
-				     error + 20 * decay * (double)w->of.sparse[f->sparse[i]][side], rate_sparse);
-	}
-}
-
-/* What is left out of training: two folds and a set; -1: none. */
+/* What is left out of training: a fold or a set; -1: none. */
 struct left_out {
-	int fold, other_fold, set;
+	int fold, set;
 };
 
 /* One weight of the ridge regression: `features` of one place, or a dense one. */
@@ -314,7 +241,7 @@ static uint32_t *rows_by_place(const struct training *t, const size_t *order, si
 	return list;
 }
 
-static void fit_grade(const struct training *t, struct weights *w, const size_t *order, size_t count)
+static void fit(const struct training *t, struct sentiment_weights *w, const size_t *order, size_t count)
 {
 	double *residual = mem_array(NULL, count + 1, sizeof *residual), *importance = mem_array(NULL, count + 1, sizeof *importance);
 	float *values = mem_array(NULL, count + 1, sizeof *values);
@@ -330,15 +257,15 @@ static void fit_grade(const struct training *t, struct weights *w, const size_t 
 		residual[i] = t->examples[order[i]].rating;
 		importance[i] = 3000 / set_size[t->examples[order[i]].set];
 	}
-	for (int pass = 0; pass < GRADE_PASSES; pass++) {
+	for (int pass = 0; pass < PASSES; pass++) {
 		for (int d = 0; d <= SENTIMENT_DENSE; d++) {
 			for (size_t i = 0; i < count; i++)
 				values[i] = d < SENTIMENT_DENSE ? t->examples[order[i]].features.dense[d] : 1;
-			descend(&w->of.dense[SENTIMENT_GRADE][d], residual, importance, &all, values, d < SENTIMENT_DENSE ? ridge_dense : 0);
+			descend(&w->dense[d], residual, importance, &all, values, d < SENTIMENT_DENSE ? ridge_dense : 0);
 		}
 		for (size_t p = 0; p < PLACES; p++)
-			if (w->seen[p] >= SEEN_MIN)
-				descend(&w->of.sparse[p][SENTIMENT_GRADE], residual, importance,
+			if (start[p + 1] - start[p] >= SEEN_MIN)
+				descend(&w->sparse[p], residual, importance,
 				        &(struct column){by_place + start[p], start[p + 1] - start[p]}, NULL, ridge_sparse);
 	}
 	free(all.rows);
@@ -349,64 +276,15 @@ static void fit_grade(const struct training *t, struct weights *w, const size_t 
 	free(residual);
 }
 
-static void fit_familiarity(const struct training *t, struct weights *w, const size_t *order, size_t count)
-{
-	double (*seen)[PLACES] = mem_zalloc((SETS_MAX + 1) * sizeof *seen), total[SETS_MAX + 1] = {0};
-
-	/* the sets without neutral remarks are counted as one */
-	for (size_t i = 0; i < count; i++) {
-		const struct example *e = &t->examples[order[i]];
-		int as = t->has_neutral[e->set] ? e->set : SETS_MAX;
-
-		for (uint32_t k = 0; k < e->features.sparse_count; k++)
-			seen[as][e->features.sparse[k]]++;
-		total[as] += e->features.sparse_count;
-	}
-	for (size_t p = 0; p < PLACES; p++) {
-		double most = -FAMILIARITY_MAX, sum = 0, without = (seen[SETS_MAX][p] + 1) / (total[SETS_MAX] + PLACES / 2);
-
-		for (int set = 0; set < t->set_count; set++) {
-			if (total[set] <= 0)
-				continue;
-			sum += seen[set][p];
-			most = fmax(most, total[SETS_MAX] > 0 ? log((seen[set][p] + 1) / (total[set] + PLACES / 2) / without) : FAMILIARITY_ALONE);
-		}
-		w->of.sparse[p][SENTIMENT_FAMILIAR] = sum < SEEN_MIN ? NAN : (float)fmin(FAMILIARITY_MAX, most);
-	}
-	free(seen);
-}
-
-static void train(const struct training *t, struct weights *w, struct left_out out)
+static void train(const struct training *t, struct sentiment_weights *w, struct left_out out)
 {
 	size_t *order = mem_array(NULL, t->count + 1, sizeof *order), count = 0;
 
-	double set_size[SETS_MAX] = {0}, set_weight[SETS_MAX];
-
-	for (size_t i = 0; i < t->count; i++)
-		set_size[t->examples[i].set]++;
-	for (int i = 0; i < t->set_count; i++)
-		set_weight[i] = pow(3000 / set_size[i], set_power);
 	memset(w, 0, sizeof *w);
-	random_state = 88172645463325252u;
 	for (size_t i = 0; i < t->count; i++)
-		if ((int)t->examples[i].fold != out.fold && (int)t->examples[i].fold != out.other_fold && t->examples[i].set != out.set)
+		if ((int)t->examples[i].fold != out.fold && t->examples[i].set != out.set)
 			order[count++] = i;
-	for (size_t i = 0; i < count; i++) {
-		const struct sentiment_features *f = &t->examples[order[i]].features;
-		for (uint32_t k = 0; k < f->sparse_count; k++)
-			w->seen[f->sparse[k]]++;
-	}
-	for (int epoch = 0; epoch < EPOCHS; epoch++) {
-		for (size_t i = count; i > 1; i--) {
-			size_t j = (size_t)(random_share() * (double)i), swap = order[i - 1];
-			order[i - 1] = order[j];
-			order[j] = swap;
-		}
-		for (size_t i = 0; i < count; i++)
-			learn(w, &t->examples[order[i]], set_weight[t->examples[order[i]].set]);
-	}
-	fit_grade(t, w, order, count);
-	fit_familiarity(t, w, order, count);
+	fit(t, w, order, count);
 	free(order);
 }
 
@@ -422,7 +300,7 @@ static void judge(const struct sentiment_model *m, const struct example *e, stru
 {
 	struct sentiment said;
 
-	(void)sentiment_weigh(m, &e->features, &said);
+	sentiment_weigh(m, &e->features, &said);
 	s->confusion[e->label][class_of[said.label]]++;
 	if (e->label != 2) {
 		s->polar++;
@@ -450,70 +328,6 @@ static double macro_f1(const struct score *s, int classes, double *accuracy, dou
 	return f1 / classes;
 }
 
-/* One example outside of training, with what the model of that round said. */
-struct held {
-	const struct example *e;
-	struct sentiment said;
-	bool known; /* the bounds count */
-};
-struct holdout {
-	struct held *list;
-	size_t count, cap;
-};
-
-static void hold(const struct training *t, struct sentiment_model *m, const struct weights *w, int fold, int without_set, struct holdout *h)
-{
-	sentiment_model_set_weights(m, &w->of);
-	for (size_t i = 0; i < t->count; i++) {
-		const struct example *e = &t->examples[i];
-		struct held *one;
-
-		if ((int)e->fold != fold || e->set == without_set)
-			continue;
-		h->list = mem_grow(h->list, &h->cap, h->count + 1, sizeof *h->list);
-		one = &h->list[h->count++];
-		one->e = e;
-		one->known = sentiment_weigh(m, &e->features, &one->said);
-	}
-}
-
-/* Sum of macro-F1 and accuracy over the sets with three classes; sets with two count by accuracy alone. */
-static double worth(const struct training *t, const struct holdout *h, const double bounds[2])
-{
-	struct score scores[SETS_MAX] = {0};
-	double sum = 0;
-
-	for (size_t i = 0; i < h->count; i++) {
-		const struct held *one = &h->list[i];
-		enum mood said = one->known ? sentiment_decide(&one->e->features, bounds, one->said.confidence) : one->said.label;
-
-		scores[one->e->set].confusion[one->e->label][class_of[said]]++;
-	}
-	for (int set = 0; set < t->set_count; set++) {
-		double accuracy, count, f1 = macro_f1(&scores[set], 3, &accuracy, &count);
-
-		sum += t->has_neutral[set] ? f1 + accuracy : accuracy;
-	}
-	return sum;
-}
-
-static void choose_bounds(const struct training *t, struct holdout *h, double bounds[2])
-{
-	double best = -1;
-
-	for (double some = 0.34; some < 0.62; some += 0.02)
-		for (double none = NONE_LEAST; none < 0.82; none += 0.03) {
-			double value = worth(t, h, (double[]){some, none});
-
-			if (value > best) {
-				best = value;
-				bounds[0] = some;
-				bounds[1] = none;
-			}
-		}
-	h->count = 0;
-}
-
 static void print_scores(const struct training *t, const struct score *scores, const char *how)
 {
 	for (int set = 0; set < t->set_count; set++) {
@@ -524,34 +338,21 @@ static void print_scores(const struct training *t, const struct score *scores, c
 	}
 }
 
-/* Trains without what is `out`, with bounds chosen on `other` (a fold) of a model that saw neither. */
-static void train_apart(const struct training *t, struct sentiment_model *m, struct weights *w, struct left_out out, int other)
-{
-	struct holdout h = {0};
-	double bounds[2];
-
-	train(t, w, (struct left_out){out.fold, other, out.set});
-	hold(t, m, w, other, out.set, &h);
-	choose_bounds(t, &h, bounds);
-	train(t, w, out);
-	memcpy(w->of.bounds, bounds, sizeof bounds);
-	sentiment_model_set_weights(m, &w->of);
-	free(h.list);
-}
-
-static void validate(const struct training *t, struct sentiment_model *m, struct weights *w, unsigned folds)
+static void validate(const struct training *t, struct sentiment_model *m, struct sentiment_weights *w, unsigned folds)
 {
 	struct score scores[SETS_MAX] = {0}, apart[SETS_MAX] = {0};
 
 	for (unsigned fold = 0; fold < folds; fold++) {
-		train_apart(t, m, w, (struct left_out){(int)fold, -1, -1}, (int)((fold + 1) % folds));
+		train(t, w, (struct left_out){(int)fold, -1});
+		sentiment_model_set_weights(m, w);
 		for (size_t i = 0; i < t->count; i++)
 			if (t->examples[i].fold == fold)
 				judge(m, &t->examples[i], &scores[t->examples[i].set]);
 	}
 	print_scores(t, scores, "folds");
 	for (int set = 0; set < t->set_count; set++) {
-		train_apart(t, m, w, (struct left_out){-1, -1, set}, 0);
+		train(t, w, (struct left_out){-1, set});
+		sentiment_model_set_weights(m, w);
 		for (size_t i = 0; i < t->count; i++)
 			if (t->examples[i].set == set)
 				judge(m, &t->examples[i], &apart[set]);
@@ -559,29 +360,14 @@ static void validate(const struct training *t, struct sentiment_model *m, struct
 	print_scores(t, apart, "apart");
 }
 
-/* For the shipped model: every fold is held out once. */
-static void choose_final(const struct training *t, struct sentiment_model *m, struct weights *w, unsigned folds, double bounds[2])
-{
-	struct holdout h = {0};
-
-	for (unsigned fold = 0; fold < folds; fold++) {
-		train(t, w, (struct left_out){(int)fold, -1, -1});
-		hold(t, m, w, (int)fold, -1, &h);
-	}
-	choose_bounds(t, &h, bounds);
-	printf("bounds %.2f of telling texts, %.2f of others\n", bounds[0], bounds[1]);
-	free(h.list);
-}
-
 int main(int argc, char **argv)
 {
 	unsigned folds = argc > 4 && !strcmp(argv[3], "--folds") ? (unsigned)atoi(argv[4]) : 10;
 	struct sentiment_model *model;
 	struct training t = {0};
-	struct weights *w = mem_zalloc(sizeof *w);
+	struct sentiment_weights *w = mem_zalloc(sizeof *w);
 	struct buf lexicon, out = {0};
 	struct err err = {""};
-	double bounds[2];
 
 	if (argc < 3 || folds < 2) {
 		fprintf(stderr, "usage: train_sentiment DATA OUT [--folds N]\n");
@@ -592,10 +378,8 @@ int main(int argc, char **argv)
 		die(&err);
 	read_sets(&t, model, argv[1], folds);
 	validate(&t, model, w, folds);
-	choose_final(&t, model, w, folds, bounds);
-	train(&t, w, (struct left_out){-1, -1, -1});
-	memcpy(w->of.bounds, bounds, sizeof bounds);
-	sentiment_model_set_weights(model, &w->of);
+	train(&t, w, (struct left_out){-1, -1});
+	sentiment_model_set_weights(model, w);
 	sentiment_model_write(model, &out);
 	if (file_write_atomic(argv[2], out.data, out.len, 0644, &err))
 		die(&err);

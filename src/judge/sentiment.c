@@ -1,17 +1,11 @@
 /* Features first: one walk over the words with the state that rules need (how far a negation
- * reaches, which intensifier came last, what came after a "but"). Then one of two linear models.
+ * reaches, which intensifier came last, what came after a "but"). Then a linear model gives the grade, on the scale
+ * of people who gave -4 to 4: mostly by the lexicon, and by few, much regularised words, so that it holds for
+ * kinds of text that the training did not have. A grade near 0 is neutral, in a wider band when no word has a
+ * valence: there the model only guesses by the words around.
  *
- * A text of a known kind, most of whose words and pairs were often seen in the training's sets with neutral remarks,
- * goes to the finer one: two log-odds against neutral, made into three confidences. There a mood other than
- * neutral takes a confidence of its own: more of it in a short text in which no word has a valence, since
- * there the model only guesses by the words around. The grade below has a share in the odds.
- *
- * How many remarks are neutral differs from kind to kind, so of any other text the finer model's odds are
- * worth little. It is graded instead, on the scale of people who gave -4 to 4, mostly by the lexicon and by
- * few, much regularised words; a grade near 0 is neutral, in a wider band when no word has a valence.
- *
- * The file: a head line, a line of dense weights, a line of the finer model's two bounds, "lexicon N" and its
- * lines, "sparse N" and its lines (place; log-odds in 1/64, grade in 1/256, familiarity in 1/60). */
+ * The file: a head line, a line of dense weights, "lexicon N" and its lines, "sparse N" and its lines (place and
+ * weight in 1/256). */
 #include "judge/sentiment.h"
 
 #include <math.h>
@@ -28,26 +22,18 @@
 #define WORDS_MAX 1500
 #define TEXT_MAX_BYTES 8192
 #define LEXICON_MAX 40000
-#define SHORT_WORDS 6
-#define UNSEEN_FAMILIARITY -1.0f /* of a word or pair that the training did not see often enough */
-#define KNOWN_LEAST -0.16f       /* mean familiarity of a text of a known kind */
-#define BAND_VALENT 0.25f        /* grades this near 0 are neutral: of texts with a valent word, of others */
+#define BAND_VALENT 0.25f /* grades this near 0 are neutral: of texts with a valent word, of others */
 #define BAND_NONE 0.9f
-#define GRADE_SOFTNESS 0.35f     /* of the step from one mood to the next */
-#define GRADE_SHARE 0.4f         /* of the grade in the odds of a text of a known kind */
+#define GRADE_SOFTNESS 0.35f /* of the step from one mood to the next */
 #define VALENCE_STEPS 10.0f
-#define HEAD "llmdeck sentiment model 3"
+#define SPARSE_STEPS 256.0f
+#define HEAD "llmdeck sentiment model 4"
 
 struct sentiment_model {
 	struct strmap lexicon; /* word, emoticon or emoji -> valence * 10 + 100 */
-	float dense[SENTIMENT_GRADE + 1][SENTIMENT_DENSE + 1]; /* the last is the constant */
-	double bounds[2]; /* least confidence in a mood: of telling texts, of others */
-	int8_t sparse[PLACES][SENTIMENT_COLUMNS]; /* familiarity 0: not seen */
+	float dense[SENTIMENT_DENSE + 1]; /* the last is the constant */
+	int8_t sparse[PLACES];
 };
-
-enum { NEGATIVE = SENTIMENT_NEGATIVE, POSITIVE = SENTIMENT_POSITIVE, GRADE = SENTIMENT_GRADE, FAMILIAR = SENTIMENT_FAMILIAR };
-
-static const float steps_of[SENTIMENT_COLUMNS] = {[NEGATIVE] = 64, [POSITIVE] = 64, [GRADE] = 256, [FAMILIAR] = 60};
 
 /* What a word is beside its valence. */
 enum { CLASS_NEGATOR = 1, CLASS_BOOSTER = 2, CLASS_DAMPENER = 4, CLASS_CONTRAST = 8, CLASS_COMMON = 16, CLASS_DENIED = 32 };
@@ -391,7 +377,6 @@ void sentiment_extract(const struct sentiment_model *m, struct str text, struct 
 		visit(&k, &w);
 	fill_dense(&k);
 	out->valent = k.judged > 0;
-	out->telling = k.judged > 0 || out->words > SHORT_WORDS;
 	if (k.emoji && out->words == 0)
 		out->known_words++;
 }
@@ -410,62 +395,30 @@ bool sentiment_is_english(const struct sentiment_model *m, struct str text)
 	return f.words > 3 ? f.common_words * 6 + f.known_words * 3 >= f.words : english(&f);
 }
 
-enum mood sentiment_decide(const struct sentiment_features *f, const double bounds[2], const double confidence[3])
+static float grade_of(const struct sentiment_model *m, const struct sentiment_features *f)
 {
-	enum mood side = confidence[0] >= confidence[2] ? MOOD_POSITIVE : MOOD_NEGATIVE;
-	double sure = confidence[side == MOOD_POSITIVE ? 0 : 2];
+	float grade = m->dense[SENTIMENT_DENSE];
+	int32_t steps = 0;
 
-	return sure > confidence[1] && sure >= bounds[f->telling ? 0 : 1] ? side : MOOD_NEUTRAL;
+	for (uint32_t i = 0; i < f->sparse_count; i++)
+		steps += m->sparse[f->sparse[i]];
+	for (int i = 0; i < SENTIMENT_DENSE; i++)
+		grade += m->dense[i] * f->dense[i];
+	return grade + (float)steps / SPARSE_STEPS;
 }
 
-/* Sums of a text's sparse weights, and its mean familiarity instead of their sum. */
-static void add_up(const struct sentiment_model *m, const struct sentiment_features *f, float sums[SENTIMENT_COLUMNS])
+/* Confidences that are equal at the edges of the band. */
+void sentiment_weigh(const struct sentiment_model *m, const struct sentiment_features *f, struct sentiment *out)
 {
-	int32_t steps[SENTIMENT_COLUMNS] = {0};
-	uint32_t unseen = 0;
+	float grade = fmaxf(-8, fminf(8, grade_of(m, f))), band = f->valent ? BAND_VALENT : BAND_NONE;
+	double positive = exp((double)((grade - band) / GRADE_SOFTNESS)), negative = exp((double)((-grade - band) / GRADE_SOFTNESS));
+	double total = 1 + negative + positive;
 
-	for (uint32_t i = 0; i < f->sparse_count; i++) {
-		const int8_t *weights = m->sparse[f->sparse[i]];
-
-		for (int c = 0; c < SENTIMENT_COLUMNS; c++)
-			steps[c] += weights[c];
-		unseen += weights[FAMILIAR] == 0;
-	}
-	for (int c = 0; c < SENTIMENT_COLUMNS; c++)
-		sums[c] = (float)steps[c] / steps_of[c];
-	sums[FAMILIAR] = f->sparse_count ? (sums[FAMILIAR] + (float)unseen * UNSEEN_FAMILIARITY) / (float)f->sparse_count : 0;
-	for (int c = 0; c <= GRADE; c++) {
-		sums[c] += m->dense[c][SENTIMENT_DENSE];
-		for (int i = 0; i < SENTIMENT_DENSE; i++)
-			sums[c] += m->dense[c][i] * f->dense[i];
-	}
-}
-
-bool sentiment_weigh(const struct sentiment_model *m, const struct sentiment_features *f, struct sentiment *out)
-{
-	float sums[SENTIMENT_COLUMNS];
-	double negative, positive, total;
-
-	add_up(m, f, sums);
-	bool known = sums[FAMILIAR] >= KNOWN_LEAST;
-	if (!known) {
-		float band = f->valent ? BAND_VALENT : BAND_NONE, grade = sums[GRADE];
-
-		sums[NEGATIVE] = (-grade - band) / GRADE_SOFTNESS;
-		sums[POSITIVE] = (grade - band) / GRADE_SOFTNESS;
-	} else {
-		sums[NEGATIVE] -= sums[GRADE] * GRADE_SHARE;
-		sums[POSITIVE] += sums[GRADE] * GRADE_SHARE;
-	}
-	negative = exp(fmin(30, (double)sums[NEGATIVE]));
-	positive = exp(fmin(30, (double)sums[POSITIVE]));
-	total = 1 + negative + positive;
 	out->confidence[0] = positive / total;
 	out->confidence[1] = 1 / total;
 	out->confidence[2] = negative / total;
 	out->score = out->confidence[0] - out->confidence[2];
-	out->label = sentiment_decide(f, known ? m->bounds : (const double[]){0, 0}, out->confidence);
-	return known;
+	out->label = grade > band ? MOOD_POSITIVE : grade < -band ? MOOD_NEGATIVE : MOOD_NEUTRAL;
 }
 
 bool sentiment_judge(const struct sentiment_model *m, struct str text, struct sentiment *out)
@@ -477,7 +430,7 @@ bool sentiment_judge(const struct sentiment_model *m, struct str text, struct se
 	if (f.words + f.known_words == 0 || !english(&f) ||
 	    (f.words > 3 && f.common_words * 6 + f.known_words * 3 < f.words))
 		return false;
-	(void)sentiment_weigh(m, &f, out);
+	sentiment_weigh(m, &f, out);
 	return true;
 }
 
@@ -519,26 +472,22 @@ void sentiment_model_free(struct sentiment_model **m)
 const char *sentiment_judge_name(const struct sentiment_model *m)
 {
 	(void)m;
-	return "local/3";
+	return "local/4";
 }
 
-/* Tiny log-odds are noise. */
-static int8_t coded_weight(float weight, int column)
+/* Tiny weights are noise. */
+static int8_t coded_weight(float weight)
 {
-	long steps = lroundf(fmaxf(-127, fminf(127, weight * steps_of[column])));
+	long steps = lroundf(fmaxf(-127, fminf(127, weight * SPARSE_STEPS)));
 
-	if (column == FAMILIAR)
-		return (int8_t)(isnan(weight) ? 0 : steps ? steps : 1);
-	return (int8_t)(labs(steps) < (column == GRADE ? 2 : 6) ? 0 : steps);
+	return (int8_t)(labs(steps) < 2 ? 0 : steps);
 }
 
 void sentiment_model_set_weights(struct sentiment_model *m, const struct sentiment_weights *w)
 {
-	memcpy(m->bounds, w->bounds, sizeof m->bounds);
 	memcpy(m->dense, w->dense, sizeof m->dense);
 	for (uint32_t i = 0; i < PLACES; i++)
-		for (int c = 0; c < SENTIMENT_COLUMNS; c++)
-			m->sparse[i][c] = coded_weight(w->sparse[i][c], c);
+		m->sparse[i] = coded_weight(w->sparse[i]);
 }
 
 static void write_word(struct str word, uint32_t coded, void *arg)
@@ -575,69 +524,49 @@ static void write_lexicon(const struct sentiment_model *m, struct buf *out)
 	buf_fini(&lines);
 }
 
-static bool in_use(const int8_t weights[SENTIMENT_COLUMNS])
-{
-	return weights[NEGATIVE] || weights[POSITIVE] || weights[GRADE] || weights[FAMILIAR];
-}
-
 void sentiment_model_write(const struct sentiment_model *m, struct buf *out)
 {
 	size_t used = 0;
 
 	buf_puts(out, HEAD "\ndense");
-	for (int c = 0; c <= GRADE; c++)
-		for (int i = 0; i <= SENTIMENT_DENSE; i++)
-			buf_printf(out, " %.5f", (double)m->dense[c][i]);
-	buf_printf(out, "\nbounds %.3f %.3f\n", m->bounds[0], m->bounds[1]);
+	for (int i = 0; i <= SENTIMENT_DENSE; i++)
+		buf_printf(out, " %.5f", (double)m->dense[i]);
+	buf_puts(out, "\n");
 	write_lexicon(m, out);
 	for (uint32_t i = 0; i < PLACES; i++)
-		used += in_use(m->sparse[i]);
+		used += m->sparse[i] != 0;
 	buf_printf(out, "sparse %zu\n", used);
-	for (uint32_t i = 0; i < PLACES; i++) {
-		const int8_t *w = m->sparse[i];
-
-		if (in_use(w))
-			buf_printf(out, "%x %d %d %d %d\n", i, w[NEGATIVE], w[POSITIVE], w[GRADE], w[FAMILIAR]);
-	}
+	for (uint32_t i = 0; i < PLACES; i++)
+		if (m->sparse[i])
+			buf_printf(out, "%x %d\n", i, m->sparse[i]);
 }
 
 static bool read_dense(struct sentiment_model *m, struct str line)
 {
 	if (!str_equal_c(str_cut(&line, ' '), "dense"))
 		return false;
-	for (int c = 0; c <= GRADE; c++)
-		for (int i = 0; i <= SENTIMENT_DENSE; i++) {
-			double weight;
-			if (!str_to_double(str_cut(&line, ' '), &weight) || fabs(weight) > 1000)
-				return false;
-			m->dense[c][i] = (float)weight;
-		}
+	for (int i = 0; i <= SENTIMENT_DENSE; i++) {
+		double weight;
+		if (!str_to_double(str_cut(&line, ' '), &weight) || fabs(weight) > 1000)
+			return false;
+		m->dense[i] = (float)weight;
+	}
 	return line.len == 0;
-}
-
-static bool read_bounds(struct sentiment_model *m, struct str line)
-{
-	return str_equal_c(str_cut(&line, ' '), "bounds") && str_to_double(str_cut(&line, ' '), &m->bounds[0]) &&
-	       str_to_double(line, &m->bounds[1]) && m->bounds[0] >= 0 && m->bounds[0] <= 1 && m->bounds[1] >= 0 && m->bounds[1] <= 1;
 }
 
 static bool read_sparse(struct sentiment_model *m, struct str line)
 {
 	char text[40];
 	unsigned place;
-	int w[SENTIMENT_COLUMNS];
+	int weight;
 
 	if (line.len == 0 || line.len >= sizeof text)
 		return false;
 	memcpy(text, line.ptr, line.len);
 	text[line.len] = '\0';
-	if (sscanf(text, "%x %d %d %d %d", &place, &w[NEGATIVE], &w[POSITIVE], &w[GRADE], &w[FAMILIAR]) != 5 || place >= PLACES)
+	if (sscanf(text, "%x %d", &place, &weight) != 2 || place >= PLACES || weight < -127 || weight > 127)
 		return false;
-	for (int c = 0; c < SENTIMENT_COLUMNS; c++) {
-		if (w[c] < -127 || w[c] > 127)
-			return false;
-		m->sparse[place][c] = (int8_t)w[c];
-	}
+	m->sparse[place] = (int8_t)weight;
 	return true;
 }
 
@@ -649,16 +578,14 @@ static bool read_count(struct str line, const char *word, int64_t max, int64_t *
 static int read_model(struct sentiment_model *m, struct str text, struct err *err)
 {
 	int64_t count;
-	size_t number = 4;
+	size_t number = 3;
 
 	if (!str_equal_c(str_cut(&text, '\n'), HEAD))
 		return err_set(err, "sentiment model: line 1: \"%s\" was expected: reinstall llmdeck", HEAD);
 	if (!read_dense(m, str_cut(&text, '\n')))
 		return err_set(err, "sentiment model: line 2: the dense weights were expected: reinstall llmdeck");
-	if (!read_bounds(m, str_cut(&text, '\n')))
-		return err_set(err, "sentiment model: line 3: the bounds were expected: reinstall llmdeck");
 	if (!read_count(str_cut(&text, '\n'), "lexicon", LEXICON_MAX, &count))
-		return err_set(err, "sentiment model: line 4: the lexicon's length was expected: reinstall llmdeck");
+		return err_set(err, "sentiment model: line 3: the lexicon's length was expected: reinstall llmdeck");
 	for (; count > 0; count--)
 		if (add_lexicon_line(m, str_cut(&text, '\n'), ++number, err))
 			return -1;
@@ -666,7 +593,7 @@ static int read_model(struct sentiment_model *m, struct str text, struct err *er
 		return err_set(err, "sentiment model: line %zu: the number of weights was expected: reinstall llmdeck", number + 1);
 	for (number++; count > 0; count--, number++)
 		if (!read_sparse(m, str_cut(&text, '\n')))
-			return err_set(err, "sentiment model: line %zu: a place and four weights were expected: reinstall llmdeck", number + 1);
+			return err_set(err, "sentiment model: line %zu: a place and its weight were expected: reinstall llmdeck", number + 1);
 	return 0;
 }
 

@@ -1,9 +1,8 @@
 /* The mood of an English remark, offline. Pure; a model is immutable and may be shared by threads.
  *
- * Linear models over two kinds of features: what a valence lexicon with rules says (negation, intensifiers,
- * contrast, capitals, exclamation and question marks, emoticons and emoji), and which words and word pairs
- * occur: one with three outcomes for texts of the kinds that it was trained on, a plainer one that grades all
- * others. The weights come from tools/train_sentiment.c. */
+ * A linear model grades a text from -4 to 4 by two kinds of features: what a valence lexicon with rules says
+ * (negation, intensifiers, contrast, capitals, exclamation and question marks, emoticons, emoji and hashtags), and
+ * which words and word pairs occur. The weights come from tools/train_sentiment.c. */
 #ifndef LLMDECK_JUDGE_SENTIMENT_H
 #define LLMDECK_JUDGE_SENTIMENT_H
 
@@ -50,22 +49,15 @@ struct sentiment_features {
 	uint32_t sparse[SENTIMENT_SPARSE_MAX]; /* places in the hashed weights; no repeats */
 	uint32_t sparse_count;
 	uint32_t words, known_words, common_words; /* common: everyday English ones */
-	bool valent;  /* a word, emoticon or emoji with a valence is in it */
-	bool telling; /* valent, or not short */
+	bool valent; /* a word, emoticon or emoji with a valence is in it */
 };
 void sentiment_extract(const struct sentiment_model *m, struct str text, struct sentiment_features *out);
-/* The mood that three confidences make: neutral unless a side is the surest of all and reaches the bound,
- * bounds[0] for telling texts, bounds[1] for others. */
-enum mood sentiment_decide(const struct sentiment_features *f, const double bounds[2], const double confidence[3]);
-/* The verdict on a text's features. True when it is of a known kind: the bounds counted then. */
-bool sentiment_weigh(const struct sentiment_model *m, const struct sentiment_features *f, struct sentiment *out);
+/* The verdict on a text's features. */
+void sentiment_weigh(const struct sentiment_model *m, const struct sentiment_features *f, struct sentiment *out);
 
-/* Log-odds of the two sides against neutral, the grade (-4 to 4), how much a word speaks for a known kind. */
-enum { SENTIMENT_NEGATIVE, SENTIMENT_POSITIVE, SENTIMENT_GRADE, SENTIMENT_FAMILIAR, SENTIMENT_COLUMNS };
 struct sentiment_weights {
-	float dense[SENTIMENT_GRADE + 1][SENTIMENT_DENSE + 1]; /* the last is the constant */
-	float sparse[1u << SENTIMENT_HASH_BITS][SENTIMENT_COLUMNS]; /* familiarity NAN: not seen often enough */
-	double bounds[2];
+	float dense[SENTIMENT_DENSE + 1]; /* the last is the constant */
+	float sparse[1u << SENTIMENT_HASH_BITS];
 };
 /* For the trainer: a model with a lexicon ("word<TAB>valence" lines) and no weights yet; its weights; and the
  * model as text. */

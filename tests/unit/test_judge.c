@@ -132,7 +132,7 @@ static void test_a_rating_goes_before_words(void **state)
 	f->text = STR_LIT("great, wonderful");
 	judges_feedback(b, f, false);
 	assert_int_equal(f->mood, MOOD_POSITIVE);
-	assert_true(str_equal_c(f->judge, "local/3"));
+	assert_true(str_equal_c(f->judge, "local/4"));
 	f = batch_add_feedback(b);
 	f->text = STR_LIT("great, wonderful");
 	f->language = STR_LIT("de");
