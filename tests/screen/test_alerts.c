@@ -6,55 +6,25 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "screen.h"
-
-#define SOON 20000
-#define FILLED 150000 /* until the demo's invented past is stored: sanitizers take their time */
-
-#define assert_shows(s, text) \
-	do { \
-		if (!screen_wait_text(s, text, SOON)) \
-			fail_msg("\"%s\" did not appear:\n%s", text, screen_text(s)); \
-	} while (0)
+#include "cli/throwaway.h"
+#include "screen_asserts.h"
 
 static char socket_path[256], store_path[256];
 
-static void find_demo(void)
-{
-	char pattern[200];
-	glob_t found;
-
-	snprintf(pattern, sizeof pattern, "%s/llmdeck/demo-*/control.sock", screen_folder());
-	if (glob(pattern, 0, NULL, &found) != 0)
-		fail_msg("no demo runs: %s", pattern);
-	snprintf(socket_path, sizeof socket_path, "%s", found.gl_pathv[0]);
-	globfree(&found);
-	snprintf(pattern, sizeof pattern, "%s/llmdeck/demo-*/*.db", screen_folder());
-	if (glob(pattern, 0, NULL, &found) != 0)
-		fail_msg("no store: %s", pattern);
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		if (!strstr(found.gl_pathv[i], "-text.db"))
-			snprintf(store_path, sizeof store_path, "%s", found.gl_pathv[i]);
-	}
-	globfree(&found);
-}
-
 static void the_budget_is_acknowledged(void **state)
 {
-	const char *demo[] = {screen_binary(), "demo", "--speed", "3", "--incident", "none", NULL};
 	const char *budget[] = {screen_binary(), "--socket", socket_path, "budget", "set", "tiny", "--amount", "1", "--period", "day", NULL};
 	const char *audit[] = {screen_binary(), "--store", store_path, "audit", "--format", "json", NULL};
-	struct screen *s = screen_start(demo, NULL, 132, 40);
+	struct screen *s = screen_start_demo("3", "none", 132, 40);
 	struct buf out = {0};
 
 	(void)state;
-	if (!screen_wait_text(s, "LIVE", FILLED))
-		fail_msg("the demo does not come to life:\n%s", screen_text(s));
-	find_demo();
+	screen_wait_filled(s);
+	screen_demo_file(s, "control.sock", socket_path, sizeof socket_path);
+	screen_demo_file(s, THROWAWAY_STORE, store_path, sizeof store_path);
 	assert_shows(s, "responder");
 	if (screen_run(budget, NULL, &out) != 0)
 		fail_msg("budget set: %s", out.data ? out.data : "");
@@ -77,10 +47,7 @@ static void the_budget_is_acknowledged(void **state)
 			fail_msg("the audit has no %s:\n%s", *what, out.data);
 	}
 	buf_fini(&out);
-	screen_send(s, "q");
-	assert_int_not_equal(screen_wait_exit(s, SOON), -1);
-	assert_true(screen_restored(s));
-	screen_free(&s);
+	screen_quit(&s);
 }
 
 int main(void)

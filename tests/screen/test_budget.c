@@ -7,42 +7,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "screen.h"
-
-#define SOON 20000
-#define FILLED 150000 /* until the demo's invented past is stored: sanitizers take their time */
-
-#define assert_shows(s, text) \
-	do { \
-		if (!screen_wait_text(s, text, SOON)) \
-			fail_msg("\"%s\" did not appear:\n%s", text, screen_text(s)); \
-	} while (0)
-#define assert_gone(s, text) \
-	do { \
-		if (!screen_wait_gone(s, text, SOON)) \
-			fail_msg("\"%s\" stays:\n%s", text, screen_text(s)); \
-	} while (0)
+#include "cli/throwaway.h"
+#include "screen_asserts.h"
 
 static char store_path[256];
-
-static void find_store(void)
-{
-	char pattern[200];
-	glob_t found;
-
-	snprintf(pattern, sizeof pattern, "%s/llmdeck/demo-*/*.db", screen_folder());
-	if (glob(pattern, 0, NULL, &found) != 0)
-		fail_msg("no store: %s", pattern);
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		if (!strstr(found.gl_pathv[i], "-text.db"))
-			snprintf(store_path, sizeof store_path, "%s", found.gl_pathv[i]);
-	}
-	globfree(&found);
-}
 
 static void assert_audit_has(const char *const *what)
 {
@@ -72,13 +43,11 @@ static void assert_list_has(const char *const *what)
 
 static void a_budget_is_set_warns_and_is_acknowledged(void **state)
 {
-	const char *demo[] = {screen_binary(), "demo", "--speed", "3", "--incident", "none", NULL};
-	struct screen *s = screen_start(demo, NULL, 132, 40);
+	struct screen *s = screen_start_demo("3", "none", 132, 40);
 
 	(void)state;
-	if (!screen_wait_text(s, "LIVE", FILLED))
-		fail_msg("the demo does not come to life:\n%s", screen_text(s));
-	find_store();
+	screen_wait_filled(s);
+	screen_demo_file(s, THROWAWAY_STORE, store_path, sizeof store_path);
 	assert_shows(s, "responder");
 	screen_send(s, ":budget tiny 1\r");
 	assert_shows(s, "a new budget");
@@ -116,10 +85,7 @@ static void a_budget_is_set_warns_and_is_acknowledged(void **state)
 	assert_shows(s, "budget removed: tiny");
 	assert_gone(s, "tiny: everything");
 	assert_audit_has((const char *const[]){"budget.remove", NULL});
-	screen_send(s, "q");
-	assert_int_not_equal(screen_wait_exit(s, SOON), -1);
-	assert_true(screen_restored(s));
-	screen_free(&s);
+	screen_quit(&s);
 }
 
 int main(void)

@@ -13,20 +13,7 @@
 #include <sys/wait.h>
 
 #include "base/mem.h"
-#include "screen.h"
-
-#define SOON 10000 /* ms: generous, for sanitizers on a busy machine */
-
-#define assert_shows(s, text) \
-	do { \
-		if (!screen_wait_text(s, text, SOON)) \
-			fail_msg("\"%s\" did not appear:\n%s", text, screen_text(s)); \
-	} while (0)
-#define assert_gone(s, text) \
-	do { \
-		if (!screen_wait_gone(s, text, SOON)) \
-			fail_msg("\"%s\" did not go:\n%s", text, screen_text(s)); \
-	} while (0)
+#include "screen_asserts.h"
 
 /* A store with a little history, made once by the real import. */
 static const char *sample_store(void)
@@ -47,11 +34,7 @@ static const char *sample_store(void)
 		        i % 3 ? "chat" : "search", i % 2 + 1, 400 + i, 100 + i % 50, 1000 + i, 50 + i % 9,
 		        i % 50 == 0 ? "500" : "200");
 	fclose(f);
-	const char *argv[] = {screen_binary(), "--store", path, "import", log, NULL};
-	struct buf out = {0};
-	if (screen_run(argv, NULL, &out) != 0)
-		fail_msg("import: %s", out.data ? out.data : "");
-	buf_fini(&out);
+	screen_import(path, log, "request");
 	return path;
 }
 
@@ -60,19 +43,6 @@ static struct screen *start_history(const char *const *env, int width, int heigh
 	const char *argv[] = {screen_binary(), "--store", sample_store(), "console", "--read-only", NULL};
 
 	return screen_start(argv, env, width, height);
-}
-
-static void quit(struct screen **s)
-{
-	screen_send(*s, "q");
-	int status = screen_wait_exit(*s, SOON);
-	if (status == -1)
-		fail_msg("q did not quit:\n%s", screen_text(*s));
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	assert_true(screen_restored(*s));
-	assert_null(screen_forbidden(screen_bytes(*s)));
-	screen_free(s);
 }
 
 static void demo_starts_labelled(void **state)
@@ -88,7 +58,7 @@ static void demo_starts_labelled(void **state)
 	assert_shows(s, "PAUSED");
 	screen_send(s, "p");
 	assert_gone(s, "PAUSED");
-	quit(&s);
+	screen_quit(&s);
 }
 
 static void history_says_so(void **state)
@@ -99,7 +69,7 @@ static void history_says_so(void **state)
 	assert_shows(s, "HISTORY");
 	assert_shows(s, "chat");
 	assert_shows(s, "RO");
-	quit(&s);
+	screen_quit(&s);
 }
 
 static void keys_do_what_help_says(void **state)
@@ -117,7 +87,7 @@ static void keys_do_what_help_says(void **state)
 	assert_shows(s, "p99");
 	screen_send(s, "0");
 	assert_shows(s, "signals");
-	quit(&s);
+	screen_quit(&s);
 }
 
 static void zoom_changes_the_window(void **state)
@@ -132,7 +102,7 @@ static void zoom_changes_the_window(void **state)
 		fail_msg("z did not zoom:\n%s", screen_text(s));
 	screen_send(s, "Z");
 	assert_shows(s, " 1h ");
-	quit(&s);
+	screen_quit(&s);
 }
 
 static void filter_shows_in_the_header(void **state)
@@ -145,7 +115,7 @@ static void filter_shows_in_the_header(void **state)
 	screen_send(s, "chat");
 	screen_send(s, "\r");
 	assert_shows(s, "/chat");
-	quit(&s);
+	screen_quit(&s);
 }
 
 /* From 300x100 to 20x5 and back while the demo runs. */
@@ -171,7 +141,7 @@ static void a_storm_of_sizes(void **state)
 	assert_shows(s, "signals");
 	screen_resize(s, 300, 100);
 	assert_shows(s, "DEMO");
-	quit(&s);
+	screen_quit(&s);
 }
 
 static void every_terminal_is_served(void **state)
@@ -187,7 +157,7 @@ static void every_terminal_is_served(void **state)
 		if (!screen_wait_text(s, "HISTORY", SOON))
 			fail_msg("%s:\n%s", terms[i], screen_text(s));
 		assert_shows(s, "chat");
-		quit(&s);
+		screen_quit(&s);
 	}
 }
 
@@ -200,7 +170,7 @@ static void without_a_locale_it_is_utf8(void **state)
 	assert_shows(s, "HISTORY");
 	assert_shows(s, "chat");
 	assert_null(strstr(screen_text(s), "?????"));
-	quit(&s);
+	screen_quit(&s);
 }
 
 static void a_misspelt_locale_costs_nothing(void **state)
@@ -211,7 +181,7 @@ static void a_misspelt_locale_costs_nothing(void **state)
 	(void)state;
 	assert_shows(s, "HISTORY");
 	assert_shows(s, "─");
-	quit(&s);
+	screen_quit(&s);
 }
 
 static void no_color_means_none(void **state)
@@ -227,7 +197,7 @@ static void no_color_means_none(void **state)
 
 			assert_false(c.own_foreground || c.own_background);
 		}
-	quit(&s);
+	screen_quit(&s);
 }
 
 static void signals_restore_the_terminal(void **state)

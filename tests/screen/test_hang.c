@@ -12,9 +12,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "screen.h"
+#include "screen_asserts.h"
 
-#define SOON 20000 /* ms: generous, for sanitizers on a busy machine */
 #define KEYS 20
 #define SLOW_US (250 * US_PER_MS) /* a frame is 16 ms; others may have the processor */
 

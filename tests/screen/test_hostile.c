@@ -15,9 +15,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "screen.h"
+#include "screen_asserts.h"
 
-#define SOON 10000
 #define WIDTH 160
 #define HEIGHT 50
 #define MARK "benign"
@@ -87,17 +86,6 @@ static void texts_fini(struct texts *t)
 	free(t->text);
 }
 
-static void import(const char *store, const char *log, const char *as)
-{
-	const char *argv[] = {screen_binary(), "--store", store, "import", log, "--as", as, NULL};
-	struct buf out = {0};
-
-	if (screen_run(argv, NULL, &out) != 0)
-		fail_msg("import: %s", out.data ? out.data : "");
-	assert_non_null(strstr(out.data, "rejected 0"));
-	buf_fini(&out);
-}
-
 /* A row per text; with `hostile` false the text is a marker instead. */
 static void write_log(const char *path, const struct texts *t, bool feedback, bool hostile)
 {
@@ -142,7 +130,7 @@ static char *make_store(const struct texts *t, bool feedback, bool hostile)
 	char *log = mem_printf("%s.csv", store);
 
 	write_log(log, t, feedback, hostile);
-	import(store, log, feedback ? "feedback" : "request");
+	screen_import(store, log, feedback ? "feedback" : "request");
 	free(log);
 	return store;
 }
@@ -271,18 +259,6 @@ static struct screen *start_reviewer(const char *store, const char *socket, cons
 }
 
 /* Leaves what was sent harmless and the page in its place. */
-static void quit_reviewer(struct screen **s)
-{
-	const char *why = screen_forbidden(screen_bytes(*s));
-
-	if (why)
-		fail_msg("the terminal was sent %s", why);
-	screen_send(*s, "q");
-	assert_int_equal(screen_wait_exit(*s, SOON), 0);
-	assert_true(screen_restored(*s));
-	screen_free(s);
-}
-
 /* Hostile texts opened, settled, named as groups; a hostile name in a toast and in the history. */
 static void feedback_worked_through(void **state)
 {
@@ -332,8 +308,8 @@ static void feedback_worked_through(void **state)
 	assert_true(screen_wait_gone(eve, "yours", SOON));
 	screen_send(jo, "\033");
 	screen_settle(jo, 200, SOON); /* else it were Alt-q */
-	quit_reviewer(&eve);
-	quit_reviewer(&jo);
+	screen_quit(&eve);
+	screen_quit(&jo);
 	screen_signal(collector, SIGTERM);
 	assert_int_not_equal(screen_wait_exit(collector, SOON), -1);
 	screen_free(&collector);

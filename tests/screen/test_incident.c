@@ -15,20 +15,12 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "screen.h"
+#include "screen_asserts.h"
 
-#define SOON 20000
-#define FILLED 150000 /* until the demo's invented past is stored: sanitizers take their time */
 #define AT_ONCE_US (US_PER_S) /* a cancel takes milliseconds; the rest is for a busy machine */
 
 static char binary[PATH_MAX];
 static int keys; /* pressed since it was set to 0 */
-
-#define assert_shows(s, text) \
-	do { \
-		if (!screen_wait_text(s, text, SOON)) \
-			fail_msg("\"%s\" did not appear:\n%s", text, screen_text(s)); \
-	} while (0)
 
 static void press(struct screen *s, const char *key)
 {
@@ -136,10 +128,7 @@ static void on_call(void **state)
 	from_the_strip_to_the_cause(s);
 	its_trace(s);
 	work_on_it(s);
-	screen_send(s, "q");
-	assert_int_not_equal(screen_wait_exit(s, SOON), -1);
-	assert_true(screen_restored(s));
-	screen_free(&s);
+	screen_quit(&s);
 }
 
 static void asking(void **state)
@@ -148,8 +137,7 @@ static void asking(void **state)
 	struct screen *s = screen_start(demo, NULL, 100, 30);
 
 	(void)state;
-	if (!screen_wait_text(s, "LIVE", FILLED))
-		fail_msg("the demo does not come to life:\n%s", screen_text(s));
+	screen_wait_filled(s);
 	screen_send(s, ":sql\r");
 	assert_shows(s, "one SELECT over");
 	screen_send(s, "select servi");
@@ -178,10 +166,7 @@ static void asking(void **state)
 	screen_send(s, "\x1b");
 	assert_shows(s, "Enter edits");
 	assert_shows(s, "LIVE");
-	screen_send(s, "q");
-	assert_int_not_equal(screen_wait_exit(s, SOON), -1);
-	assert_true(screen_restored(s));
-	screen_free(&s);
+	screen_quit(&s);
 }
 
 /* What is exported goes into the test's own folder. */

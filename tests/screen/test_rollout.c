@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <glob.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,21 +16,7 @@
 
 #include "base/clock.h"
 #include "console/control_rollouts.h"
-#include "screen.h"
-
-#define SOON 20000   /* ms: generous, for sanitizers on a busy machine */
-#define FILLED 150000 /* until the demo's invented past is stored: sanitizers take their time */
-
-#define assert_shows(s, text) \
-	do { \
-		if (!screen_wait_text(s, text, SOON)) \
-			fail_msg("\"%s\" did not appear:\n%s", text, screen_text(s)); \
-	} while (0)
-#define assert_gone(s, text) \
-	do { \
-		if (!screen_wait_gone(s, text, SOON)) \
-			fail_msg("\"%s\" did not go:\n%s", text, screen_text(s)); \
-	} while (0)
+#include "screen_asserts.h"
 
 static struct screen *demo;
 static char folder[256];
@@ -39,20 +24,8 @@ static char folder[256];
 /* The demo's private folder: there is one demo at a time. */
 static void find_folder(void)
 {
-	char pattern[200];
-	int64_t until = clock_mono_us() + SOON * US_PER_MS;
-	glob_t found;
-
-	snprintf(pattern, sizeof pattern, "%s/llmdeck/demo-*/control.sock", screen_folder());
-	while (glob(pattern, 0, NULL, &found) != 0) {
-		globfree(&found);
-		if (clock_mono_us() > until)
-			fail_msg("no demo runs: %s", pattern);
-		screen_settle(demo, 50, 100);
-	}
-	snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(found.gl_pathv[0], '/') - found.gl_pathv[0]),
-	         found.gl_pathv[0]);
-	globfree(&found);
+	screen_demo_file(demo, "control.sock", folder, sizeof folder);
+	*strrchr(folder, '/') = '\0';
 }
 
 struct sight {
@@ -112,23 +85,6 @@ static void wait_for_countdown(struct screen *s)
 	}
 }
 
-static struct screen *start_demo(const char *speed, const char *incident, int width, int height)
-{
-	const char *argv[] = {screen_binary(), "demo", "--speed", speed, "--incident", incident, NULL};
-
-	return screen_start(argv, NULL, width, height);
-}
-
-static void quit(struct screen **s)
-{
-	screen_send(*s, "q");
-	if (screen_wait_exit(*s, SOON) == -1)
-		fail_msg("q did not quit:\n%s", screen_text(*s));
-	assert_true(screen_restored(*s));
-	assert_null(screen_forbidden(screen_bytes(*s)));
-	screen_free(s);
-}
-
 /* Counts keys as a person presses them. */
 static void press(struct screen *s, const char *key, int *presses)
 {
@@ -138,12 +94,13 @@ static void press(struct screen *s, const char *key, int *presses)
 
 static void the_bad_canary_is_rolled_back(void **state)
 {
-	struct screen *s = demo = start_demo("20", "canary", 120, 40);
+	struct screen *s = demo = screen_start_demo("20", "canary", 120, 40);
 	int presses = 0;
 
 	(void)state;
 	find_folder();
-	if (!screen_wait_text(s, "LIVE", FILLED) || !screen_wait_text(s, "FAIL", FILLED)) /* on the overview */
+	screen_wait_filled(s);
+	if (!screen_wait_text(s, "FAIL", FILLED)) /* on the overview */
 		fail_msg("the bad canary does not show:\n%s", screen_text(s));
 	press(s, "4", &presses);
 	assert_shows(s, "v43 against v42");
@@ -175,7 +132,7 @@ static void the_bad_canary_is_rolled_back(void **state)
 	assert_shows(s, "nothing will be sent");
 	screen_send(s, "\033");
 	assert_gone(s, "ROLL BACK");
-	quit(&s);
+	screen_quit(&s);
 	demo = NULL;
 }
 
@@ -184,16 +141,17 @@ static void the_bad_canary_is_rolled_back(void **state)
 static int start_quiet_demo(void **state)
 {
 	(void)state;
-	demo = start_demo("5", "none", 80, 24);
+	demo = screen_start_demo("5", "none", 80, 24);
 	find_folder();
-	return screen_wait_text(demo, "LIVE", FILLED) && wait_for_share_ms(demo, 25, FILLED) ? 0 : -1;
+	screen_wait_filled(demo);
+	return wait_for_share_ms(demo, 25, FILLED) ? 0 : -1;
 }
 
 static int stop_quiet_demo(void **state)
 {
 	(void)state;
 	if (demo)
-		quit(&demo);
+		screen_quit(&demo);
 	return 0;
 }
 
@@ -232,7 +190,7 @@ static void leave_unchanged(struct screen **s)
 {
 	if (!wait_for_share(*s, 25))
 		fail_msg("the share has changed: wanted %.0f:\n%s", look().desired, screen_text(*s));
-	quit(s);
+	screen_quit(s);
 }
 
 static void a_wrong_name_does_nothing(void **state)
@@ -394,7 +352,7 @@ static void stop_all_rolls_everything_back(void **state)
 	assert_shows(s, "audit: stop-all by");
 	screen_send(s, "\033");
 	assert_gone(s, "EMERGENCY STOP");
-	quit(&s);
+	screen_quit(&s);
 }
 
 int main(void)

@@ -15,24 +15,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "screen.h"
+#include "screen_asserts.h"
 #include "store/query_feedback.h"
 
-#define SOON 20000
 #define ITEMS 40
 #define WIDTH 100
 #define HEIGHT 30
-
-#define assert_shows(s, text) \
-	do { \
-		if (!screen_wait_text(s, text, SOON)) \
-			fail_msg("\"%s\" did not appear:\n%s", text, screen_text(s)); \
-	} while (0)
-#define assert_gone(s, text) \
-	do { \
-		if (!screen_wait_gone(s, text, SOON)) \
-			fail_msg("\"%s\" did not go:\n%s", text, screen_text(s)); \
-	} while (0)
 
 /* A store of its own with its collector. */
 struct place {
@@ -41,16 +29,6 @@ struct place {
 	struct store_reader *reader;
 	int64_t ids[ITEMS]; /* newest first */
 };
-
-static void import(const char *store, const char *log)
-{
-	const char *argv[] = {screen_binary(), "--store", store, "import", log, "--as", "feedback", NULL};
-	struct buf out = {0};
-
-	if (screen_run(argv, NULL, &out) != 0)
-		fail_msg("import: %s", out.data ? out.data : "");
-	buf_fini(&out);
-}
 
 static void write_file(const char *path, const struct buf *bytes)
 {
@@ -85,7 +63,7 @@ static void open_place(struct place *p, const char *name, const char *config)
 	for (int i = 0; i < ITEMS; i++)
 		buf_printf(&csv, "2026-03-01T10:%02d:00Z,i%d,chat,%d,remark %02d of many\n", i, i, 1 + i % 5, i);
 	write_file(log, &csv);
-	import(p->store, log);
+	screen_import(p->store, log, "feedback");
 	if (config) {
 		struct buf yaml = {0};
 
@@ -133,17 +111,6 @@ static struct screen *start(const struct place *p, const char *user)
 	assert_shows(s, "src 0/0"); /* the collector has answered: this session may change things */
 	assert_shows(s, "remark");
 	return s;
-}
-
-static void quit(struct screen **s)
-{
-	screen_send(*s, "q");
-	if (screen_wait_exit(*s, SOON) == -1)
-		fail_msg("q did not quit:\n%s", screen_text(*s));
-	if (!screen_restored(*s))
-		fail_msg("not restored: %s", screen_why_not_restored(*s));
-	assert_null(screen_forbidden(screen_bytes(*s)));
-	screen_free(s);
 }
 
 static void read_item(struct place *p, int64_t id, struct feedback_item *item)
@@ -295,7 +262,7 @@ static void thirty_items_by_keyboard(void **state)
 	check_export(&p, 30);
 	screen_send(s, "\033");
 	assert_gone(s, "yours");
-	quit(&s);
+	screen_quit(&s);
 	close_place(&p);
 	buf_fini(&out);
 }
@@ -370,7 +337,7 @@ static void labels_notes_marks(void **state)
 	assert_shows(s, "items 1/1");
 	screen_send(s, "/\025state:dismissed\r");
 	assert_shows(s, "nothing here is open");
-	quit(&s);
+	screen_quit(&s);
 	close_place(&p);
 }
 
@@ -424,7 +391,7 @@ static void own_label_sets(void **state)
 	assert_shows(s, "you 1 of 40");
 	screen_send(s, "\033");
 	assert_gone(s, "yours");
-	quit(&s);
+	screen_quit(&s);
 	close_place(&p);
 	buf_fini(&out);
 }
@@ -498,7 +465,7 @@ static void two_reviewers_never_share(void **state)
 	screen_free(&a);
 	screen_send(b, "\033");
 	assert_gone(b, "yours");
-	quit(&b);
+	screen_quit(&b);
 	close_place(&p);
 }
 
