@@ -43,6 +43,11 @@ int64_t clock_mono_us(void)
 	return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t clock_beat_us(int64_t every_us)
+{
+	return clock_mono_us() + every_us - read_clock(CLOCK_REALTIME) % every_us;
+}
+
 void clock_set_fake_us(int64_t wall_us)
 {
 	pthread_once(&environment_once, read_environment);

@@ -7,6 +7,10 @@
 int64_t clock_wall_us(void); /* microseconds since 1970-01-01 UTC */
 int64_t clock_mono_us(void); /* monotonic, for ages and time-outs */
 
+/* When, on the monotonic clock, the system's wall clock is next a multiple of `every_us`: what several threads
+ * do by this is done at the same time. Always later than now. */
+int64_t clock_beat_us(int64_t every_us);
+
 /* For tests: freezes clock_wall_us() at this time; 0 returns to the system's clock. Also set by
  * the environment variable LLMDECK_TEST_CLOCK (RFC 3339), so that a golden screen can be made by
  * the real binary. */

@@ -80,7 +80,8 @@ struct app {
 	struct help help;
 	const struct action *help_tables[1];
 	bool mouse, quit, dirty;
-	int64_t drawn_mono_us;
+	int64_t news_mono_us;          /* since when something waits to be drawn that nobody waits for; 0: nothing */
+	int64_t asked_mono_us;         /* when a person last did something: for a while all that comes is drawn at once */
 };
 
 /* Says something for a few seconds. */

@@ -22,6 +22,8 @@
 #define TOAST_US (4 * US_PER_S)
 #define COUNTDOWN_FRAME_US (250 * US_PER_MS)
 #define STOP_WAIT_US (500 * US_PER_MS)
+#define AT_KEYS_US (2 * US_PER_S)    /* so long after a key its answers may still come */
+#define GATHER_US (120 * US_PER_MS)  /* else what comes within this time makes one frame */
 
 void app_say(struct app *a, bool bad, const char *fmt, ...)
 {
@@ -228,7 +230,7 @@ static void draw(struct app *a)
 		toast_draw(&above, &a->toasts);
 	}
 	draw_overlay(a, s);
-	a->drawn_mono_us = o.mono_us;
+	a->news_mono_us = 0;
 	a->dirty = screen_present(a->screen) == PRESENT_SKIPPED;
 }
 
@@ -238,11 +240,28 @@ static int wait_ms(const struct app *a)
 	int64_t now = clock_mono_us(), wall = clock_wall_us();
 	int64_t next = US_PER_S - wall % US_PER_S, toast = toast_next_us(&a->toasts);
 
+	if (a->news_mono_us && a->news_mono_us + GATHER_US - now < next)
+		next = a->news_mono_us + GATHER_US - now;
+
 	if (toast && toast - now < next)
 		next = toast - now;
 	if ((a->mode == MODE_INTENT || a->deck.query->running) && next > COUNTDOWN_FRAME_US)
 		next = COUNTDOWN_FRAME_US;
 	return next < 0 ? 0 : (int)(next / US_PER_MS) + 1;
+}
+
+/* Clock, figures and what the collector says come at about the same time each second: they are drawn together,
+ * unless a person has just asked for something. */
+static void note_news(struct app *a, bool news)
+{
+	int64_t now = clock_mono_us();
+
+	if (!news)
+		return;
+	if (now - a->asked_mono_us < AT_KEYS_US || a->mode == MODE_INTENT)
+		a->dirty = true;
+	else if (!a->news_mono_us)
+		a->news_mono_us = now;
 }
 
 static void drain_wake(struct app *a)
@@ -257,19 +276,21 @@ static void handle_event(struct app *a, enum screen_event event, struct key key)
 {
 	switch (event) {
 	case SCREEN_KEY:
+		a->asked_mono_us = clock_mono_us();
 		app_key(a, key);
 		break;
 	case SCREEN_RESIZED: case SCREEN_RESUMED:
+		a->asked_mono_us = clock_mono_us();
 		app_refresh(a);
 		break;
 	case SCREEN_WOKEN:
 		drain_wake(a);
-		a->dirty = take_loaded(a) || a->dirty;
+		note_news(a, take_loaded(a));
 		take_news(a);
 		a->dirty = app_query_take(a) || a->dirty;
-		a->dirty = app_take_calls(a) || a->dirty;
+		note_news(a, app_take_calls(a));
 		a->dirty = app_triage_take(a) || a->dirty;
-		a->dirty = chores_collector(a->chores, &a->deck.collector) || a->dirty;
+		note_news(a, chores_collector(a->chores, &a->deck.collector));
 		break;
 	case SCREEN_QUIT:
 		a->quit = true;
@@ -277,7 +298,8 @@ static void handle_event(struct app *a, enum screen_event event, struct key key)
 	default: /* a second has passed: the clock and the ages */
 		app_query_tick(a);
 		app_take_calls(a);
-		a->dirty = true;
+		a->dirty = a->dirty || a->mode == MODE_INTENT || a->deck.query->running;
+		note_news(a, true);
 		break;
 	}
 }
@@ -286,11 +308,12 @@ static void loop(struct app *a)
 {
 	struct key key;
 
+	a->asked_mono_us = clock_mono_us();
 	app_refresh(a);
 	while (!a->quit) {
 		if (toast_expire(&a->toasts, clock_mono_us()))
 			a->dirty = true;
-		if (a->dirty)
+		if (a->dirty || (a->news_mono_us && clock_mono_us() - a->news_mono_us >= GATHER_US))
 			draw(a);
 		handle_event(a, screen_wait(a->screen, a->wake[0], wait_ms(a), &key), key);
 	}

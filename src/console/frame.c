@@ -9,6 +9,8 @@
 #include "panels/alerts.h"
 #include "panels/format.h"
 
+#define LAG_SHOWN_S 0.1
+
 bool frame_is_stale(const struct deck *d, int64_t wall_us, int64_t mono_us)
 {
 	int64_t age;
@@ -134,8 +136,9 @@ static style sources_text(const struct collector_status *c, bool wide, char *out
 		return ROLE_MUTED;
 	}
 	len = snprintf(out, cap, "src %zu/%zu%s", ok, c->source_count, wide ? " ok" : "");
-	if (wide && !isnan(lag))
-		snprintf(out + len, cap - (size_t)len, "  lag %s", figure_format(UNIT_SECONDS, value_ok(lag), true, text));
+	if (wide && !isnan(lag)) /* so that what is well does not change each second */
+		snprintf(out + len, cap - (size_t)len, "  lag %s",
+		         lag < LAG_SHOWN_S ? "<0.1s" : figure_format(UNIT_SECONDS, value_ok(lag), true, text));
 	return ok < c->source_count || c->failing ? ROLE_WARNING : ROLE_MUTED;
 }
 

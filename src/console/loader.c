@@ -17,6 +17,7 @@
 #define REOPEN_US US_PER_S
 #define TRIM_EVERY_US (5 * US_PER_S)
 #define MORE_US (5 * US_PER_MS)  /* a panel that has not read all is called again after this */
+#define BEAT_SLACK_US (100 * US_PER_MS) /* loads begin on a beat and end a little later */
 #define SHOW_US (20 * US_PER_MS) /* what is there is shown when the rest takes longer than this */
 
 struct loader {
@@ -165,7 +166,7 @@ static bool is_due(const struct loader *l, const struct load_job *job, size_t i,
 		pause = panels[panel]->pace_us;
 	if (pause < 20 * l->done[panel].took_us)
 		pause = 20 * l->done[panel].took_us;
-	if (since < pause)
+	if (since + BEAT_SLACK_US < pause)
 		return false;
 	return l->done[panel].version != l->version || l->done[panel].to_us != view->to_us;
 }
@@ -289,11 +290,11 @@ static void run_job(struct loader *l, const struct load_job *job)
 /* Waits for a new job or the next refresh; false when the thread shall end. */
 static bool next_job(struct loader *l, struct load_job *job)
 {
-	int64_t due = clock_mono_us();
+	int64_t due;
 	bool stop;
 
 	worker_lock(&l->worker);
-	due += l->more ? MORE_US : l->job.refresh_us > 0 ? l->job.refresh_us : REOPEN_US;
+	due = l->more ? clock_mono_us() + MORE_US : clock_beat_us(l->job.refresh_us > 0 ? l->job.refresh_us : REOPEN_US);
 	while (!l->worker.stop && !l->job_changed) {
 		if (!worker_sleep(&l->worker, due))
 			break;

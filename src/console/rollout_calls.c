@@ -151,7 +151,7 @@ static void do_board(struct rollout_calls *c)
 {
 	bool changed;
 
-	c->board_due_us = clock_mono_us() + BOARD_EVERY_US;
+	c->board_due_us = clock_beat_us(BOARD_EVERY_US);
 	rollout_board_ask(c->client, &c->read);
 	worker_lock(&c->worker);
 	changed = !mem_same(&c->read, &c->board, sizeof c->read);
