@@ -30,6 +30,7 @@ struct panel_ask {
 	int64_t until_us;            /* when it was over; 0: it was not */
 	double limit;                /* of the alert that led here, in the metric's unit; NaN or 0: none */
 	int64_t other_from_us, other_to_us; /* a window to compare with; other_to_us 0: none */
+	int64_t other_ago_us;        /* not 0: instead of it the page's own window so much earlier */
 	/* ASK_TRIAGE */
 	struct triage_ask triage;
 };

@@ -30,6 +30,13 @@ struct heat {
 	bool failed_marks;
 };
 
+bool incident_other(const struct panel_ask *ask, const struct view *v, int64_t *from_us, int64_t *to_us)
+{
+	*from_us = ask->other_ago_us ? v->from_us - ask->other_ago_us : ask->other_from_us;
+	*to_us = ask->other_ago_us ? v->to_us - ask->other_ago_us : ask->other_to_us;
+	return *to_us > 0 && *to_us > *from_us;
+}
+
 static int heat_load(const struct panel_query *query, void *state, struct err *err)
 {
 	struct heat *h = state;
@@ -52,12 +59,10 @@ static int heat_load(const struct panel_query *query, void *state, struct err *e
 		return -1;
 	if (h->ask.incident_id && query_incidents(query->reader, 0, &h->incidents, err) != 0)
 		return -1;
-	if (!h->ask.other_to_us)
+	if (!incident_other(&h->ask, &query->view, &v.from_us, &v.to_us))
 		return 0;
-	v.from_us = h->ask.other_from_us;
-	v.to_us = h->ask.other_to_us;
 	h->has_other = true;
-	return query_heat(query->reader, (enum heat_kind)h->ask.heat, &v, bands, &h->other, err);
+	return query_heat_like(query->reader, &h->now, &v, &h->other, err);
 }
 
 static void heat_fini(void *state)
@@ -544,7 +549,7 @@ const struct panel incident_panel = {
 	.help = "What changed: how many requests there were by time and latency (b: first token, cost, errors, flags), "
 	        "with marks on the same axis: D deploy, W weights, C config, A alert, B budget, I incident, a ack, "
 	        "x action. h l j k choose a cell; suspects, requests and trace follow it, Esc lets it go. = compares "
-	        "with yesterday, last week and a pinned window (:pin). Counts are those of the latency panel.",
+	        "with the time before, yesterday, last week and a pinned window (:pin), w shows both beside each other. Counts are those of the latency panel.",
 	.page = '6',
 	.asks = ASK_INCIDENT,
 	.state_size = sizeof(struct heat),

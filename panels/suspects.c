@@ -85,14 +85,13 @@ static const struct sheet_column suspect_columns[] = {
 	{"total", "of", 5, false, 2, false},        {"goes_with", "GOES WITH", 10, true, 3, false},
 };
 
-static char *lift_text(double lift, char out[FIGURE_TEXT_BYTES])
+char *suspect_lift(double lift, char out[FIGURE_TEXT_BYTES])
 {
 	snprintf(out, FIGURE_TEXT_BYTES, lift >= 100 ? "x%.0f" : "x%.1f", lift > 9999 ? 9999 : lift);
 	return out;
 }
 
-/* "depl v43": narrow columns are the rule here. */
-static void words_of(const struct suspect_row *row, char *out, size_t cap)
+void suspect_words(const struct suspect_row *row, char *out, size_t cap)
 {
 	static const char *const shorter[][2] = {
 		{"deployment", "depl"}, {"environment", "env"}, {"input_tokens", "tok in"}, {"output_tokens", "tok out"},
@@ -117,12 +116,12 @@ static void suspects_rows(const void *state, const struct panel_frame *frame, st
 		const struct suspect_row *from = &s->found.rows[i];
 		struct sheet_row *row;
 
-		words_of(from, words, sizeof words);
+		suspect_words(from, words, sizeof words);
 		row = sheet_add(out, str_of(words));
 		row->state = from->named && from->explained_by < 0 ? ROW_CRITICAL : from->named ? ROW_WARNING : ROW_PLAIN;
 		sheet_set_text(out, row, 0, str_of(words));
-		sheet_set_value(out, row, 1, value_ok(from->lift), lift_text(from->lift, text));
-		sheet_set_value(out, row, 2, value_ok(from->lift_low), lift_text(from->lift_low, text));
+		sheet_set_value(out, row, 1, value_ok(from->lift), suspect_lift(from->lift, text));
+		sheet_set_value(out, row, 2, value_ok(from->lift_low), suspect_lift(from->lift_low, text));
 		sheet_set_value(out, row, 3, value_ok((double)from->bad), count_format((double)from->bad, text));
 		sheet_set_value(out, row, 4, value_ok((double)from->total), count_format((double)from->total, text));
 		if (from->explained_by >= 0 && (size_t)from->explained_by < s->found.row_count)
@@ -132,31 +131,38 @@ static void suspects_rows(const void *state, const struct panel_frame *frame, st
 	}
 }
 
-bool suspects_pick(const void *state, const struct panel_frame *frame, struct suspect_pick *out)
+bool suspect_pick_of(const struct panel *panel, const void *state, const struct panel_frame *frame, const struct suspects_result *found,
+                     struct suspect_pick *out)
 {
-	const struct suspects *s = state;
 	struct table_state look = frame->ui->table;
 	struct sheet sheet = {0};
 	struct table table;
-	bool found = false;
+	bool is_it = false;
 
 	memset(out, 0, sizeof *out);
-	suspects_rows(state, frame, &sheet);
+	panel->rows(state, frame, &sheet);
 	sheet_arrange(&sheet, frame->find, look.sort_column, look.sort_ascending);
 	table = sheet_table(&sheet);
 	table_settle(&table, &look, sheet.row_count);
-	for (size_t i = 0; look.cursor_row < sheet.row_count && i < s->found.row_count && !found; i++) {
-		const struct suspect_row *row = &s->found.rows[i];
+	for (size_t i = 0; look.cursor_row < sheet.row_count && i < found->row_count && !is_it; i++) {
+		const struct suspect_row *row = &found->rows[i];
 
-		words_of(row, out->words, sizeof out->words);
-		found = str_equal_c(sheet.rows[look.cursor_row].key, out->words);
-		if (!found)
+		suspect_words(row, out->words, sizeof out->words);
+		is_it = str_equal_c(sheet.rows[look.cursor_row].key, out->words);
+		if (!is_it)
 			continue;
 		out->is_dim = dim_from_name(str_of(row->attribute), &out->filter.dim);
 		snprintf(out->filter.value, sizeof out->filter.value, "%s", row->value);
 	}
 	sheet_fini(&sheet);
-	return found;
+	return is_it;
+}
+
+bool suspects_pick(const void *state, const struct panel_frame *frame, struct suspect_pick *out)
+{
+	const struct suspects *s = state;
+
+	return suspect_pick_of(&suspects_panel, state, frame, &s->found, out);
 }
 
 static void suspects_draw(const void *state, const struct panel_frame *frame, struct surface *s)

@@ -9,6 +9,7 @@
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/report.h"
 #include "cli/throwaway.h"
 #include "cli/window.h"
 #include "console/console.h"
@@ -21,6 +22,7 @@ static const struct command_option console_options_table[] = {
 	{"-e", "URL", "watch this metrics page with no config, as often as you like; opens on inference"},
 	{"--page", "NAME", "start there: overview, inference, monitor, rollouts, feedback, or a panel such as latency"},
 	WINDOW_OPTIONS,
+	{"--compare", "WINDOW", "the window that the pages incident and diff compare with: a duration such as 1d earlier; with --from and --to also before, FROM..TO"},
 	{"--read-only", NULL, "change nothing, start no collector"},
 	{"--theme", "NAME", "colours (default: the configuration's)"},
 	{"--once", NULL, "print one screen as text and leave"},
@@ -54,6 +56,25 @@ static int read_times(struct console_options *o, const struct args *a, const str
 	return 0;
 }
 
+static int read_compared(struct console_options *o, const struct args *a, const struct tz *tz, struct err *err)
+{
+	const char *text = args_value(a, "--compare");
+	struct view now = {.from_us = o->from_us, .to_us = o->to_us}, other;
+
+	if (!text)
+		return 0;
+	if (o->to_us == 0) {
+		if (!duration_parse(str_of(text), &o->other_ago_us) || o->other_ago_us <= 0)
+			return err_set(err, "console: --compare %s: give a duration such as 1d, or --from and --to with it", text);
+		return 0;
+	}
+	if (report_compare_window("console: --compare", text, tz, &now, &other, err))
+		return -1;
+	o->other_from_us = other.from_us;
+	o->other_to_us = other.to_us;
+	return 0;
+}
+
 static int read_options(struct console_options *o, const struct args *a, struct err *err)
 {
 	struct tz *tz = NULL;
@@ -69,7 +90,7 @@ static int read_options(struct console_options *o, const struct args *a, struct 
 		return err_set(err, "console: --size %s: write columns x rows, such as 120x40", size);
 	if (tz_load(&tz, o->config->options[OPTION_TZ].text, err) != 0)
 		return -1;
-	result = read_times(o, a, tz, err);
+	result = read_times(o, a, tz, err) || read_compared(o, a, tz, err) ? -1 : 0;
 	tz_free(&tz);
 	o->page = args_value(a, "--page");
 	o->theme = args_value(a, "--theme");

@@ -232,7 +232,7 @@ static int load_compared(struct report *r, struct report *then, struct store_rea
 	now.from_us = r->figures.from_us;
 	now.to_us = r->figures.to_us;
 	then->window = r->window;
-	if (report_compare_window(text, tz, &now, &then->window.view, err))
+	if (report_compare_window("--compare", text, tz, &now, &then->window.view, err))
 		return EXIT_USAGE;
 	if (load(then, reader, err))
 		return EXIT_FAILED;

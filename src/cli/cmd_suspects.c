@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "cli/args.h"
 #include "cli/output.h"
+#include "cli/report.h"
 #include "cli/suspects_text.h"
 #include "cli/window.h"
 
@@ -14,6 +15,7 @@
 static const struct command_option suspects_options[] = {
 	{"--bad", "CONDITION", "which requests are bad: 'latency>4s', 'ttft>1s', 'cost>0.05', error, error=TYPE, flag, flag=CATEGORY, 'time>=T'; with commas: all of them"},
 	WINDOW_OPTIONS,
+	{"--against", "WINDOW", "what the window has more of than another one: before, a duration such as 1d or 7d earlier, or FROM..TO"},
 	{"--limit", "N", "suspects at most (default 10, up to 48)"},
 	{"--weak", NULL, "also what does not stand out, behind the suspects"},
 	{"--rows", "N", "look at about so many requests at most, spread over the window; all unless told"},
@@ -28,14 +30,32 @@ static int read_query(const struct args *a, struct suspects_query *q, struct err
 
 	if (a->operand_count)
 		return err_set(err, "suspects: unexpected \"%s\": see llmdeck suspects --help", a->operands[0]);
-	if (!bad)
-		return err_set(err, "suspects: say which requests are bad, such as --bad 'latency>4s' or --bad error");
-	if (bad_parse(&q->bad, str_of(bad), err))
+	if (!bad && !args_value(a, "--against"))
+		return err_set(err, "suspects: say which requests are bad, such as --bad 'latency>4s' or --bad error, or which window to set against this one, such as --against 1d");
+	bad_init(&q->bad);
+	if (bad && bad_parse(&q->bad, str_of(bad), err))
 		return err_wrap(err, "--bad");
 	if (args_int(a, "--limit", 1, SUSPECTS_RANKED_MAX, &limit, err) || args_int(a, "--rows", 1000, INT64_MAX, &q->scan_limit, err))
 		return -1;
 	q->limit = (size_t)limit;
 	q->weak = args_has(a, "--weak");
+	return 0;
+}
+
+/* The other window, when one is asked for. */
+static int read_against(const struct args *a, const struct tz *tz, struct suspects_query *q, struct err *err)
+{
+	const char *text = args_value(a, "--against");
+	struct view other;
+
+	if (!text)
+		return 0;
+	if (report_compare_window("--against", text, tz, &q->view, &other, err))
+		return -1;
+	if (q->bad.to_us || q->bad.from_us)
+		return err_set(err, "--against: the windows say when; leave time out of --bad");
+	q->against_from_us = other.from_us;
+	q->against_to_us = other.to_us;
 	return 0;
 }
 
@@ -83,6 +103,8 @@ static int run_with(const struct global *g, const struct args *a)
 	if (window_read(&w, a, &summary, tz, clock_wall_us(), &err))
 		goto out;
 	q.view = w.view;
+	if (read_against(a, tz, &q, &err))
+		goto out;
 	code = EXIT_FAILED;
 	if (query_suspects(reader, &q, &res, &err))
 		goto out;
@@ -110,12 +132,14 @@ static int run(const struct global *g, int argc, char **argv)
 
 const struct command suspects_command = {
 	.name = "suspects",
-	.usage = "--bad CONDITION [--since 1h | --from T --to T] [--where FIELD=VALUE]… [--format F]",
+	.usage = "--bad CONDITION | --against WINDOW [--since 1h | --from T --to T] [--where FIELD=VALUE]… [--format F]",
 	.summary = "which attribute explains the slow, failed, dear or flagged requests of a window",
 	.help = "Every value of every attribute is compared between the bad requests and the others: lift is its share\n"
 	        "of the bad ones over its share of the others, and at least tells how low that may be, chance and the\n"
 	        "number of values tried allowed for. What only goes along with a stronger suspect stands behind it. No\n"
-	        "line at all means that nothing stands out.",
+	        "line at all means that nothing stands out. With --against the requests of the window stand for the bad\n"
+	        "ones and those of the other window for the others: what is there more of, now? (With --bad too: among\n"
+	        "the bad ones of both.)",
 	.options = suspects_options,
 	.run = run,
 };

@@ -63,9 +63,9 @@ void report_write_csv(const struct report *r, struct buf *out);
 /* `width`: columns of the terminal, 0 = no bound. */
 void report_write_table(const struct report *r, int width, struct buf *out);
 
-/* The window that --compare names: "before" (as long, just before), a duration (as long, so much earlier) or
- * "FROM..TO"; filters and grouping are those of `now`. */
-int report_compare_window(const char *text, const struct tz *tz, const struct view *now, struct view *then, struct err *err);
+/* The window that `text` names: "before" (as long, just before), a duration (as long, so much earlier) or
+ * "FROM..TO"; filters and grouping are those of `now`. `option`: in the sentence of an error. */
+int report_compare_window(const char *option, const char *text, const struct tz *tz, const struct view *now, struct view *then, struct err *err);
 /* Both windows beside each other. */
 void report_write_compared(const struct report *r, int width, struct buf *out);
 void report_write_compared_csv(const struct report *r, struct buf *out);

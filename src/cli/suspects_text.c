@@ -9,8 +9,15 @@
 
 static void put_count_line(const struct suspects_query *q, const struct suspects_result *res, struct buf *out)
 {
-	char condition[BAD_TEXT_BYTES];
+	char condition[BAD_TEXT_BYTES], from[TIME_TEXT_BYTES], to[TIME_TEXT_BYTES];
 
+	if (res->against_window) {
+		buf_printf(out, "against: %s to %s\n", time_format(q->against_from_us, from), time_format(q->against_to_us, to));
+		buf_printf(out, "%" PRId64 " requests%s%s, %" PRId64 " against them", res->bad, bad_says(&q->bad) ? ", " : "",
+		           bad_format(&q->bad, condition), res->total - res->bad);
+		buf_puts(out, res->sampled ? "; a sample\n" : "\n");
+		return;
+	}
 	buf_printf(out, "bad (%s): %" PRId64 " of %" PRId64 " requests", bad_format(&q->bad, condition), res->bad, res->total);
 	if (res->total)
 		buf_printf(out, ", %.2f %%", 100 * (double)res->bad / (double)res->total);
@@ -26,8 +33,11 @@ static void add_cells(struct text_table *t, const struct suspects_result *res, c
 	text_table_add(t, str_of(s->attribute));
 	text_table_add(t, str_of(s->value));
 	text_table_addf(t, "%" PRId64, s->bad);
-	text_table_addf(t, "%" PRId64, s->total);
-	text_table_addf(t, "%.1f%%", s->total ? 100 * (double)s->bad / (double)s->total : 0);
+	text_table_addf(t, "%" PRId64, res->against_window ? s->total - s->bad : s->total);
+	if (res->against_window) /* of this window's requests */
+		text_table_addf(t, "%.1f%%", res->bad ? 100 * (double)s->bad / (double)res->bad : 0);
+	else
+		text_table_addf(t, "%.1f%%", s->total ? 100 * (double)s->bad / (double)s->total : 0);
 	text_table_addf(t, "x%.1f", s->lift);
 	text_table_addf(t, "x%.1f", s->lift_low);
 	if (!s->named)
@@ -40,19 +50,26 @@ static void add_cells(struct text_table *t, const struct suspects_result *res, c
 
 void suspects_table(const struct suspects_query *q, const struct suspects_result *res, int width, struct buf *out)
 {
-	static const struct text_column columns[] = {
+	static const struct text_column bad_columns[] = {
 		{"ATTRIBUTE", COLUMN_WHOLE, 0}, {"VALUE", 1, 0}, {"BAD", 0, 0}, {"OF", 0, 1}, {"ARE BAD", 0, 2}, {"LIFT", 0, 0},
+		{"AT LEAST", 0, 1}, {"NOTE", 1, 3},
+	};
+	static const struct text_column window_columns[] = {
+		{"ATTRIBUTE", COLUMN_WHOLE, 0}, {"VALUE", 1, 0}, {"NOW", 0, 0}, {"WAS", 0, 0}, {"SHARE", 0, 2}, {"LIFT", 0, 0},
 		{"AT LEAST", 0, 1}, {"NOTE", 1, 3},
 	};
 
 	put_count_line(q, res, out);
 	if (!res->row_count) {
-		buf_puts(out, res->bad ? "no suspect: nothing stands out among the bad requests\n" : "no request is bad by that condition\n");
+		buf_puts(out, !res->bad ? "no request is bad by that condition\n"
+		              : res->against_window ? "no suspect: nothing stands out between the windows\n"
+		                                    : "no suspect: nothing stands out among the bad requests\n");
 		return;
 	}
 	if (!res->named_count)
-		buf_puts(out, "no suspect: nothing stands out among the bad requests; what comes nearest:\n");
-	struct text_table *t = text_table_new(columns, sizeof columns / sizeof *columns);
+		buf_printf(out, "no suspect: nothing stands out %s; what comes nearest:\n",
+		           res->against_window ? "between the windows" : "among the bad requests");
+	struct text_table *t = res->against_window ? text_table_new(window_columns, 8) : text_table_new(bad_columns, 8);
 
 	for (size_t i = 0; i < res->row_count; i++)
 		add_cells(t, res, &res->rows[i]);
@@ -101,7 +118,10 @@ void suspects_json(const struct suspects_query *q, const struct suspects_result 
 	           time_format(q->view.to_us, to));
 	buf_append_json(out, str_of(bad_format(&q->bad, condition)));
 	buf_printf(out, ",\"bad\":%" PRId64 ",\"total\":%" PRId64 ",\"sampled\":%s,\"tried\":%zu,\"against\":\"%s\",\"compared\":%" PRId64, res->bad, res->total,
-	           res->sampled ? "true" : "false", res->tried, res->against_before ? "before" : "others", res->compared);
+	           res->sampled ? "true" : "false", res->tried, res->against_window ? "window" : res->against_before ? "before" : "others", res->compared);
+	if (res->against_window)
+		buf_printf(out, ",\"against_from\":\"%s\",\"against_to\":\"%s\"", time_format(q->against_from_us, from),
+		           time_format(q->against_to_us, to));
 	json_list(res, true, out);
 	if (q->weak)
 		json_list(res, false, out);

@@ -47,6 +47,7 @@ const struct action console_actions[] = {
 	{ACT_SET_BUDGET, "budget-set", "B", "set a budget, or change the one under the cursor", DANGER_STORED},
 	{ACT_REMOVE_BUDGET, "budget-remove", "D", "remove the budget under the cursor", DANGER_STORED},
 	{ACT_INCIDENTS, "what-changed", "i", "what changed: the incident page of the alert, rollout, cursor or window", DANGER_NONE},
+	{ACT_WINDOWS, "two-windows", "w", "this window beside another one: = chooses which, :pin keeps one", DANGER_NONE},
 	{ACT_CHART, "chart", "v", "sql: the answer as a chart, or as a table", DANGER_NONE},
 	{ACT_TRACE, "open-trace", "t", "the trace of the request under the cursor", DANGER_NONE},
 	{ACT_MARK, "mark", "Space", "mark the row: verdicts are for all that are marked", DANGER_NONE},
@@ -82,7 +83,7 @@ const struct action console_actions[] = {
 };
 
 /* What the key line offers, most needed first; `where` says on which kind of place. */
-enum offer_place { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS, ON_ROLLOUTS, ON_ALERTS, ON_BUDGETS, ON_FEEDBACK, ON_LIST, ON_ITEM, ON_INCIDENT };
+enum offer_place { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS, ON_ROLLOUTS, ON_ALERTS, ON_BUDGETS, ON_FEEDBACK, ON_LIST, ON_ITEM, ON_INCIDENT, ON_WINDOWS };
 static const struct {
 	int action;
 	const char *word;
@@ -95,8 +96,10 @@ static const struct {
 	{ACT_STEP_BACK, "back", ON_ROLLOUTS}, {ACT_HOLD_ROLLOUT, "hold", ON_ROLLOUTS},
 	{ACT_PROMOTE_ROLLOUT, "promote", ON_ROLLOUTS},
 	{ACT_GROUP, "figure", ON_INCIDENT}, {ACT_TRACE, "trace", ON_INCIDENT},
-	{ACT_COMPARE, "compare", ON_INCIDENT}, {ACT_NOTE, "note", ON_INCIDENT},
+	{ACT_COMPARE, "compare", ON_INCIDENT}, {ACT_WINDOWS, "windows", ON_INCIDENT},
+	{ACT_NOTE, "note", ON_INCIDENT},
 	{ACT_EXPORT, "report", ON_INCIDENT}, {ACT_NEXT_PANEL, "panel", ON_INCIDENT},
+	{ACT_COMPARE, "another window", ON_WINDOWS}, {ACT_NEXT_PANEL, "panel", ON_WINDOWS}, {ACT_EXPORT, "export", ON_WINDOWS},
 	{ACT_OPEN, "what changed", ON_ALERTS},   {ACT_ACKNOWLEDGE, "acknowledge", ON_ALERTS},
 	{ACT_MUTE, "mute", ON_ALERTS},     {ACT_EDIT_LIMIT, "limit", ON_ALERTS},
 	{ACT_SET_BUDGET, "set", ON_BUDGETS}, {ACT_OPEN, "spend", ON_BUDGETS},
@@ -163,6 +166,7 @@ static bool is_offered(const struct deck *d, enum offer_place where)
 	case ON_ROLLOUTS: return page == &rollouts_panel;
 	case ON_ALERTS: return page == &alerts_panel;
 	case ON_INCIDENT: return page == &incident_panel;
+	case ON_WINDOWS: return page == &diff_panel;
 	case ON_BUDGETS: return page == &budgets_panel;
 	case ON_FEEDBACK: return page == &feedback_panel;
 	case ON_LIST: return page == &feedback_panel && !opened;

@@ -22,7 +22,7 @@
 /* What the keys go to. */
 enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP, MODE_INTENT, MODE_ALERT, MODE_LIMIT, MODE_BUDGET, MODE_INCIDENT, MODE_QUERY, MODE_TRIAGE };
 
-#define CHOICES_MAX 96
+#define CHOICES_MAX 160
 
 /* Acknowledging, muting or unmuting one alert. */
 struct alert_dialog {
@@ -61,6 +61,7 @@ struct app {
 	struct query_page *query;      /* the SQL page; the deck borrows its board */
 	struct incident_dialog *incident; /* open in MODE_INCIDENT */
 	int64_t pinned_from_us, pinned_to_us; /* a window to compare with; 0: none */
+	int compared;                  /* with which one: incident_app.c */
 	bool incident_wanted;          /* the page shows the one that was just opened */
 	bool incident_jump;            /* the page of the one that is being loaded is wanted */
 	int wake[2];
@@ -134,7 +135,7 @@ bool app_alert_open(struct app *a);
 /* incident_app.c */
 /* What a key means to the incident page, its list and its timeline, `i` everywhere; false: something else. */
 bool app_incident_do(struct app *a, int action);
-/* ":incident", ":pin", ":assign" …; false when it is none of them. */
+/* ":incident", ":pin", ":diff", ":assign" …; false when it is none of them. */
 bool app_incident_command(struct app *a, struct str word, const char *rest);
 void app_incident_key(struct app *a, struct key key);
 /* After a load: the trace of the chosen request is shown, a page that waited for its incident opens. */

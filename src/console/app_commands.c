@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "console/app.h"
 #include "console/render.h"
+#include "panels/panels.h"
 
 static const struct choice worded[] = {
 	{"t", "time window: 15m, 24h, 13:00..13:20", NULL},
@@ -20,6 +21,7 @@ static const struct choice worded[] = {
 	{"status", "incident: open, investigating, identified, mitigated", NULL},
 	{"close", "incident: it is over, with a note", NULL},
 	{"pin", "keep this window, to compare another with it: =", NULL},
+	{"diff", "this window beside another: before, 1d, 7d (earlier), pinned, 13:00..13:20", NULL},
 	{"weight", "shares of the rollout's arms: 25, or v43=30 v44=10", NULL},
 	{"limit", "RULE LIMIT: another limit for an alert rule, tried on the last week first", NULL},
 	{"budget", "NAME AMOUNT: set or change a budget; the form opens with it", NULL},
@@ -65,7 +67,8 @@ void app_open_palette(struct app *a)
 	for (size_t i = 0; i < WORDED_COUNT; i++)
 		add_choice(a, worded[i].name, worded[i].text, "");
 	for (int i = 0; panels[i]; i++)
-		add_choice(a, panels[i]->name, "open this panel", "");
+		if (panels[i] != &diff_panel) /* has words of its own above */
+			add_choice(a, panels[i]->name, "open this panel", "");
 	for (const struct action *act = console_actions; act->name; act++) {
 		buf_reset(&keys);
 		keymap_keys_text(a->keymap, console_actions, act, &keys);

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "console/app.h"
 #include "console/frame.h"
+#include "panels/incident.h"
+#include "panels/panels.h"
 
 /* A word that a shell takes as one. */
 static void put_quoted(struct buf *out, const char *word)
@@ -30,7 +32,7 @@ void app_here_command(const struct deck *d, const struct console_options *o, int
 {
 	struct view view = deck_view(d, wall_us);
 	char from[TIME_TEXT_BYTES], to[TIME_TEXT_BYTES], filter[VIEW_VALUE_BYTES + 32];
-	int64_t end = d->end_us ? d->end_us : view.to_us;
+	int64_t end = d->end_us ? d->end_us : view.to_us, other_from_us, other_to_us;
 
 	buf_puts(out, "llmdeck");
 	if (o->context) {
@@ -44,6 +46,9 @@ void app_here_command(const struct deck *d, const struct console_options *o, int
 	put_quoted(out, d->place.panel >= 0 ? panels[d->place.panel]->name : page_name(d->place.page));
 	buf_printf(out, " --from %s --to %s", time_format(end - d->window_us, from),
 	           time_format(end, to));
+	if (incident_other(&d->ask, &view, &other_from_us, &other_to_us) && d->place.panel >= 0 &&
+	    (panels[d->place.panel] == &diff_panel || panels[d->place.panel] == &incident_panel))
+		buf_printf(out, " --compare %s..%s", time_format(other_from_us, from), time_format(other_to_us, to));
 	for (size_t i = 0; i < d->where.filter_count; i++) {
 		const struct filter *f = &d->where.filters[i];
 

@@ -28,6 +28,8 @@ struct console_options {
 	int64_t since_us;             /* length of the window; 0 = the config's */
 	int64_t from_us, to_us;       /* a fixed window when to_us > 0 */
 	struct view where;            /* filters only */
+	int64_t other_from_us, other_to_us; /* a window that the incident page and the diff compare with; 0: none */
+	int64_t other_ago_us;         /* or the shown one so much earlier */
 	bool once;                    /* print one screen as text and leave */
 	bool a11y;                    /* append-only lines, no drawing */
 	int width, height;            /* of that one screen; 0 = the terminal's, else LINES × COLUMNS */

@@ -50,7 +50,4 @@ struct document_heat {
 };
 void document_heat(struct document *d, const struct document_heat *h);
 
-/* A word for the shell: in single quotes where it needs them, control characters left out. */
-void document_shell_word(struct buf *out, const char *word);
-
 #endif

@@ -21,9 +21,17 @@
 #define AROUND_US (15 * US_PER_MIN) /* of a moment that was pointed at */
 #define BEFORE_LEAST_US (10 * US_PER_MIN)
 
+/* What = goes through, in turn. */
+enum compared { COMPARED_NONE, COMPARED_BEFORE, COMPARED_DAY, COMPARED_WEEK, COMPARED_PINNED, COMPARED_ANY /* that :diff named */ };
+
 static bool is_here(const struct app *a)
 {
 	return a->deck.place.panel >= 0 && a->deck.place.panel == panel_index(&incident_panel);
+}
+
+static bool on_windows(const struct app *a)
+{
+	return a->deck.place.panel >= 0 && a->deck.place.panel == panel_index(&diff_panel);
 }
 
 /* ── ways to it ────────────────────────────────────────────────────────────────────────────── */
@@ -53,7 +61,8 @@ static void open_page(struct app *a, const struct target *t)
 	ask->since_us = t->since_us;
 	ask->until_us = t->until_us;
 	ask->limit = t->limit;
-	ask->other_to_us = 0;
+	ask->other_from_us = ask->other_to_us = ask->other_ago_us = 0;
+	a->compared = COMPARED_NONE;
 	ask->has_trace = false;
 	panel_ask_changed(ask, ASK_INCIDENT | ASK_CELL | ASK_TRACE);
 	if (t->where)
@@ -238,7 +247,8 @@ static bool open_row(struct app *a)
 	struct target t = {.heat = HEAT_LATENCY};
 	struct incident_pick *p;
 	struct suspect_pick suspect;
-	int index = panel_index(&suspects_panel);
+	bool changes = on_windows(a) && a->deck.focus == panel_index(&changes_panel);
+	int index = changes ? panel_index(&changes_panel) : panel_index(&suspects_panel);
 	bool done = true;
 
 	if (a->deck.place.panel == panel_index(&incidents_panel)) {
@@ -261,7 +271,7 @@ static bool open_row(struct app *a)
 		return false;
 	struct panel_frame frame = frame_of(&a->deck, index, a->deck.shown[index]->form, false);
 
-	if (!suspects_pick(a->deck.shown[index]->state, &frame, &suspect)) {
+	if (!(changes ? changes_pick : suspects_pick)(a->deck.shown[index]->state, &frame, &suspect)) {
 		app_say(a, true, "no suspect is under the cursor");
 	} else if (!suspect.is_dim || a->deck.where.filter_count == VIEW_FILTERS_MAX) {
 		app_say(a, true, "%.120s is no filter of the window: `llmdeck suspects` and :sql look by it", suspect.words);
@@ -301,41 +311,89 @@ static bool next_figure(struct app *a)
 	return true;
 }
 
-/* None, yesterday, last week, the pinned window. */
-static bool compare(struct app *a)
+static void compare_with(struct app *a, enum compared with)
 {
 	struct panel_ask *ask = &a->deck.ask;
 	struct view v = deck_view(&a->deck, clock_wall_us());
-	static const struct {
-		int64_t ago_us;
-		const char *words;
-	} others[] = {{US_PER_DAY, "the same time yesterday"}, {7 * US_PER_DAY, "the same time a week ago"}};
 	char from[TIME_TEXT_BYTES], to[TIME_TEXT_BYTES];
-	size_t next = 0;
 
-	if (!is_here(a))
-		return false;
-	for (size_t i = 0; ask->other_to_us && i < 2; i++) {
-		if (ask->other_to_us == v.to_us - others[i].ago_us)
-			next = i + 1;
-	}
-	if (ask->other_to_us && ask->other_to_us == a->pinned_to_us && next == 0)
-		next = 3;
+	a->compared = with;
+	ask->other_from_us = ask->other_to_us = ask->other_ago_us = 0;
 	panel_ask_changed(ask, ASK_INCIDENT);
-	if (next < 2) {
-		ask->other_from_us = v.from_us - others[next].ago_us;
-		ask->other_to_us = v.to_us - others[next].ago_us;
-		app_say(a, false, "compared with %s: the second figure of a row is the change", others[next].words);
-	} else if (next == 2 && a->pinned_to_us) {
+	switch (with) {
+	case COMPARED_BEFORE:
+		ask->other_ago_us = v.to_us - v.from_us;
+		app_say(a, false, "compared with as long just before");
+		break;
+	case COMPARED_DAY:
+		ask->other_ago_us = US_PER_DAY;
+		app_say(a, false, "compared with the same time yesterday");
+		break;
+	case COMPARED_WEEK:
+		ask->other_ago_us = 7 * US_PER_DAY;
+		app_say(a, false, "compared with the same time a week ago");
+		break;
+	case COMPARED_PINNED:
 		ask->other_from_us = a->pinned_from_us;
 		ask->other_to_us = a->pinned_to_us;
 		app_say(a, false, "compared with the pinned window %s to %s", time_format_clock(a->pinned_from_us, a->deck.tz, from),
 		        time_format_clock(a->pinned_to_us, a->deck.tz, to));
-	} else {
-		ask->other_to_us = 0;
+		break;
+	default:
 		app_say(a, false, "compared with nothing%s", a->pinned_to_us ? "" : "; :pin keeps a window to compare with");
+		break;
 	}
+}
+
+static bool compare(struct app *a)
+{
+	enum compared next = a->compared < COMPARED_PINNED ? (enum compared)(a->compared + 1) : COMPARED_NONE;
+
+	if (!is_here(a) && !on_windows(a))
+		return false;
+	if (next == COMPARED_PINNED && !a->pinned_to_us)
+		next = COMPARED_NONE;
+	if (next == COMPARED_NONE && on_windows(a)) /* that page always has two */
+		next = COMPARED_BEFORE;
+	compare_with(a, next);
 	return true;
+}
+
+static void open_windows(struct app *a)
+{
+	if (a->compared == COMPARED_NONE)
+		compare_with(a, a->pinned_to_us ? COMPARED_PINNED : COMPARED_BEFORE);
+	a->deck.time_cursor_us = 0;
+	deck_go(&a->deck, diff_panel.page, panel_index(&diff_panel));
+	a->deck.focus = panel_index(&diff_panel);
+	a->generation++;
+	app_refresh(a);
+}
+
+/* ":diff [before | 1d | pinned | 13:00..13:20]" */
+static void diff_command(struct app *a, const char *rest)
+{
+	int64_t now_us = deck_now_us(&a->deck, clock_wall_us()), length_us = 0, from_us = 0, to_us = 0;
+	struct err err = {""};
+
+	if (strcmp(rest, "before") == 0) {
+		compare_with(a, COMPARED_BEFORE);
+	} else if (strcmp(rest, "pinned") == 0 && a->pinned_to_us) {
+		compare_with(a, COMPARED_PINNED);
+	} else if (strcmp(rest, "pinned") == 0) {
+		app_say(a, true, "diff: no window is pinned: :pin keeps the one that is shown");
+		return;
+	} else if (rest[0] && console_parse_window(str_of(rest), now_us, a->deck.tz, &length_us, &from_us, &to_us, &err) != 0) {
+		app_say(a, true, "diff: %.220s", err.text);
+		return;
+	} else if (rest[0]) {
+		a->compared = COMPARED_ANY;
+		a->deck.ask.other_from_us = from_us;
+		a->deck.ask.other_to_us = to_us;
+		a->deck.ask.other_ago_us = to_us ? 0 : length_us;
+		panel_ask_changed(&a->deck.ask, ASK_INCIDENT);
+	}
+	open_windows(a);
 }
 
 static void pin(struct app *a)
@@ -345,7 +403,7 @@ static void pin(struct app *a)
 
 	a->pinned_from_us = v.from_us;
 	a->pinned_to_us = v.to_us;
-	app_say(a, false, "pinned %s to %s: go to another window, = compares with this one", time_format_clock(v.from_us, a->deck.tz, from),
+	app_say(a, false, "pinned %s to %s: go to another window, w lays both side by side", time_format_clock(v.from_us, a->deck.tz, from),
 	        time_format_clock(v.to_us, a->deck.tz, to));
 }
 
@@ -565,6 +623,10 @@ bool app_incident_command(struct app *a, struct str word, const char *rest)
 		go(a, rest);
 		return true;
 	}
+	if (str_equal_c(word, "diff")) {
+		diff_command(a, rest);
+		return true;
+	}
 	if (str_equal_c(word, "pin")) {
 		pin(a);
 		return true;
@@ -599,6 +661,7 @@ bool app_incident_do(struct app *a, int action)
 {
 	switch (action) {
 	case ACT_INCIDENTS: open_here(a); return true;
+	case ACT_WINDOWS: open_windows(a); return true;
 	case ACT_DOWN: return move_cell(a, 0, -1);
 	case ACT_UP: return move_cell(a, 0, 1);
 	case ACT_CURSOR_LEFT: return move_cell(a, -1, 0);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/shell.h"
 #include "base/timefmt.h"
 #include "console/document.h"
 #include "core/error_notes.h"
@@ -129,26 +130,12 @@ void incident_report_fini(struct incident_report *r)
 
 /* ── commands ──────────────────────────────────────────────────────────────────────────────── */
 
-static void put_window(const struct view *v, int64_t from_us, int64_t to_us, struct buf *out)
-{
-	char from[TIME_TEXT_BYTES], to[TIME_TEXT_BYTES], word[VIEW_VALUE_BYTES + 32];
-
-	buf_printf(out, " --from %s --to %s", time_format(from_us, from), time_format(to_us, to));
-	for (size_t i = 0; i < v->filter_count; i++) {
-		const struct filter *f = &v->filters[i];
-
-		snprintf(word, sizeof word, "%s%s%s", dim_name(f->dim), f->inverted ? "!=" : "=", f->value);
-		buf_puts(out, " --where ");
-		document_shell_word(out, word);
-	}
-}
-
 void incident_command_figures(const struct incident_report *r, bool series, struct buf *out)
 {
 	char step[TIME_TEXT_BYTES];
 
 	buf_puts(out, "llmdeck report");
-	put_window(&r->view, r->now.from_us, r->now.to_us, out);
+	view_append_options(&r->view, r->now.from_us, r->now.to_us, out);
 	if (series)
 		buf_printf(out, " --step %s", duration_format(r->now.step_us, step));
 }
@@ -158,14 +145,14 @@ static void put_condition(const struct incident_report *r, struct buf *out)
 	char condition[BAD_TEXT_BYTES];
 
 	buf_puts(out, " --bad ");
-	document_shell_word(out, bad_format(&r->asked.bad, condition));
+	shell_append_word(out, bad_format(&r->asked.bad, condition));
 }
 
 void incident_command_suspects(const struct incident_report *r, struct buf *out)
 {
 	buf_puts(out, "llmdeck suspects");
 	put_condition(r, out);
-	put_window(&r->view, r->asked.view.from_us, r->asked.view.to_us, out);
+	view_append_options(&r->view, r->asked.view.from_us, r->asked.view.to_us, out);
 	if (r->suspects.sampled)
 		buf_printf(out, " --rows %d", ROWS_MOST);
 }
@@ -174,7 +161,7 @@ void incident_command_requests(const struct incident_report *r, struct buf *out)
 {
 	buf_puts(out, "llmdeck requests");
 	put_condition(r, out);
-	put_window(&r->view, r->asked.view.from_us, r->asked.view.to_us, out);
+	view_append_options(&r->view, r->asked.view.from_us, r->asked.view.to_us, out);
 	buf_printf(out, " --sort %s --limit %d", r->asked.sort == SORT_DEAREST ? "dearest" : "slowest", INCIDENT_REQUESTS);
 }
 

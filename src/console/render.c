@@ -59,6 +59,9 @@ int deck_setup(struct deck *d, const struct console_options *o, struct tz **tz, 
 		snprintf(user, sizeof user, "%.31s", pw->pw_name);
 		d->user = user;
 	}
+	d->ask.other_from_us = o->other_from_us;
+	d->ask.other_to_us = o->other_to_us;
+	d->ask.other_ago_us = o->other_ago_us;
 	memcpy(d->where.filters, o->where.filters, sizeof d->where.filters);
 	d->where.filter_count = o->where.filter_count;
 	d->context = o->context;
@@ -159,12 +162,10 @@ static int render(const struct console_options *o, const char *panel, struct sur
 		goto out;
 	if (panel && deck_go_named(&d, str_of(panel), err) != 0)
 		goto out;
-	layout_make(&d, s->width, s->height, &layout);
-	if (panel) {
-		layout.header_y = layout.strip_y = layout.keys_y = -1;
-		layout.body = (struct rect){0, 0, s->width, s->height};
-		layout.tiles[0].rect = layout.body;
-	}
+	if (panel)
+		layout_make_bare(&d, s->width, s->height, &layout);
+	else
+		layout_make(&d, s->width, s->height, &layout);
 	render_deck(&d, o, reader, &layout, s);
 	result = 0;
 out:

@@ -186,6 +186,22 @@ static void incident(struct layout *l)
 		add_tile(l, &timeline_panel, PANEL_TILE, (struct rect){r.x + r.width - side, r.y + top, side, r.height - top});
 }
 
+/* Figures at the left, what changed beside them, the commands below. */
+static void two_windows(struct layout *l)
+{
+	struct rect r = l->body;
+	int left = r.width * 45 / 100, foot = r.width >= 132 || r.width < 100 ? 5 : 7;
+
+	if (r.height < 14 || r.width < 78) {
+		add_tile(l, &diff_panel, PANEL_TILE, r);
+		return;
+	}
+	left = left < 55 ? 55 : left > 70 ? 70 : left;
+	add_tile(l, &diff_panel, PANEL_TILE, (struct rect){r.x, r.y, left, r.height - foot});
+	add_tile(l, &changes_panel, PANEL_TILE, (struct rect){r.x + left + 1, r.y, r.width - left - 1, r.height - foot});
+	add_tile(l, &shell_panel, PANEL_TILE, (struct rect){r.x, r.y + r.height - foot, r.width, foot});
+}
+
 /* The tiles a page has where there is room for one only. */
 static int alone_panel(const struct deck *d)
 {
@@ -202,6 +218,8 @@ static void place_tiles(const struct deck *d, struct layout *l)
 
 	if (only >= 0 && panels[only] == &incident_panel)
 		incident(l);
+	else if (only >= 0 && panels[only] == &diff_panel)
+		two_windows(l);
 	else if (only >= 0)
 		add_tile(l, panels[only], PANEL_PAGE, l->body);
 	else if (l->body.height < 12 || l->body.width < 30)
@@ -229,6 +247,14 @@ void layout_make(const struct deck *d, int width, int height, struct layout *out
 	if (height >= 5)
 		out->keys_y = --bottom;
 	out->body = (struct rect){0, top, width, bottom - top};
+	place_tiles(d, out);
+}
+
+void layout_make_bare(const struct deck *d, int width, int height, struct layout *out)
+{
+	memset(out, 0, sizeof *out);
+	out->header_y = out->strip_y = out->keys_y = -1;
+	out->body = (struct rect){0, 0, width, height};
 	place_tiles(d, out);
 }
 

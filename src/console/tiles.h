@@ -21,6 +21,8 @@ struct layout {
 /* Lays the deck's place out on width × height cells, whatever the size: where tiles do not fit, the
  * focused one stands alone. */
 void layout_make(const struct deck *d, int width, int height, struct layout *out);
+/* The body alone: no header, strip and key line. */
+void layout_make_bare(const struct deck *d, int width, int height, struct layout *out);
 /* What has to be loaded for a layout: its tiles, and the alerts for the strip. Returns how many. */
 size_t layout_items(const struct deck *d, const struct layout *l,
                     struct load_item out[DECK_PANELS_MAX]);

@@ -1,10 +1,12 @@
 /* Filters and grouping as people write them. */
 #include "core/view.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
+#include "base/shell.h"
+#include "base/timefmt.h"
 #include "base/utf8.h"
 
 #define DIM_NAMES "service, environment, deployment, provider, model, team or region"
@@ -120,6 +122,20 @@ char *view_format_filters(const struct view *v, char *out, size_t cap)
 	out[len] = '\0';
 	buf_fini(&text);
 	return out;
+}
+
+void view_append_options(const struct view *v, int64_t from_us, int64_t to_us, struct buf *out)
+{
+	char from[TIME_TEXT_BYTES], to[TIME_TEXT_BYTES], word[VIEW_VALUE_BYTES + 32];
+
+	buf_printf(out, " --from %s --to %s", time_format(from_us, from), time_format(to_us, to));
+	for (size_t i = 0; i < v->filter_count; i++) {
+		const struct filter *f = &v->filters[i];
+
+		snprintf(word, sizeof word, "%s%s%s", dim_name(f->dim), f->inverted ? "!=" : "=", f->value);
+		buf_puts(out, " --where ");
+		shell_append_word(out, word);
+	}
 }
 
 bool view_equal(const struct view *a, const struct view *b)

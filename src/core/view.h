@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "core/dims.h"
@@ -34,6 +35,8 @@ int view_add_filter(struct view *v, struct str text, struct err *err);
 int view_set_by(struct view *v, struct str text, struct err *err);
 /* "service=chat model!=x" for headers and copied commands. Returns out. */
 char *view_format_filters(const struct view *v, char *out, size_t cap);
+/* " --from T --to T --where service=chat", as commands take it: appended, each value as one word for the shell. */
+void view_append_options(const struct view *v, int64_t from_us, int64_t to_us, struct buf *out);
 bool view_equal(const struct view *a, const struct view *b);
 
 /* The smallest of 10, 20, 30 s, 1, 2, 3, 5, 10, 20, 30 min, 1, 2, 3, 6, 12 h, 1, 2, 3, 5 d and whole

@@ -60,6 +60,15 @@ static size_t choose_rungs(const struct sketch *s, size_t bands, int64_t rungs[H
 	return n;
 }
 
+/* Those of another map, whose arena outlives nothing of ours. */
+static void copy_log_bands(struct heat_result *out, const struct heat_result *like)
+{
+	out->band_count = like->band_count;
+	out->bands = arena_alloc(&out->arena, out->band_count * sizeof *out->bands);
+	for (size_t i = 0; i < out->band_count; i++)
+		out->bands[i] = (struct heat_band){.range = like->bands[i].range, .label = like->bands[i].label, .name = ""};
+}
+
 static void make_log_bands(struct heat_result *out, const struct sketch *total, size_t bands)
 {
 	int64_t rungs[HEAT_BANDS_MAX];
@@ -86,8 +95,8 @@ static void count_cells(struct heat_result *out, const struct sketch *s, size_t 
 	}
 }
 
-static int read_log(struct store_reader *r, const struct view *v, enum sketch_kind kind, size_t bands, struct heat_result *out,
-                    struct err *err)
+static int read_log(struct store_reader *r, const struct view *v, enum sketch_kind kind, size_t bands, const struct heat_result *like,
+                    struct heat_result *out, struct err *err)
 {
 	struct figures_result figures;
 
@@ -100,7 +109,10 @@ static int read_log(struct store_reader *r, const struct view *v, enum sketch_ki
 	out->step_us = figures.step_us;
 	out->steps = figures.steps;
 	out->requests = all->total.requests;
-	make_log_bands(out, &all->total.sketches[kind], bands);
+	if (like)
+		copy_log_bands(out, like);
+	else
+		make_log_bands(out, &all->total.sketches[kind], bands);
 	out->counts = arena_alloc(&out->arena, (out->band_count * out->steps + 1) * sizeof *out->counts);
 	memset(out->counts, 0, out->band_count * out->steps * sizeof *out->counts);
 	for (size_t i = 0; i < out->steps; i++)
@@ -128,8 +140,34 @@ static void copy_names(struct heat_result *out, const struct breakdown_result *b
 	}
 }
 
+/* The same names in the same order; what has none there is in a last band. */
+static void copy_names_like(struct heat_result *out, const struct breakdown_result *b, const struct heat_result *like)
+{
+	size_t named = like->band_count;
+
+	if (named && strcmp(like->bands[named - 1].name, OTHER) == 0)
+		named--;
+	out->band_count = named + 1;
+	out->bands = arena_alloc(&out->arena, out->band_count * sizeof *out->bands);
+	out->counts = arena_alloc(&out->arena, (out->band_count * out->steps + 1) * sizeof *out->counts);
+	memset(out->counts, 0, out->band_count * out->steps * sizeof *out->counts);
+	for (size_t i = 0; i <= named; i++) {
+		const char *name = i < named ? like->bands[i].name : OTHER;
+
+		out->bands[i] = (struct heat_band){.range = {0, INT64_MAX}, .name = arena_copy(&out->arena, name, strlen(name))};
+	}
+	for (size_t i = 0; i < b->row_count; i++) {
+		size_t band = 0;
+
+		while (band < named && strcmp(out->bands[band].name, b->rows[i].name) != 0)
+			band++;
+		for (size_t s = 0; s < out->steps; s++)
+			out->counts[band * out->steps + s] += b->rows[i].series[s];
+	}
+}
+
 static int read_names(struct store_reader *r, const struct view *v, enum breakdown_kind kind, size_t bands,
-                      struct heat_result *out, struct err *err)
+                      const struct heat_result *like, struct heat_result *out, struct err *err)
 {
 	struct breakdown_result names;
 	struct figures_result figures;
@@ -140,7 +178,10 @@ static int read_names(struct store_reader *r, const struct view *v, enum breakdo
 	out->to_us = names.to_us;
 	out->step_us = names.step_us;
 	out->steps = names.steps;
-	copy_names(out, &names, bands);
+	if (like)
+		copy_names_like(out, &names, like);
+	else
+		copy_names(out, &names, bands);
 	breakdown_result_fini(&names);
 	if (query_figures(r, v, 0, 0, &figures, err))
 		return -1;
@@ -164,8 +205,8 @@ static void add_up(struct heat_result *out)
 		}
 }
 
-int query_heat(struct store_reader *r, enum heat_kind kind, const struct view *v, int bands, struct heat_result *out,
-               struct err *err)
+static int read_heat(struct store_reader *r, enum heat_kind kind, const struct view *v, int bands, const struct heat_result *like,
+                     struct heat_result *out, struct err *err)
 {
 	static const enum sketch_kind sketches[] = {SKETCH_LATENCY_US, SKETCH_TTFT_US, SKETCH_COST_NUSD};
 	struct view plain = *v;
@@ -177,9 +218,10 @@ int query_heat(struct store_reader *r, enum heat_kind kind, const struct view *v
 	if (plain.step_us <= 0)
 		plain.step_us = v->to_us > v->from_us ? v->to_us - v->from_us : 1;
 	if (kind == HEAT_ERRORS || kind == HEAT_FLAGS)
-		failed = read_names(r, &plain, kind == HEAT_ERRORS ? BREAKDOWN_ERROR_TYPE : BREAKDOWN_FLAG_CATEGORY, (size_t)bands, out, err);
+		failed = read_names(r, &plain, kind == HEAT_ERRORS ? BREAKDOWN_ERROR_TYPE : BREAKDOWN_FLAG_CATEGORY, (size_t)bands, like, out,
+		                    err);
 	else
-		failed = read_log(r, &plain, sketches[kind], (size_t)bands, out, err);
+		failed = read_log(r, &plain, sketches[kind], (size_t)bands, like, out, err);
 	if (failed) {
 		heat_result_fini(out);
 		return -1;
@@ -187,6 +229,18 @@ int query_heat(struct store_reader *r, enum heat_kind kind, const struct view *v
 	out->kind = kind;
 	add_up(out);
 	return 0;
+}
+
+int query_heat(struct store_reader *r, enum heat_kind kind, const struct view *v, int bands, struct heat_result *out,
+               struct err *err)
+{
+	return read_heat(r, kind, v, bands, NULL, out, err);
+}
+
+int query_heat_like(struct store_reader *r, const struct heat_result *like, const struct view *v, struct heat_result *out,
+                    struct err *err)
+{
+	return read_heat(r, like->kind, v, HEAT_BANDS_MAX, like, out, err);
 }
 
 void heat_result_fini(struct heat_result *res)

@@ -40,6 +40,10 @@ struct heat_result {
  * the rollups that the panels and `report` read: bands and steps add up to their counts exactly. */
 int query_heat(struct store_reader *r, enum heat_kind kind, const struct view *v, int bands, struct heat_result *out,
                struct err *err);
+/* Another window in the bands of `like`, so that the rows of both can be compared; names that `like` has not are
+ * "(other)", its last band. */
+int query_heat_like(struct store_reader *r, const struct heat_result *like, const struct view *v, struct heat_result *out,
+                    struct err *err);
 void heat_result_fini(struct heat_result *res);
 
 /* The requests of a cell, for query_suspects() and query_bad_requests(); step SIZE_MAX: of all steps, band SIZE_MAX: of

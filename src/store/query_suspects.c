@@ -1,7 +1,7 @@
 /* One walk over the window's raw rows counts every value and keeps the first bad rows; a second one is needed
  * only where a named value was let go of on the way (store/value_counts.h). With a limit the window is cut
  * into slices of time, of each of which the same share is read; the part of the window that is bad by its
- * time is read whole. */
+ * time is read whole. Two windows are two walks: the rows of the one count as bad, those of the other as good. */
 #include "store/query_suspects.h"
 
 #include <stdlib.h>
@@ -24,7 +24,26 @@ struct look {
 	struct suspect *again;       /* the second walk */
 	size_t again_count;
 	int64_t scanned, scan_limit;
+	double share, other_share;   /* of each slice of time that is read; of the other window's */
+	bool windows, is_other;      /* there are two; the walk is in the other one */
 };
+
+/* Of two windows every row that meets the condition is counted: bad where it lies in the first. */
+static bool look_at_window(const struct scan_row *row, void *arg)
+{
+	struct look *l = arg;
+
+	l->scanned++;
+	if (!bad_match_kind(&l->match, row))
+		return true;
+	if (l->again)
+		value_counts_add_again(l->unsure, row, !l->is_other, l->again, l->again_count);
+	else
+		value_counts_add(l->counts, row, !l->is_other);
+	if (!l->is_other && l->kept)
+		kept_rows_offer(l->kept, row);
+	return true;
+}
 
 static bool look_at(const struct scan_row *row, void *arg)
 {
@@ -59,23 +78,47 @@ static struct scan_query scan_of(const struct view *v, const struct look *l)
 	return q;
 }
 
-/* The share of the window that may be read; 1 without a limit. Rollups say how much there is. */
-static int choose_share(struct store_reader *r, const struct suspects_query *q, struct suspects_result *out, double *share,
-                        struct err *err)
+/* The share of a window that may be read; 1 without a limit. Rollups say how much there is: added to *requests. */
+static int choose_share(struct store_reader *r, const struct view *window, int64_t limit, int64_t *requests, double *share, struct err *err)
 {
-	struct view v = q->view;
+	struct view v = *window;
 	struct figures_result figures;
+	int64_t count;
 
 	v.by_count = 0;
 	v.step_us = 0;
 	*share = 1;
 	if (query_figures(r, &v, 0, 0, &figures, err))
 		return -1;
-	out->window_requests = figures.total.total.requests;
+	count = figures.total.total.requests;
 	figures_result_fini(&figures);
-	if (q->scan_limit > 0 && out->window_requests > q->scan_limit)
-		*share = (double)q->scan_limit / (double)out->window_requests;
-	out->sampled = *share < 1;
+	*requests += count;
+	if (limit > 0 && count > limit)
+		*share = (double)limit / (double)count;
+	return 0;
+}
+
+static struct view other_window(const struct suspects_query *q)
+{
+	struct view v = q->view;
+
+	v.from_us = q->against_from_us;
+	v.to_us = q->against_to_us;
+	return v;
+}
+
+static int choose_shares(struct store_reader *r, const struct suspects_query *q, struct look *l, struct suspects_result *out, struct err *err)
+{
+	int64_t limit = q->against_to_us && q->scan_limit > 0 ? (q->scan_limit + 1) / 2 : q->scan_limit;
+	struct view other = other_window(q);
+
+	l->other_share = 1;
+	if (choose_share(r, &q->view, limit, &out->window_requests, &l->share, err))
+		return -1;
+	if (q->against_to_us && choose_share(r, &other, limit, &out->window_requests, &l->other_share, err))
+		return -1;
+	out->sampled = l->share < 1 || l->other_share < 1;
+	out->against_window = q->against_to_us != 0;
 	return 0;
 }
 
@@ -88,23 +131,32 @@ static int64_t within(int64_t v, int64_t low, int64_t high)
 static int walk_part(struct store_reader *r, struct scan_query *s, struct look *l, int64_t from_us, int64_t to_us, double share,
                      struct err *err)
 {
+	scan_fn *fn = l->windows ? look_at_window : look_at;
 	int64_t slices = share < 1 ? SLICES : 1, width = to_us - from_us;
 
 	for (int64_t i = slices; i-- > 0;) {
 		s->view.from_us = from_us + (int64_t)((double)width * (double)i / (double)slices);
 		s->view.to_us = share < 1 ? s->view.from_us + (int64_t)((double)width * share / (double)slices) : to_us;
-		if (s->view.to_us > s->view.from_us && query_scan(r, s, look_at, l, err))
+		if (s->view.to_us > s->view.from_us && query_scan(r, s, fn, l, err))
 			return -1;
 	}
 	return 0;
 }
 
 /* The bad part of the window's time whole, and a share of what is around it. */
-static int walk(struct store_reader *r, const struct suspects_query *q, struct look *l, double share, struct err *err)
+static int walk(struct store_reader *r, const struct suspects_query *q, struct look *l, struct err *err)
 {
 	struct scan_query s = scan_of(&q->view, l);
 	int64_t from_us = q->view.from_us, to_us = q->view.to_us, bad_from_us, bad_to_us;
+	double share = l->share;
 
+	if (l->windows) {
+		l->is_other = false;
+		if (walk_part(r, &s, l, from_us, to_us, share, err))
+			return -1;
+		l->is_other = true;
+		return walk_part(r, &s, l, q->against_from_us, q->against_to_us, l->other_share, err);
+	}
 	if (share >= 1 || !q->bad.to_us)
 		return walk_part(r, &s, l, from_us, to_us, share, err);
 	bad_from_us = within(q->bad.from_us, from_us, to_us);
@@ -113,15 +165,15 @@ static int walk(struct store_reader *r, const struct suspects_query *q, struct l
 	       walk_part(r, &s, l, from_us, bad_from_us, share, err) ? -1 : 0;
 }
 
-static int count_again(struct store_reader *r, const struct suspects_query *q, struct look *l, double share, struct value_counts *counts,
-                       struct suspect *list, size_t count, size_t tried, struct err *err)
+static int count_again(struct store_reader *r, const struct suspects_query *q, struct look *l, struct value_counts *counts, struct suspect *list,
+                       size_t count, size_t tried, struct err *err)
 {
 	l->unsure = counts;
 	l->again = list;
 	l->again_count = count;
 	l->kept = NULL;
 	value_counts_begin_again(counts, list, count);
-	if (walk(r, q, l, share, err))
+	if (walk(r, q, l, err))
 		return -1;
 	value_counts_weigh_again(counts, list, count, tried);
 	return 0;
@@ -148,12 +200,12 @@ static void give_rows(const struct value_counts *counts, const struct store_read
 	buf_fini(&text);
 }
 
-static int judge(struct store_reader *r, const struct suspects_query *q, struct look *l, double share, struct value_counts *counts,
-                 struct suspects_result *out, struct err *err)
+static int judge(struct store_reader *r, const struct suspects_query *q, struct look *l, struct value_counts *counts, struct suspects_result *out,
+                 struct err *err)
 {
 	struct suspect *list = NULL;
 	size_t count = value_counts_weigh(counts, r, &list, SUSPECTS_RANKED_MAX, &out->tried);
-	int failed = value_counts_unsure(counts, list, count) && count_again(r, q, l, share, counts, list, count, out->tried, err);
+	int failed = value_counts_unsure(counts, list, count) && count_again(r, q, l, counts, list, count, out->tried, err);
 
 	if (!failed) {
 		value_counts_rank(counts, list, count, out->tried);
@@ -165,19 +217,18 @@ static int judge(struct store_reader *r, const struct suspects_query *q, struct 
 }
 
 /* First against the same kind of requests at other times, then against all others. */
-static int judge_both(struct store_reader *r, const struct suspects_query *q, struct look *l, double share, struct suspects_result *out,
-                      struct err *err)
+static int judge_both(struct store_reader *r, const struct suspects_query *q, struct look *l, struct suspects_result *out, struct err *err)
 {
 	out->bad = value_counts_bad(l->counts);
 	out->total = value_counts_total(l->counts);
 	if (l->kind && value_counts_total(l->kind) - value_counts_bad(l->kind) >= KIND_LEAST) {
-		if (judge(r, q, l, share, l->kind, out, err))
+		if (judge(r, q, l, l->kind, out, err))
 			return -1;
 		out->against_before = out->named_count > 0;
 		if (out->against_before)
 			return 0;
 	}
-	return judge(r, q, l, share, l->counts, out, err);
+	return judge(r, q, l, l->counts, out, err);
 }
 
 /* Whether the condition names a time and something else. */
@@ -186,27 +237,26 @@ static bool has_kind(const struct suspects_query *q)
 	struct bad kind = q->bad;
 
 	kind.from_us = kind.to_us = 0;
-	return q->bad.to_us && bad_says(&kind) && (q->bad.from_us > q->view.from_us || q->bad.to_us < q->view.to_us);
+	return !q->against_to_us && q->bad.to_us && bad_says(&kind) && (q->bad.from_us > q->view.from_us || q->bad.to_us < q->view.to_us);
 }
 
 int query_suspects(struct store_reader *r, const struct suspects_query *q, struct suspects_result *out, struct err *err)
 {
 	size_t most = q->request_limit < REQUESTS_MAX ? q->request_limit : REQUESTS_MAX;
-	struct look l = {.match = {.r = r, .bad = &q->bad}};
+	struct look l = {.match = {.r = r, .bad = &q->bad}, .windows = q->against_to_us != 0};
 	struct kept_rows kept;
-	double share;
 	int failed;
 
 	memset(out, 0, sizeof *out);
-	if (choose_share(r, q, out, &share, err))
+	if (choose_shares(r, q, &l, out, err))
 		return -1;
-	l.counts = value_counts_new(&q->bad);
-	l.kind = has_kind(q) ? value_counts_new(&q->bad) : NULL;
+	l.counts = value_counts_new(&q->bad, l.windows);
+	l.kind = has_kind(q) ? value_counts_new(&q->bad, false) : NULL;
 	kept_rows_init(&kept, r, q->sort, most, &out->arena);
 	l.kept = most ? &kept : NULL;
-	failed = walk(r, q, &l, share, err);
+	failed = walk(r, q, &l, err);
 	out->request_count = kept_rows_take(&kept, &out->requests);
-	failed = failed || judge_both(r, q, &l, share, out, err);
+	failed = failed || judge_both(r, q, &l, out, err);
 	value_counts_free(&l.counts);
 	value_counts_free(&l.kind);
 	if (failed)

@@ -15,6 +15,7 @@ struct suspects_query {
 	int64_t scan_limit;   /* rows at most, spread evenly over the window; 0 = every one */
 	size_t request_limit; /* bad requests to give too, 0-10,000 */
 	enum request_sort sort;
+	int64_t against_from_us, against_to_us; /* another window, see below; against_to_us 0: none */
 };
 struct suspect_row {
 	const char *attribute; /* "model", "tool", "input_tokens" …: a dimension's or attribute's name where it is one */
@@ -27,6 +28,7 @@ struct suspect_row {
 struct suspects_result {
 	int64_t bad, total;    /* requests that were looked at */
 	bool against_before;   /* see below: the rows' totals are of `compared` requests then */
+	bool against_window;   /* two windows: bad are the first one's, compared those of both */
 	int64_t compared;      /* requests among which the values were compared: `total`, or those that are bad but for their time */
 	int64_t window_requests; /* in the window, by the rollups; more than total: a sample was taken */
 	bool sampled;
@@ -40,6 +42,11 @@ struct suspects_result {
 /* When the condition is about a part of the window's time and something else (slow since 13:12, a cell of a heat map),
  * its requests are compared first with those of the same kind at other times: what changed? Where that names nobody,
  * or there were none at other times, and where the condition says no time, with all other requests.
+ *
+ * Two windows (against_to_us not 0): what does the view's window have more of than the other one? Its requests that
+ * meet the condition, whenever they ended, stand for the bad ones, those of the other window that meet it for the
+ * good ones; requests that do not meet it are not looked at, and the condition may be empty. Of each window half of
+ * scan_limit is read at most. Same test and same bound. A session is no suspect there: it ends by itself.
  *
  * What a request fails by (its error type) is no suspect of its failing, nor is the length of an answer of
  * its being slow or dear, nor being cut by a filter of its flags. A value that is not told is none. */

@@ -108,6 +108,7 @@ struct sample {
 
 struct value_counts {
 	struct bad bad;
+	bool two_windows;
 	struct count all;
 	struct counts series, numbers[SUBJECT_COUNT];
 	struct texts texts[SUBJECT_COUNT];
@@ -115,11 +116,12 @@ struct value_counts {
 	uint64_t random;
 };
 
-struct value_counts *value_counts_new(const struct bad *bad)
+struct value_counts *value_counts_new(const struct bad *bad, bool two_windows)
 {
 	struct value_counts *c = mem_zalloc(sizeof *c);
 
 	c->bad = *bad;
+	c->two_windows = two_windows;
 	c->random = UINT64_C(0x9e3779b97f4a7c15);
 	return c;
 }
@@ -150,9 +152,13 @@ unsigned value_counts_attrs(void)
 }
 
 /* What is part of being bad, or follows from it, is no reason for it. */
-static bool is_left_out(const struct bad *b, enum subject s)
+static bool is_left_out(const struct value_counts *c, enum subject s)
 {
+	const struct bad *b = &c->bad;
+
 	switch (s) {
+	case SUBJECT_SESSION:
+		return c->two_windows;
 	case SUBJECT_ERROR_TYPE:
 	case SUBJECT_HTTP_STATUS:
 		return b->failed;
@@ -398,7 +404,7 @@ size_t value_counts_weigh(struct value_counts *c, const struct store_reader *r, 
 	struct found f = {0};
 
 	for (int s = 0; s < SUBJECT_COUNT; s++) {
-		if (is_left_out(&c->bad, (enum subject)s))
+		if (is_left_out(c, (enum subject)s))
 			continue;
 		if (subjects[s].kind == BY_DIM)
 			sum_dimension(c, r, (enum subject)s);

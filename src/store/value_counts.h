@@ -18,7 +18,8 @@ const char *subject_name(enum subject s);
 
 struct value_counts;
 
-struct value_counts *value_counts_new(const struct bad *bad);
+/* two_windows: bad is the one window, good the other; what lives for a while only explains nothing then. */
+struct value_counts *value_counts_new(const struct bad *bad, bool two_windows);
 void value_counts_free(struct value_counts **c);
 /* Fields and attributes a walk must read. */
 unsigned value_counts_attrs(void);

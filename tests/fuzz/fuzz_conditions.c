@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "console/document.h"
+#include "base/shell.h"
 #include "core/bad.h"
 #include "core/error_notes.h"
 #include "core/incident.h"
@@ -70,7 +70,7 @@ static void check_document(struct str text, bool html)
 	check_markup(out.data);
 	buf_fini(&out);
 	buf_reset(&out);
-	document_shell_word(&out, copy);
+	shell_append_word(&out, copy);
 	check(out.len > 0 && !memchr(out.data, '\n', out.len));
 	buf_fini(&out);
 	free(copy);

@@ -325,6 +325,77 @@ static void test_printed_commands_give_the_figures(void **state)
 	free(report);
 }
 
+static void import_other(const struct place *p)
+{
+	char *path = mem_printf("%s/o.csv", p->folder), *words;
+	FILE *f = fopen(path, "w");
+	int code;
+
+	assert_non_null(f);
+	fprintf(f, "end_time,service,deployment,model,latency_ms,ttft_ms,status,cost_usd,input_tokens,output_tokens,flags\n");
+	for (int i = 0; i < 1200; i++)
+		fprintf(f, "2026-01-02T00:%02d:%02dZ,chat,%s,gpt-4o,%d,%d,%d,0.02,100,10,%s\n", i / 60, i % 60, i % 3 ? "v42" : "v44", i % 9 ? 900 : 5200,
+		        i % 9 ? 90 : 520, i % 25 ? 200 : 429, i % 60 ? "" : "hate:2");
+	fclose(f);
+	words = mem_printf("import --again '%s'", path);
+	free(run(p, words, &code));
+	assert_int_equal(code, 0);
+	free(words);
+	free(path);
+}
+
+/* Two windows beside each other: the report's figures with what they rest on, as a table, rows for a machine and JSON;
+ * what the one has more of by the suspects' bound; what is refused. */
+static void test_two_windows(void **state)
+{
+	static const struct { const char *words; int code; const char *out; } steps[] = {
+		{"report $W --compare $O", 0, "latency p99"}, {"report $W --compare $O", 0, "feedback -"}, {"report $W --compare $O --by deployment", 0, "v44"},
+		{"report $W --compare 1d", 0, "compared with 2026-01-01T00:00:00Z to 2026-01-01T00:20:00Z"},
+		{"report $W --compare $O", 0, "differ in length"}, {"report $W --compare $O --format csv", 0, "ttft_p95_ms,ttft_p95_ms_before"},
+		{"suspects $W --against $O", 0, "v44"}, {"suspects $W --against 1d", 0, "against: 2026-01-01T00:00:00Z to 2026-01-01T00:20:00Z"},
+		{"suspects $W --bad 'latency>4s' --against $O", 0, "latency>4s"}, {"suspects $W --against $W2", 0, "nothing stands out"},
+		{"suspects $W --against noon", 2, "--against \"noon\""}, {"suspects $W --bad 'time>=2026-01-02T00:00:00Z' --against 1d", 2, "leave time out"},
+		{"snapshot diff $W --size 132x40", 0, "latency p95"}, {"snapshot changes $W", 0, "what changed"},
+		{"console --once --page diff $W --compare $O --size 132x40", 0, "--against 2026-01-01T00:00:00Z..2026-01-01T00:50:00Z"},
+		{"console --once --page diff --compare noon", 2, "--compare noon"},
+	};
+	static const char *const words[][2] = {
+		{"$W2", "2026-01-02T00:10:00Z..2026-01-02T00:20:00Z"}, {"$W", "--from 2026-01-02T00:00:00Z --to 2026-01-02T00:20:00Z"},
+		{"$O", "2026-01-01T00:00:00Z..2026-01-01T00:50:00Z"},
+	};
+	const struct place *p = *state;
+	int code;
+
+	import_requests(p);
+	import_other(p);
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		char *line = mem_strdup(steps[i].words);
+
+		for (size_t k = 0; k < 3; k++) {
+			char *at = strstr(line, words[k][0]);
+
+			if (!at)
+				continue;
+			char *longer = mem_printf("%.*s%s%s", (int)(at - line), line, words[k][1], at + strlen(words[k][0]));
+
+			free(line);
+			line = longer;
+		}
+		char *out = run(p, line, &code);
+
+		if (code != steps[i].code || !strstr(out ? out : "", steps[i].out))
+			fail_msg("%s: exit %d: %s", line, code, out ? out : "");
+		free(out);
+		free(line);
+	}
+	char *json = run(p, "suspects --from 2026-01-02T00:00:00Z --to 2026-01-02T00:20:00Z --against 1d --format json", &code);
+
+	assert_int_equal(number_in(json, "/bad"), 1200);
+	assert_int_equal(number_in(json, "/total"), 2400);
+	assert_int_equal(number_in(json, "/suspects/0/bad") > 300, 1);
+	free(json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +404,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_viewer_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_the_commands, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_printed_commands_give_the_figures, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_two_windows, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

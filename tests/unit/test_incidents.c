@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/shell.h"
 #include "base/clock.h"
 #include "console/document.h"
 #include "console/incident_report.h"
@@ -379,7 +380,7 @@ static void test_words_for_the_shell(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct buf out = {0};
 
-		document_shell_word(&out, cases[i][0]);
+		shell_append_word(&out, cases[i][0]);
 		assert_string_equal(out.data, cases[i][1]);
 		buf_fini(&out);
 	}

@@ -353,6 +353,27 @@ static void test_figures(void **state)
 	deck_fini(&deck);
 }
 
+/* This window beside as long before, which knows neither the slow canary nor its errors; w, = and :pin lead here. */
+static void test_two_windows(void **state)
+{
+	struct suspect_pick pick;
+	struct panel_frame frame;
+
+	(void)state;
+	begin(&diff_panel);
+	deck_set_window(&deck, 0, SINCE_US, NOW_US);
+	draw("diff-80x24", 80, 24, false);
+	frame = frame_of(&deck, panel_index(&changes_panel), PANEL_TILE, false);
+	assert_true(changes_pick(deck.shown[panel_index(&changes_panel)]->state, &frame, &pick));
+	draw("diff-80x24-mono", 80, 24, true);
+	deck.ask.other_from_us = NOW_US - 30 * US_PER_MIN;
+	deck.ask.other_to_us = NOW_US - 10 * US_PER_MIN;
+	draw("diff-132x43", 132, 43, false);
+	deck.ask.other_ago_us = US_PER_DAY; /* of which the store knows nothing */
+	draw("diff-nothing-then-200x50", 200, 50, false);
+	deck_fini(&deck);
+}
+
 static void test_trace(void **state)
 {
 	struct panel_ui *ui = &deck.ui[panel_index(&trace_panel)];
@@ -398,7 +419,7 @@ static void test_incidents(void **state)
 /* Every size draws without harm. */
 static void test_every_size(void **state)
 {
-	static const struct panel *const all[] = {&incident_panel, &trace_panel, &timeline_panel, &incidents_panel, &suspects_panel, &cell_panel, &sql_panel};
+	static const struct panel *const all[] = {&incident_panel, &trace_panel, &timeline_panel, &incidents_panel, &suspects_panel, &cell_panel, &sql_panel, &diff_panel, &changes_panel, &shell_panel};
 
 	(void)state;
 	for (size_t p = 0; p < sizeof all / sizeof *all; p++) {
@@ -480,6 +501,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_incident),  cmocka_unit_test(test_cell),       cmocka_unit_test(test_figures), cmocka_unit_test(test_trace),
+		cmocka_unit_test(test_two_windows),
 		cmocka_unit_test(test_incidents), cmocka_unit_test(test_every_size), cmocka_unit_test(test_sql),
 	};
 

@@ -374,6 +374,175 @@ static void test_a_limit_takes_a_sample(void **state)
 	suspects_result_fini(&res);
 }
 
+/* ── two windows ───────────────────────────────────────────────────────────────────────────── */
+
+/* The second half hour has `share` percent of its requests moved to a value. */
+static void move_to(struct request *x, int kind)
+{
+	switch (kind) {
+	case 0: x->dims[DIM_DEPLOYMENT] = STR_LIT("chat-v99"); break;
+	case 1: x->dims[DIM_MODEL] = STR_LIT("gpt-4.1"); break;
+	case 2: x->dims[DIM_REGION] = STR_LIT("ap-south"); break;
+	case 3: x->attrs[ATTR_TOOL] = STR_LIT("refund"); break;
+	case 4: x->attrs[ATTR_PROMPT_VERSION] = STR_LIT("p9"); break;
+	case 5: x->input_tokens = 40000; break;
+	default:
+		x->status = REQUEST_ERROR;
+		x->error_type = STR_LIT("rate_limit");
+		break;
+	}
+}
+#define MOVES 7
+static const char *const moved_names[MOVES] = {"deployment", "model", "region", "tool", "prompt_version", "input_tokens", "error_type"};
+
+static void fill_halves(uint64_t seed, int kind, int share)
+{
+	struct planted p;
+
+	planted_begin(&p, seed, PLANTED_NOTHING, PLANTED_SLOW);
+	for (int i = 0; i < 8000; i++) {
+		planted_add(&p, b, START_US + (int64_t)i * (US_PER_HOUR / 8000));
+		if (i >= 4000 && planted_pick(&p, 100) < share)
+			move_to(&b->requests[b->request_count - 1], kind);
+	}
+	store_batch();
+}
+
+static struct suspects_query halves(void)
+{
+	struct suspects_query q = {.limit = 10};
+
+	bad_init(&q.bad);
+	q.view.from_us = START_US + US_PER_HOUR / 2;
+	q.view.to_us = START_US + US_PER_HOUR;
+	q.against_from_us = START_US;
+	q.against_to_us = START_US + US_PER_HOUR / 2;
+	return q;
+}
+
+/* What the one window has more of leads, of each kind; the other way round it is what there was less of. */
+static void test_two_windows_name_what_changed(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < MOVES; kind++) {
+		struct suspects_query q = halves();
+		struct suspects_result res;
+
+		fill_halves(500 + (uint64_t)kind, kind, 12);
+		must(query_suspects(r, &q, &res, &err));
+		assert_true(res.against_window);
+		assert_int_equal(res.bad, 4000);
+		assert_int_equal(res.total, 8000);
+		if (!res.named_count || strcmp(res.rows[0].attribute, moved_names[kind]) != 0)
+			fail_msg("%s: %s is named", moved_names[kind], res.named_count ? res.rows[0].attribute : "nobody");
+		assert_true(res.rows[0].lift_low > SUSPECT_LIFT_MIN && res.rows[0].lift > res.rows[0].lift_low);
+		suspects_result_fini(&res);
+		drop_store();
+	}
+}
+
+/* Windows of the same traffic accuse nobody: in 40 pairs, two at most (the bound allows 1 in 100). */
+static void test_windows_alike_accuse_nobody(void **state)
+{
+	int named = 0;
+
+	(void)state;
+	for (uint64_t seed = 0; seed < 40; seed++) {
+		struct suspects_query q = halves();
+		struct suspects_result res;
+
+		fill_halves(9000 + seed, 0, 0);
+		must(query_suspects(r, &q, &res, &err));
+		named += res.named_count > 0;
+		suspects_result_fini(&res);
+		drop_store();
+	}
+	print_message("%d of 40 clean pairs of windows name somebody\n", named);
+	assert_true(named <= 2);
+}
+
+/* Windows of unequal length far apart, with a condition and a sample; counts are those of two reports. */
+static void test_two_windows_count_as_reports_do(void **state)
+{
+	struct suspects_query q = halves();
+	struct suspects_result res;
+	struct figures_result now;
+	struct view only = q.view;
+
+	(void)state;
+	fill_halves(3, 0, 12);
+	q.against_to_us = START_US + US_PER_HOUR / 6;
+	must(query_suspects(r, &q, &res, &err));
+	must(view_add_filter(&only, STR_LIT("deployment=chat-v99"), &err));
+	must(query_figures(r, &only, 0, 0, &now, &err));
+	assert_string_equal(res.rows[0].value, "chat-v99");
+	assert_int_equal(res.rows[0].bad, now.total.total.requests);
+	assert_int_equal(res.rows[0].total, res.rows[0].bad);
+	assert_int_equal(res.bad, 4000);
+	assert_int_equal(res.total - res.bad, 8000 / 6 + 1);
+	figures_result_fini(&now);
+	suspects_result_fini(&res);
+	q = halves();
+	q.scan_limit = 3000;
+	must(query_suspects(r, &q, &res, &err));
+	assert_true(res.sampled);
+	assert_int_equal(res.window_requests, 8000);
+	assert_in_range(res.bad, 1200, 1800);
+	assert_string_equal(res.rows[0].value, "chat-v99");
+	suspects_result_fini(&res);
+	q = halves();
+	must(bad_parse(&q.bad, STR_LIT("error"), &err));
+	must(query_suspects(r, &q, &res, &err));
+	assert_true(res.total < 2000 && res.bad < res.total);
+	suspects_result_fini(&res);
+}
+
+/* Sessions come and go: they are no suspects between windows. Another window's heat map has the same bands. */
+static void test_what_ends_by_itself_is_no_suspect(void **state)
+{
+	struct view v = {.from_us = START_US + 30 * US_PER_MIN, .to_us = START_US + US_PER_HOUR, .step_us = 5 * US_PER_MIN}, then = v;
+	struct suspects_query q = halves();
+	struct suspects_result res;
+	struct heat_result now, other;
+
+	(void)state;
+	for (int i = 0; i < 3600; i++) {
+		struct request *x = add(i, "m", i < 1800 ? 300 * US_PER_MS + i * 100 : (i % 2 ? 7 : 1) * US_PER_S);
+
+		x->attrs[ATTR_SESSION] = i < 1800 ? STR_LIT("s-1") : STR_LIT("s-2");
+		if (i % 10 == 0) {
+			x->status = REQUEST_ERROR;
+			x->error_type = i < 1800 ? STR_LIT("timeout") : STR_LIT("rate_limit");
+		}
+	}
+	store_batch();
+	must(query_suspects(r, &q, &res, &err));
+	for (size_t i = 0; i < res.row_count; i++)
+		assert_string_not_equal(res.rows[i].attribute, "session");
+	suspects_result_fini(&res);
+	then.from_us -= 30 * US_PER_MIN;
+	then.to_us -= 30 * US_PER_MIN;
+	must(query_heat(r, HEAT_LATENCY, &v, 9, &now, &err));
+	must(query_heat_like(r, &now, &then, &other, &err));
+	assert_int_equal(other.band_count, now.band_count);
+	for (size_t i = 0; i < now.band_count; i++)
+		assert_memory_equal(&now.bands[i].range, &other.bands[i].range, sizeof now.bands[i].range);
+	assert_int_equal(now.total, 1800);
+	assert_int_equal(other.total, 1800);
+	assert_int_equal(other.bands[now.band_count - 1].count, 0);
+	heat_result_fini(&other);
+	heat_result_fini(&now);
+	must(query_heat(r, HEAT_ERRORS, &v, 9, &now, &err));
+	must(query_heat_like(r, &now, &then, &other, &err));
+	assert_int_equal(other.total, 180);
+	assert_string_equal(other.bands[0].name, "rate_limit");
+	assert_int_equal(other.bands[0].count, 0);
+	assert_string_equal(other.bands[1].name, "(other)");
+	assert_int_equal(other.bands[1].count, 180);
+	heat_result_fini(&other);
+	heat_result_fini(&now);
+}
+
 static void test_conditions_read_and_write(void **state)
 {
 	static const char *const good[][2] = {
@@ -418,6 +587,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_counts_agree, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_errors_and_flags_over_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_limit_takes_a_sample, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_two_windows_name_what_changed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_windows_alike_accuse_nobody, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_two_windows_count_as_reports_do, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_ends_by_itself_is_no_suspect, set_up, tear_down),
 		cmocka_unit_test(test_conditions_read_and_write),
 	};
 
