@@ -26,6 +26,8 @@ REPLAY   := $(FUZZ:%=%-replay)
 REAL     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/real/test_*.c)) $(wildcard tests/real/test_*.sh tests/real/test_*.py)
 TESTS    := $(UNIT) $(GOLDEN) $(SCREEN) $(REPLAY)
 RECURSE  := $(MAKE) --no-print-directory
+# What builds by itself uses every processor, unless -j says otherwise.
+JOBS      = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
 all: $(BUILD)/llmdeck
 
@@ -95,7 +97,7 @@ $(BUILD)/tests/%.o: CPPFLAGS += -Itests
 
 run:
 	@tools/deps.sh run
-	@$(RECURSE) all
+	@$(RECURSE) $(JOBS) all
 	@$(BUILD)/llmdeck demo
 
 # The tests find the binary in LLMDECK_BINARY.
@@ -104,7 +106,7 @@ tests: $(BUILD)/llmdeck $(TESTS)
 
 check:
 	@tools/deps.sh check
-	@$(RECURSE) tests
+	@$(RECURSE) $(JOBS) tests
 
 real-tests: $(BUILD)/llmdeck $(REAL)
 	@tests/real/install.sh $(BUILD)/real-clients
@@ -113,22 +115,22 @@ real-tests: $(BUILD)/llmdeck $(REAL)
 
 check-real:
 	@tools/deps.sh check
-	@$(RECURSE) real-tests
+	@$(RECURSE) $(JOBS) real-tests
 
 asan:
 	@tools/deps.sh check
 	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
-	$(RECURSE) tests BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined"
+	$(RECURSE) $(JOBS) tests BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined"
 
 tsan:
 	@tools/deps.sh check
 	@TSAN_OPTIONS=halt_on_error=0:exitcode=66 \
-	$(RECURSE) tests BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread"
+	$(RECURSE) $(JOBS) tests BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread"
 
 FUZZ_SECONDS ?= 60
 fuzz:
 	@command -v clang >/dev/null || { echo "llmdeck: make fuzz needs clang (apt-get install clang)" >&2; exit 1; }
-	@$(RECURSE) fuzz-targets BUILD=$(BUILD)/fuzz CC=clang \
+	@$(RECURSE) $(JOBS) fuzz-targets BUILD=$(BUILD)/fuzz CC=clang \
 		CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link"
 	@BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh
 
@@ -139,7 +141,7 @@ lint:
 
 coverage:
 	@tools/deps.sh check
-	@$(RECURSE) tests BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage" || true
+	@$(RECURSE) $(JOBS) tests BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage" || true
 	@command -v gcovr >/dev/null || { echo "llmdeck: make coverage needs gcovr (apt-get install gcovr)" >&2; exit 1; }
 	@gcovr -r . --object-directory $(BUILD)/coverage -f 'src/' -f 'ui/' -f 'panels/' -s \
 		--html-details $(BUILD)/coverage/index.html | tail -n 40

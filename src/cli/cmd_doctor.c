@@ -127,7 +127,7 @@ static int run(const struct global *g, int argc, char **argv)
 const struct command doctor_command = {
 	.name = "doctor",
 	.usage = "[--only AREA]… [--deep]",
-	.summary = "checks terminal, locale, config, store, prices, sources, permissions",
+	.summary = "checks terminal, locale, config, store, prices, sources, actuators, permissions",
 	.help = "Exit code 0 when nothing is broken (warnings allowed), else 1.",
 	.options = doctor_options,
 	.run = run,
