@@ -238,6 +238,8 @@ static void put_item(const struct feedback_item *i, struct buf *out)
 	put_line(out, "settled by", str_of(i->settled_by));
 	put_line(out, "open at", str_of(i->locked ? i->lock_holder : ""));
 	put_kept(out, "text", i->item.text, i->text_state);
+	if (i->context_state == TEXT_KEPT)
+		put_kept(out, "context", i->context, i->context_state);
 	put_kept(out, "question", i->question, i->question_state);
 	put_kept(out, "answer", i->answer, i->answer_state);
 	put_kept(out, "corrected", i->corrected, i->in_dataset ? i->corrected_state : TEXT_NONE);

@@ -206,6 +206,7 @@ void feedback_put_json(const struct feedback_item *i, bool with_text, struct buf
 	buf_printf(out, ",\"in_dataset\":%s", i->in_dataset ? "true" : "false");
 	if (with_text) {
 		put_kept(out, "text", f->text, i->text_state);
+		put_kept(out, "context", i->context, i->context_state);
 		put_kept(out, "question", i->question, i->question_state);
 		put_kept(out, "answer", i->answer, i->answer_state);
 		put_kept(out, "corrected", i->corrected, i->in_dataset ? i->corrected_state : TEXT_NONE);

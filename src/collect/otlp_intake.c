@@ -265,6 +265,9 @@ static void absorb(struct request *outer, const struct request *inner)
 	inherit_count(&outer->reasoning_tokens, inner->reasoning_tokens);
 	inherit(&outer->finish_reason, inner->finish_reason);
 	inherit(&outer->request_model, inner->request_model);
+	inherit(&outer->question, inner->question);
+	inherit(&outer->answer, inner->answer);
+	inherit(&outer->response_id, inner->response_id);
 	for (int d = 0; d < DIM_COUNT; d++)
 		inherit(&outer->dims[d], inner->dims[d]);
 	if (outer->cost_source == COST_UNPRICED && inner->cost_source == COST_REPORTED) {
@@ -281,7 +284,8 @@ static void finish_requests(struct otlp_intake *in)
 
 	for (size_t i = 0; i < out->request_count; i++) {
 		struct request *r = &out->requests[i], *outer = climb(in, r);
-		repeated[i] = outer != NULL;
+		/* With texts the store sees to it: they may come under the inner call's span. */
+		repeated[i] = outer != NULL && !judges_keep_text();
 		if (outer)
 			absorb(outer, r);
 		set_shown_parent(in, &r->has_parent, r->parent_id);
@@ -388,6 +392,16 @@ static void take_evaluation(struct otlp_intake *in, const struct otlp_origin *fr
 	in->tally->evaluations++;
 }
 
+static void take_text(struct otlp_intake *in, const struct otlp_log *log, struct str event)
+{
+	if (!judges_keep_text())
+		in->tally->ignored++;
+	else if (otlp_take_text_event(in->out, log, event))
+		in->tally->texts++;
+	else
+		reject(in, "event with the text of a call, but without the id of its span");
+}
+
 static int on_log(void *arg, const struct otlp_origin *from, const struct otlp_log *log)
 {
 	struct otlp_intake *in = arg;
@@ -404,6 +418,8 @@ static int on_log(void *arg, const struct otlp_origin *from, const struct otlp_l
 		take_flag(in, log);
 	else if (str_equal_c(event, "gen_ai.evaluation.result"))
 		take_evaluation(in, from, log);
+	else if (otlp_is_text_event(event))
+		take_text(in, log, event);
 	else
 		in->tally->ignored++;
 	return 0;

@@ -2,7 +2,7 @@
  * requests, steps around them spans; what a call does not say of itself (user, session,
  * environment, …) is taken from the spans above it in the same body, and a model call inside
  * another model call is the same call told twice: only the outer one counts. Logs: feedback,
- * flags and evaluation results. Metrics: gauges, see collect/serving.h. */
+ * flags, evaluation results, and the texts of calls where they are kept. Metrics: gauges, see collect/serving.h. */
 #ifndef LLMDECK_COLLECT_OTLP_INTAKE_H
 #define LLMDECK_COLLECT_OTLP_INTAKE_H
 
@@ -25,7 +25,7 @@ struct otlp_tally {
 	uint64_t records;  /* spans, log records or points in the body */
 	uint64_t requests, repeated; /* repeated: told by an outer span too */
 	uint64_t spans;    /* steps kept */
-	uint64_t feedback, flags, evaluations, points;
+	uint64_t feedback, flags, evaluations, points, texts;
 	uint64_t ignored;  /* well formed, nothing about LLMs */
 	uint64_t rejected; /* could not be used; `words` names the first reason */
 	char words[256];

@@ -55,14 +55,14 @@ static const struct option_row receiver_options[] = {
 /* What goes wrong, by kind. */
 enum trouble {
 	TROUBLE_REJECTED, TROUBLE_DAMAGED, TROUBLE_LARGE, TROUBLE_UNKNOWN, TROUBLE_DENIED, TROUBLE_BUSY,
-	TROUBLE_HTTP2, TROUBLE_TLS, TROUBLE_SLOW, TROUBLE_COUNT
+	TROUBLE_HTTP2, TROUBLE_TLS, TROUBLE_SLOW, TROUBLE_TEXTS, TROUBLE_COUNT
 };
 static const char *const trouble_words[] = {
 	[TROUBLE_REJECTED] = "records rejected", [TROUBLE_DAMAGED] = "damaged bodies",
 	[TROUBLE_LARGE] = "oversized bodies", [TROUBLE_UNKNOWN] = "misdirected requests",
 	[TROUBLE_DENIED] = "requests without the right token", [TROUBLE_BUSY] = "bodies put off",
 	[TROUBLE_HTTP2] = "gRPC connections", [TROUBLE_TLS] = "TLS connections",
-	[TROUBLE_SLOW] = "slow or silent connections cut",
+	[TROUBLE_SLOW] = "slow or silent connections cut", [TROUBLE_TEXTS] = "texts of calls dropped",
 };
 
 struct route_binding {
@@ -250,6 +250,8 @@ static void stored(void *arg, bool ok, const struct sink_ack *ack, const char *e
 
 	if (ok) {
 		r->env.report->repeated += ack->duplicates;
+		if (ack->texts_dropped)
+			note_trouble(r, TROUBLE_TEXTS, ack->texts_dropped, "no span of their call came within an hour, or too many waited");
 		answer_success(d);
 		return;
 	}

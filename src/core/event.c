@@ -26,6 +26,7 @@ void batch_free(struct batch **b)
 	free((*b)->spans);
 	free((*b)->evaluations);
 	free((*b)->verdicts);
+	free((*b)->late_texts);
 	free(*b);
 	*b = NULL;
 }
@@ -35,7 +36,7 @@ void batch_reset(struct batch *b)
 	arena_reset(&b->arena);
 	b->request_count = b->feedback_count = b->late_flag_count = 0;
 	b->billing_count = b->gauge_count = b->rollout_count = 0;
-	b->span_count = b->evaluation_count = b->verdict_count = 0;
+	b->span_count = b->evaluation_count = b->verdict_count = b->late_text_count = 0;
 	b->has_import = b->more = false;
 	memset(&b->import, 0, sizeof(b->import));
 	b->has_resume = false;
@@ -134,6 +135,16 @@ struct evaluation *batch_add_evaluation(struct batch *b)
 	return e;
 }
 
+struct late_text *batch_add_late_text(struct batch *b)
+{
+	struct late_text *t;
+
+	b->late_texts = mem_grow(b->late_texts, &b->late_text_cap, b->late_text_count + 1, sizeof(*t));
+	t = &b->late_texts[b->late_text_count++];
+	*t = (struct late_text){0};
+	return t;
+}
+
 struct verdict *batch_add_verdict(struct batch *b)
 {
 	struct verdict *v;
@@ -201,5 +212,6 @@ struct str batch_text(struct batch *b, struct str s, size_t max_bytes)
 size_t batch_rows(const struct batch *b)
 {
 	return b->request_count + b->feedback_count + b->late_flag_count + b->billing_count +
-	       b->gauge_count + b->rollout_count + b->span_count + b->evaluation_count + b->verdict_count;
+	       b->gauge_count + b->rollout_count + b->span_count + b->evaluation_count + b->verdict_count +
+	       b->late_text_count;
 }

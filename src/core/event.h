@@ -109,6 +109,15 @@ struct late_flag {
 	struct str source;
 };
 
+/* What was said in a model call, when log events tell it and not its span. Joined by trace and span,
+ * whichever comes first. */
+struct late_text {
+	int64_t time_us;
+	uint8_t trace_id[16], span_id[8];
+	struct str question, answer; /* as in struct request */
+	struct str context;          /* what else was said in it: a line "system: …", "tool: …" each */
+};
+
 /* One row of a provider's bill. */
 struct billing {
 	int64_t from_us, to_us; /* charge period */
@@ -198,6 +207,8 @@ struct batch {
 	size_t feedback_count, feedback_cap;
 	struct late_flag *late_flags;
 	size_t late_flag_count, late_flag_cap;
+	struct late_text *late_texts; /* stay in this process: batch_encode() leaves them out */
+	size_t late_text_count, late_text_cap;
 	struct billing *billing;
 	size_t billing_count, billing_cap;
 	struct gauge *gauges;
@@ -225,6 +236,7 @@ void batch_reset(struct batch *b); /* empty, memory kept */
 struct request *batch_add_request(struct batch *b);
 struct feedback *batch_add_feedback(struct batch *b);
 struct late_flag *batch_add_late_flag(struct batch *b);
+struct late_text *batch_add_late_text(struct batch *b);
 struct billing *batch_add_billing(struct batch *b);
 struct gauge *batch_add_gauge(struct batch *b);
 struct rollout_state *batch_add_rollout(struct batch *b);

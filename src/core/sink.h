@@ -16,6 +16,7 @@ enum sink_result {
 
 struct sink_ack {
 	uint64_t added, duplicates;
+	uint64_t texts_dropped; /* late texts whose request did not come in time */
 	bool stale; /* the batch's resume mark did not fit: nothing of it was stored */
 	bool pending; /* taken, but not durable before a later batch's answer says so (batch.more) */
 };

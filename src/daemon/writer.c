@@ -113,7 +113,7 @@ static size_t batch_bytes(const struct batch *b)
 	return b->arena.used_bytes + b->request_count * sizeof(*b->requests) +
 	       b->feedback_count * sizeof(*b->feedback) + b->late_flag_count * sizeof(*b->late_flags) +
 	       b->span_count * sizeof(*b->spans) + b->evaluation_count * sizeof(*b->evaluations) +
-	       b->billing_count * sizeof(*b->billing) + b->gauge_count * sizeof(*b->gauges) +
+	       b->late_text_count * sizeof(*b->late_texts) + b->billing_count * sizeof(*b->billing) + b->gauge_count * sizeof(*b->gauges) +
 	       b->rollout_count * sizeof(*b->rollouts);
 }
 
@@ -406,7 +406,8 @@ static int append_item(struct writer *w, struct item *item, struct err *err)
 		return item->job(w->store, item->job_arg, err);
 	if (store_writer_append(w->store, item->batch, &counts, err))
 		return -1;
-	item->ack = (struct sink_ack){.added = counts.added, .duplicates = counts.duplicates, .stale = counts.stale};
+	item->ack = (struct sink_ack){.added = counts.added, .duplicates = counts.duplicates, .stale = counts.stale,
+	                              .texts_dropped = counts.texts_dropped};
 	return 0;
 }
 

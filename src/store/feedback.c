@@ -19,15 +19,11 @@
 
 enum {
 	FB_ADD, FB_FIND, FB_ADD_VERDICT, FB_WAITING, FB_BY_TRACE, FB_BY_RESPONSE, FB_JOIN, FB_ADD_RESPONSE, FB_FIND_RESPONSE,
-	FB_REMOVE_RESPONSE, FB_REMOVE_LABELS, FB_REMOVE_VERDICTS, FB_REMOVE_LOCK, FB_REMOVE_CHANGES, FB_REMARKS,
+	FB_GET_RESPONSE, FB_LAST_RESPONSES, FB_MOVE_RESPONSE, FB_REMOVE_RESPONSE, FB_REMOVE_LABELS, FB_REMOVE_VERDICTS, FB_REMOVE_LOCK, FB_REMOVE_CHANGES, FB_REMARKS,
 	FB_REMOVE_REMARKS, FB_COUNT
 };
-enum { FBT_ADD_EXCHANGE, FBT_REMOVE_EXCHANGE, FBT_REMOVE_TEXT, FBT_REMOVE_VERDICTS, FBT_REMOVE_REMARK, FBT_COUNT };
-
-struct recent_response {
-	uint64_t hash; /* 0 = free */
-	int64_t id;
-};
+enum { FBT_ADD_EXCHANGE, FBT_ADD_CONTEXT, FBT_HAS_EXCHANGE, FBT_MOVE_EXCHANGE, FBT_MOVE_CONTEXT, FBT_REMOVE_EXCHANGE, FBT_REMOVE_CONTEXT,
+	 FBT_REMOVE_TEXT, FBT_REMOVE_VERDICTS, FBT_REMOVE_REMARK, FBT_COUNT };
 
 struct feedback_writer {
 	sqlite3_stmt *st[FB_COUNT], *text[FBT_COUNT];
@@ -52,6 +48,9 @@ static const char *const statements[FB_COUNT] = {
 		" request_input_tokens=?7, request_output_tokens=?8, request_status=?9, touched=?10 WHERE id=?1",
 	[FB_ADD_RESPONSE] = "INSERT OR REPLACE INTO responses(id, hash) VALUES(?1, ?2)",
 	[FB_FIND_RESPONSE] = "SELECT id FROM responses WHERE id>=?1 AND id<?2 AND hash=?3 ORDER BY id DESC LIMIT 1",
+	[FB_GET_RESPONSE] = "SELECT hash FROM responses WHERE id=?1",
+	[FB_LAST_RESPONSES] = "SELECT id, hash FROM responses ORDER BY id DESC LIMIT 8192",
+	[FB_MOVE_RESPONSE] = "INSERT OR IGNORE INTO responses(id, hash) VALUES(?1, ?2)",
 	[FB_REMOVE_RESPONSE] = "DELETE FROM responses WHERE id=?1",
 	[FB_REMOVE_LABELS] = "DELETE FROM labels WHERE feedback_id=?1",
 	[FB_REMOVE_VERDICTS] = "DELETE FROM feedback_verdicts WHERE feedback_id=?1",
@@ -65,7 +64,16 @@ static const char *const text_statements[FBT_COUNT] = {
 	[FBT_ADD_EXCHANGE] = ("INSERT INTO exchanges(id, question, answer) VALUES(?1, ?2, ?3) ON CONFLICT(id) DO UPDATE SET"
 		" question=CASE WHEN excluded.question='' THEN question ELSE excluded.question END,"
 		" answer=CASE WHEN excluded.answer='' THEN answer ELSE excluded.answer END"),
+	/* A part that came before is not put behind itself. */
+	[FBT_ADD_CONTEXT] = ("INSERT INTO contexts(id, text) VALUES(?1, ?2) ON CONFLICT(id) DO UPDATE SET text=CASE WHEN"
+		" instr(text, excluded.text) THEN text ELSE substr(text || char(10) || excluded.text, 1, 8192) END"),
+	[FBT_HAS_EXCHANGE] = "SELECT 1 FROM exchanges WHERE id=?1 UNION ALL SELECT 1 FROM contexts WHERE id=?1 LIMIT 1",
+	[FBT_MOVE_EXCHANGE] = ("INSERT INTO exchanges(id, question, answer) SELECT ?2, question, answer FROM exchanges WHERE id=?1"
+		" ON CONFLICT(id) DO UPDATE SET question=CASE WHEN question='' THEN excluded.question ELSE question END,"
+		" answer=CASE WHEN answer='' THEN excluded.answer ELSE answer END"),
+	[FBT_MOVE_CONTEXT] = "INSERT OR IGNORE INTO contexts(id, text) SELECT ?2, text FROM contexts WHERE id=?1",
 	[FBT_REMOVE_EXCHANGE] = "DELETE FROM exchanges WHERE id=?1",
+	[FBT_REMOVE_CONTEXT] = "DELETE FROM contexts WHERE id=?1",
 	[FBT_REMOVE_TEXT] = "DELETE FROM texts WHERE id=?1",
 	[FBT_REMOVE_VERDICTS] = "DELETE FROM verdicts WHERE id=?1",
 	[FBT_REMOVE_REMARK] = "DELETE FROM remarks WHERE id=?1",
@@ -105,9 +113,21 @@ void feedback_close(struct store_writer *w)
 	w->feedback = NULL;
 }
 
-void feedback_forget_recent(struct store_writer *w)
+int feedback_load_recent(struct store_writer *w, struct err *err)
 {
-	memset(w->feedback->responses, 0, RECENT_RESPONSES * sizeof *w->feedback->responses);
+	struct feedback_writer *f = w->feedback;
+	sqlite3_stmt *st = f->st[FB_LAST_RESPONSES];
+	int got;
+
+	memset(f->responses, 0, RECENT_RESPONSES * sizeof *f->responses);
+	while ((got = sql_step(st, err)) > 0) {
+		uint64_t h = (uint64_t)sqlite3_column_int64(st, 1);
+		struct recent_response *recent = &f->responses[h % RECENT_RESPONSES];
+
+		if (!recent->hash) /* the newest come first */
+			*recent = (struct recent_response){.hash = h, .id = sqlite3_column_int64(st, 0)};
+	}
+	return got;
 }
 
 int64_t feedback_touch(struct store_writer *w)
@@ -247,7 +267,8 @@ int feedback_join_trace(struct store_writer *w, int64_t id, struct store_counts 
 	return join_found(w, st, id, counts, err);
 }
 
-static int keep_exchange(struct store_writer *w, int64_t id, const struct request *r, struct err *err)
+int feedback_keep_exchange(struct store_writer *w, int64_t id, struct str question, struct str answer, struct str context,
+                           struct err *err)
 {
 	sqlite3_stmt *st = w->feedback->text[FBT_ADD_EXCHANGE];
 	int open = feedback_begin_texts(w, err);
@@ -255,9 +276,70 @@ static int keep_exchange(struct store_writer *w, int64_t id, const struct reques
 	if (open <= 0)
 		return open;
 	sqlite3_bind_int64(st, 1, id);
-	sql_bind_str(st, 2, r->question);
-	sql_bind_str(st, 3, r->answer);
+	sql_bind_str(st, 2, question);
+	sql_bind_str(st, 3, answer);
+	if ((question.len || answer.len) && sql_run(st, err))
+		return -1;
+	if (!context.len)
+		return 0;
+	st = w->feedback->text[FBT_ADD_CONTEXT];
+	sqlite3_bind_int64(st, 1, id);
+	sql_bind_str(st, 2, context);
 	return sql_run(st, err);
+}
+
+struct recent_response *feedback_recent_response(struct store_writer *w, struct str response_id)
+{
+	uint64_t h = response_hash(response_id);
+	struct recent_response *recent = &w->feedback->responses[h % RECENT_RESPONSES];
+
+	return recent->hash == h ? recent : NULL;
+}
+
+static int move_row(sqlite3_stmt *st, int64_t from, int64_t to, struct err *err)
+{
+	sqlite3_bind_int64(st, 1, from);
+	sqlite3_bind_int64(st, 2, to);
+	return sql_run(st, err);
+}
+
+static int move_texts(struct store_writer *w, int64_t from, int64_t to, struct err *err)
+{
+	struct feedback_writer *f = w->feedback;
+
+	if (!w->texts)
+		return 0;
+	sqlite3_bind_int64(f->text[FBT_HAS_EXCHANGE], 1, from);
+	int got = sql_step(f->text[FBT_HAS_EXCHANGE], err);
+
+	sqlite3_reset(f->text[FBT_HAS_EXCHANGE]);
+	if (got <= 0)
+		return got;
+	return feedback_begin_texts(w, err) < 0 || move_row(f->text[FBT_MOVE_EXCHANGE], from, to, err) ||
+	       move_row(f->text[FBT_MOVE_CONTEXT], from, to, err) ? -1 : 0;
+}
+
+int feedback_move_request(struct store_writer *w, int64_t from, int64_t to, struct err *err)
+{
+	struct feedback_writer *f = w->feedback;
+	sqlite3_stmt *st = f->st[FB_GET_RESPONSE];
+
+	sqlite3_bind_int64(st, 1, from);
+	int got = sql_step(st, err);
+	int64_t hash = got > 0 ? sqlite3_column_int64(st, 0) : 0;
+
+	sqlite3_reset(st);
+	if (got < 0 || move_texts(w, from, to, err))
+		return -1;
+	if (got > 0) {
+		struct recent_response *recent = &f->responses[(uint64_t)hash % RECENT_RESPONSES];
+
+		if (recent->hash == (uint64_t)hash && recent->id == from)
+			recent->id = to;
+		if (move_row(f->st[FB_MOVE_RESPONSE], to, hash, err))
+			return -1;
+	}
+	return feedback_forget_request(w, from, err);
 }
 
 int feedback_note_request(struct store_writer *w, int64_t id, const struct request *r, struct store_counts *counts,
@@ -265,13 +347,17 @@ int feedback_note_request(struct store_writer *w, int64_t id, const struct reque
 {
 	struct feedback_writer *f = w->feedback;
 
-	if ((r->question.len || r->answer.len) && keep_exchange(w, id, r, err))
+	if ((r->question.len || r->answer.len) && feedback_keep_exchange(w, id, r->question, r->answer, (struct str){0}, err))
+		return -1;
+	if (writer_join_late_texts(w, id, r, counts, err))
 		return -1;
 	if (!r->response_id.len)
 		return 0;
 	uint64_t h = response_hash(r->response_id);
 
-	f->responses[h % RECENT_RESPONSES] = (struct recent_response){h, id};
+	struct recent_response *recent = &f->responses[h % RECENT_RESPONSES];
+
+	*recent = (struct recent_response){h, id, recent->hash == h && recent->id == id && recent->paired};
 	sqlite3_bind_int64(f->st[FB_ADD_RESPONSE], 1, id);
 	sqlite3_bind_int64(f->st[FB_ADD_RESPONSE], 2, (int64_t)h);
 	if (sql_run(f->st[FB_ADD_RESPONSE], err))
@@ -548,7 +634,7 @@ int feedback_forget_request(struct store_writer *w, int64_t id, struct err *err)
 	struct feedback_writer *f = w->feedback;
 	int open = feedback_begin_texts(w, err);
 
-	if (open < 0 || (open && remove_by_id(f->text[FBT_REMOVE_EXCHANGE], id, err)))
+	if (open < 0 || (open && (remove_by_id(f->text[FBT_REMOVE_EXCHANGE], id, err) || remove_by_id(f->text[FBT_REMOVE_CONTEXT], id, err))))
 		return -1;
 	return remove_by_id(f->st[FB_REMOVE_RESPONSE], id, err);
 }

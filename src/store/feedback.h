@@ -9,8 +9,8 @@
 int feedback_open(struct store_writer *w, struct err *err);
 int feedback_open_texts(struct store_writer *w, struct err *err);
 void feedback_close(struct store_writer *w);
-/* After a rollback: what was remembered of rows that are not there. */
-void feedback_forget_recent(struct store_writer *w);
+/* Begins the memory of responses anew, from the newest rows: at the start, and after a rollback. */
+int feedback_load_recent(struct store_writer *w, struct err *err);
 
 /* Puts the traces and responses of items without a request into w->waiting. */
 int feedback_load_waiting(struct store_writer *w, struct err *err);
@@ -21,6 +21,20 @@ int feedback_join_trace(struct store_writer *w, int64_t id, struct store_counts 
 int feedback_note_request(struct store_writer *w, int64_t id, const struct request *r, struct store_counts *counts,
                           struct err *err);
 
+/* The latest requests by the id of their response. */
+struct recent_response {
+	uint64_t hash; /* 0 = free */
+	int64_t id;
+	bool paired;   /* two services told of it */
+};
+/* NULL when it is not among them. */
+struct recent_response *feedback_recent_response(struct store_writer *w, struct str response_id);
+/* A request turns out to be part of another: its texts and its response are that one's, where that has none. */
+int feedback_move_request(struct store_writer *w, int64_t from, int64_t to, struct err *err);
+/* Keeps texts of the request `id` in the text file; empty ones change nothing. */
+int feedback_keep_exchange(struct store_writer *w, int64_t id, struct str question, struct str answer, struct str context,
+                           struct err *err);
+
 /* The next number of feedback.touched. */
 int64_t feedback_touch(struct store_writer *w);
 /* Opens the text file's transaction: 1 it is open, 0 there is no text file, -1 error. */
@@ -30,7 +44,7 @@ int feedback_begin_texts(struct store_writer *w, struct err *err);
 int feedback_add_verdicts(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
 /* Erases everything about an item but its row and its share of the rollups. */
 int feedback_forget_item(struct store_writer *w, int64_t id, struct err *err);
-/* Erases a request's question, answer and response id. */
+/* Erases a request's texts and response id. */
 int feedback_forget_request(struct store_writer *w, int64_t id, struct err *err);
 
 #endif

@@ -134,6 +134,8 @@ struct feedback_item {
 	struct request request;    /* latency, cost, tokens, status; flags, dims, attributes when kept */
 	enum text_state question_state, answer_state;
 	struct str question, answer; /* when they were kept (redacted) */
+	enum text_state context_state;
+	struct str context; /* what else was said in the call (system, tools), where it was told */
 
 	struct feedback_verdict *verdicts;
 	size_t verdict_count;

@@ -361,7 +361,7 @@ static int read_request(struct reading *g)
 	out->answer = texts[1];
 	out->question_state = states[0];
 	out->answer_state = states[1];
-	return 0;
+	return read_text(g, "SELECT text FROM contexts WHERE id=?1", out->request_id, false, &out->context, &out->context_state, 1);
 }
 
 static int read_evaluations(struct reading *g)

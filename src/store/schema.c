@@ -283,14 +283,17 @@ int schema_migrate(sqlite3 *db, const char *path, bool demo, struct err *err)
 
 int schema_migrate_text(sqlite3 *db, struct err *err)
 {
-	char text[640];
+	char text[1024];
 
 	/* Comments by feedback id; notes and corrected answers by remark id; what services found, by feedback id;
-	 * a request's question and answer. */
+	 * a request's question and answer, and what else was said in it; texts whose request has not come. */
 	snprintf(text, sizeof text, "CREATE TABLE IF NOT EXISTS texts(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
 	         "CREATE TABLE IF NOT EXISTS remarks(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
 	         "CREATE TABLE IF NOT EXISTS verdicts(id INTEGER, judge TEXT, text TEXT NOT NULL, PRIMARY KEY(id, judge)) WITHOUT ROWID;"
 	         "CREATE TABLE IF NOT EXISTS exchanges(id INTEGER PRIMARY KEY, question TEXT NOT NULL, answer TEXT NOT NULL);"
+	         "CREATE TABLE IF NOT EXISTS contexts(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
+	         "CREATE TABLE IF NOT EXISTS waiting(id INTEGER PRIMARY KEY, key INTEGER NOT NULL UNIQUE, time_us INTEGER NOT NULL,"
+	         " question TEXT NOT NULL, answer TEXT NOT NULL, context TEXT NOT NULL);"
 	         "PRAGMA application_id=%d; PRAGMA user_version=1", TEXT_APPLICATION_ID);
 	return sql_exec(db, text, err);
 }

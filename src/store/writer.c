@@ -205,7 +205,7 @@ int store_writer_open(struct store_writer **out, const char *path, const struct 
 		return -1;
 	}
 	open_texts(w);
-	if (feedback_open_texts(w, err)) {
+	if (feedback_open_texts(w, err) || late_texts_open(w, err)) {
 		store_writer_close(&w);
 		return -1;
 	}
@@ -213,7 +213,7 @@ int store_writer_open(struct store_writer **out, const char *path, const struct 
 	w->times = mem_zalloc(RECENT_TIMES * sizeof *w->times);
 	w->calls_by_span = mem_zalloc(RECENT_CALLS * sizeof *w->calls_by_span);
 	w->calls_by_parent = mem_zalloc(RECENT_CALLS * sizeof *w->calls_by_parent);
-	if (writer_load_calls(w, err)) {
+	if (writer_load_calls(w, err) || feedback_load_recent(w, err)) {
 		store_writer_close(&w);
 		return -1;
 	}
@@ -241,6 +241,7 @@ void store_writer_close(struct store_writer **writer)
 	intmap_fini(&w->waiting);
 	sqlite3_finalize(w->add_text);
 	feedback_close(w);
+	late_texts_close(w);
 	if (w->texts)
 		sqlite3_wal_checkpoint_v2(w->texts, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	if (w->db)
@@ -290,8 +291,8 @@ int writer_rollback(struct store_writer *w)
 	top_writer_clear(&w->tops);
 	memset(w->traces, 0, RECENT_TRACES * sizeof *w->traces);
 	memset(w->times, 0, RECENT_TIMES * sizeof *w->times);
-	feedback_forget_recent(w);
-	if (names_reload(&w->names, &err) || load_meta(w, &err) || writer_load_waiting(w, &err) || writer_load_calls(w, &err))
+	if (names_reload(&w->names, &err) || load_meta(w, &err) || writer_load_waiting(w, &err) || writer_load_calls(w, &err) ||
+	    feedback_load_recent(w, &err) || late_texts_reload(w, &err))
 		log_error("store: after a failed transaction: %s", err.text);
 	return -1;
 }
@@ -346,7 +347,7 @@ int store_writer_append(struct store_writer *w, const struct batch *b, struct st
 		counts->stale = true;
 		return 0;
 	}
-	if (writer_begin_import(w, b, err) || writer_add_requests(w, b, counts, err) || writer_add_flags(w, b, counts, err) ||
+	if (writer_begin_import(w, b, err) || writer_add_requests(w, b, counts, err) || writer_add_flags(w, b, counts, err) || writer_add_late_texts(w, b, counts, err) ||
 	    writer_add_feedback(w, b, counts, err) || feedback_add_verdicts(w, b, counts, err) || writer_add_spans(w, b, counts, err) ||
 	    writer_add_evaluations(w, b, counts, err) || writer_add_billing(w, b, counts, err) ||
 	    writer_add_gauges(w, b, counts, err) || writer_add_rollouts(w, b, counts, err) ||

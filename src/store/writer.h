@@ -34,6 +34,7 @@ struct store_counts {
 	uint64_t added, duplicates;
 	uint64_t joined;   /* late flags and feedback whose request was found */
 	uint64_t unjoined;
+	uint64_t texts_dropped; /* late texts that waited too long, or had no room */
 	uint64_t taken_back; /* requests that turned out to be part of another one */
 	bool stale;      /* the batch's resume mark did not fit: its rows were not added */
 };

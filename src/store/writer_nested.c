@@ -6,17 +6,24 @@
  * told (tokens, say) is the outer one's from then on.
  *
  * A span that was taken for a repetition is remembered under the row that stands for it, so that
- * calls inside it find that row too. */
+ * calls inside it find that row too.
+ *
+ * A client and a gateway that both tell of a call, but in traces of their own because the client does not
+ * pass its trace on, are known by the id of the response that both saw: of two services' calls with that
+ * id the one that encloses the other in time counts. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/block_walk.h"
+#include "store/feedback.h"
 #include "store/sql.h"
 #include "store/writer_private.h"
 
 #define WAYS 4u
+#define CLOCKS_APART_US (5 * US_PER_S) /* of two hosts */
 #define CALLS_LOADED 8192
 
-static uint64_t call_hash(const uint8_t trace_id[16], const uint8_t span_id[8])
+uint64_t writer_call_hash(const uint8_t trace_id[16], const uint8_t span_id[8])
 {
 	uint64_t span, h;
 
@@ -147,16 +154,35 @@ static int read_hint(struct store_writer *w, int64_t id, const uint8_t trace_id[
 	return got > 0 ? p->has_trace && !memcmp(p->trace_id, trace_id, 16) : got;
 }
 
+/* What only `p`, which is not stored, tells is added to its outer call's row, which is in w->other. 1 or -1. */
+static int give_outer(struct store_writer *w, int64_t outer_id, uint32_t outer_series, uint32_t series,
+                      const struct packed *p, struct err *err)
+{
+	uint32_t old_series = outer_series;
+	bool changed;
+
+	remember(w->calls_by_span, writer_call_hash(p->trace_id, p->span_id), outer_id);
+	w->before = w->other;
+	if (absorb(w, &w->other, &outer_series, p, series, &changed, err))
+		return -1;
+	if (!changed)
+		return 1;
+	writer_count_request(w, old_series, &w->before, -1);
+	if (writer_set_request(w, outer_id, outer_series, &w->other, err))
+		return -1;
+	writer_count_request(w, outer_series, &w->other, 1);
+	return 1;
+}
+
 int writer_nest_inner(struct store_writer *w, uint32_t series, const struct packed *p, int64_t *outer_id, struct err *err)
 {
-	uint32_t outer_series, old_series;
+	uint32_t outer_series;
 	uint64_t hash;
-	bool changed;
 	int got = 0;
 
 	if (!is_nested(p))
 		return 0;
-	hash = call_hash(p->trace_id, p->parent_id);
+	hash = writer_call_hash(p->trace_id, p->parent_id);
 	const struct recent_call *set = set_of(w->calls_by_span, hash);
 	for (size_t i = 0; i < WAYS && got == 0; i++) {
 		if (set[i].hash != hash)
@@ -169,18 +195,7 @@ int writer_nest_inner(struct store_writer *w, uint32_t series, const struct pack
 	}
 	if (got <= 0)
 		return got;
-	remember(w->calls_by_span, call_hash(p->trace_id, p->span_id), *outer_id);
-	old_series = outer_series;
-	w->before = w->other;
-	if (absorb(w, &w->other, &outer_series, p, series, &changed, err))
-		return -1;
-	if (!changed)
-		return 1;
-	writer_count_request(w, old_series, &w->before, -1);
-	if (writer_set_request(w, *outer_id, outer_series, &w->other, err))
-		return -1;
-	writer_count_request(w, outer_series, &w->other, 1);
-	return 1;
+	return give_outer(w, *outer_id, outer_series, series, p, err);
 }
 
 /* Removes the row of an inner call and its share of the rollups. */
@@ -195,13 +210,27 @@ static int take_back(struct store_writer *w, int64_t id, uint32_t series, int64_
 	sqlite3_bind_int64(w->st[ST_MOVE_FEEDBACK], 1, inner->end_us);
 	sqlite3_bind_int64(w->st[ST_MOVE_FEEDBACK], 2, id);
 	sqlite3_bind_int64(w->st[ST_MOVE_FEEDBACK], 3, outer_id);
-	if (sql_run(w->st[ST_MOVE_FEEDBACK], err))
+	if (sql_run(w->st[ST_MOVE_FEEDBACK], err) || feedback_move_request(w, id, outer_id, err))
 		return -1;
 	if (!inner->flag_count)
 		return 0;
 	sqlite3_bind_int64(w->st[ST_MOVE_FLAGS], 1, id);
 	sqlite3_bind_int64(w->st[ST_MOVE_FLAGS], 2, outer_id);
 	return sql_run(w->st[ST_MOVE_FLAGS], err);
+}
+
+/* The row of the inner call, which is in w->other, is taken back, and what only it knew is added to `p`. */
+static int take_inner(struct store_writer *w, int64_t id, uint32_t *series, struct packed *p, int64_t inner_id,
+                      uint32_t inner_series, struct store_counts *counts, struct err *err)
+{
+	bool changed;
+
+	remember(w->calls_by_span, writer_call_hash(w->other.trace_id, w->other.span_id), id);
+	if (take_back(w, inner_id, inner_series, id, err) || absorb(w, p, series, &w->other, inner_series, &changed, err))
+		return -1;
+	counts->taken_back++;
+	/* Written and read again, so that nothing of it is borrowed from the other any more. */
+	return changed && (writer_set_request(w, id, *series, p, err) || writer_get_request(w, id, series, p, err) < 0) ? -1 : 0;
 }
 
 int writer_nest_outer(struct store_writer *w, int64_t id, uint32_t *series, struct packed *p, const uint8_t span_id[8],
@@ -211,11 +240,10 @@ int writer_nest_outer(struct store_writer *w, int64_t id, uint32_t *series, stru
 
 	if (!p->has_trace)
 		return 0;
-	hash = call_hash(p->trace_id, span_id);
+	hash = writer_call_hash(p->trace_id, span_id);
 	struct recent_call *set = set_of(w->calls_by_parent, hash);
 	for (size_t i = 0; i < WAYS; i++) {
 		uint32_t inner_series;
-		bool changed;
 
 		if (set[i].hash != hash || set[i].id == id)
 			continue;
@@ -227,20 +255,86 @@ int writer_nest_outer(struct store_writer *w, int64_t id, uint32_t *series, stru
 			return -1;
 		if (!got || !w->other.has_parent || memcmp(w->other.parent_id, span_id, 8) != 0)
 			continue;
-		remember(w->calls_by_span, call_hash(w->other.trace_id, w->other.span_id), id);
-		if (take_back(w, inner_id, inner_series, id, err) || absorb(w, p, series, &w->other, inner_series, &changed, err))
-			return -1;
-		counts->taken_back++;
-		/* Written and read again, so that nothing of it is borrowed from the other any more. */
-		if (changed && (writer_set_request(w, id, *series, p, err) || writer_get_request(w, id, series, p, err) < 0))
+		if (take_inner(w, id, series, p, inner_id, inner_series, counts, err))
 			return -1;
 	}
 	return 0;
 }
 
+/* ── by the response's id ──────────────────────────────────────────────────────────────────── */
+
+static bool alike(int64_t a, int64_t b)
+{
+	return a == UNKNOWN_INT || b == UNKNOWN_INT || a == b;
+}
+
+/* Whether the call may have been a part of the other, on another host's clock. */
+static bool encloses(const struct packed *outer, const struct packed *inner)
+{
+	return outer->latency_us >= inner->latency_us && outer->end_us + CLOCKS_APART_US >= inner->end_us &&
+	       outer->end_us - outer->latency_us <= inner->end_us - inner->latency_us + CLOCKS_APART_US;
+}
+
+/* Ids are only as unique as who gives them: a call that two services tell of also agrees in its tokens. */
+static bool same_call(const struct store_writer *w, uint32_t series, const struct packed *p, uint32_t other_series,
+                      const struct packed *other)
+{
+	uint32_t service = w->names.series[series].value[DIM_SERVICE];
+	uint32_t other_service = w->names.series[other_series].value[DIM_SERVICE];
+
+	return service && other_service && service != other_service && !other->import_ref && p->latency_us != UNKNOWN_INT &&
+	       other->latency_us != UNKNOWN_INT && p->status == other->status && alike(p->input_tokens, other->input_tokens) &&
+	       alike(p->output_tokens, other->output_tokens) && (encloses(p, other) || encloses(other, p));
+}
+
+/* Whether the span was delivered before and is part of that row. */
+static bool is_part_of(const struct store_writer *w, const struct packed *p, int64_t id)
+{
+	uint64_t hash = writer_call_hash(p->trace_id, p->span_id);
+	const struct recent_call *set = set_of(w->calls_by_span, hash);
+
+	for (size_t i = 0; i < WAYS; i++)
+		if (set[i].hash == hash && set[i].id == id)
+			return true;
+	return false;
+}
+
+enum twin writer_find_twin(struct store_writer *w, const struct request *r, uint32_t series, const struct packed *p,
+                           int64_t *id, struct err *err)
+{
+	struct recent_response *recent = r->response_id.len ? feedback_recent_response(w, r->response_id) : NULL;
+	uint32_t other_series;
+
+	if (!recent || p->import_ref || !p->has_trace || !p->has_span)
+		return TWIN_NONE;
+	*id = recent->id;
+	int got = writer_get_request(w, *id, &other_series, &w->other, err);
+	if (got <= 0)
+		return got < 0 ? TWIN_ERROR : TWIN_NONE;
+	if (w->other.has_span && !memcmp(w->other.span_id, p->span_id, 8))
+		return TWIN_NONE; /* itself, delivered again */
+	if (recent->paired)
+		return is_part_of(w, p, *id) ? TWIN_KNOWN : TWIN_NONE;
+	if (!same_call(w, series, p, other_series, &w->other))
+		return TWIN_NONE;
+	if (w->other.latency_us < p->latency_us)
+		return TWIN_INNER;
+	recent->paired = true;
+	return give_outer(w, *id, other_series, series, p, err) < 0 ? TWIN_ERROR : TWIN_OUTER;
+}
+
+int writer_take_twin(struct store_writer *w, int64_t id, uint32_t *series, struct packed *p, int64_t inner_id,
+                     struct store_counts *counts, struct err *err)
+{
+	uint32_t inner_series;
+	int got = writer_get_request(w, inner_id, &inner_series, &w->other, err);
+
+	return got > 0 ? take_inner(w, id, series, p, inner_id, inner_series, counts, err) : got;
+}
+
 bool writer_knows_inner(const struct store_writer *w, const uint8_t trace_id[16], const uint8_t span_id[8])
 {
-	uint64_t hash = call_hash(trace_id, span_id);
+	uint64_t hash = writer_call_hash(trace_id, span_id);
 	const struct recent_call *set = set_of(w->calls_by_parent, hash);
 
 	for (size_t i = 0; i < WAYS; i++)
@@ -249,13 +343,29 @@ bool writer_knows_inner(const struct store_writer *w, const uint8_t trace_id[16]
 	return false;
 }
 
+int writer_find_call(struct store_writer *w, const uint8_t trace_id[16], const uint8_t span_id[8], int64_t *id, struct err *err)
+{
+	uint64_t hash = writer_call_hash(trace_id, span_id);
+	const struct recent_call *set = set_of(w->calls_by_span, hash);
+	uint32_t series;
+	int got = 0;
+
+	for (size_t i = 0; i < WAYS && got == 0; i++) {
+		if (set[i].hash != hash)
+			continue;
+		*id = set[i].id;
+		got = writer_get_request(w, *id, &series, &w->other, err);
+	}
+	return got;
+}
+
 void writer_remember_call(struct store_writer *w, int64_t id, const struct packed *p)
 {
 	if (!p->has_trace || !p->has_span)
 		return;
-	remember(w->calls_by_span, call_hash(p->trace_id, p->span_id), id);
+	remember(w->calls_by_span, writer_call_hash(p->trace_id, p->span_id), id);
 	if (is_nested(p))
-		remember(w->calls_by_parent, call_hash(p->trace_id, p->parent_id), id);
+		remember(w->calls_by_parent, writer_call_hash(p->trace_id, p->parent_id), id);
 }
 
 int writer_load_calls(struct store_writer *w, struct err *err)

@@ -90,6 +90,7 @@ struct store_writer {
 	struct recent_time *times;
 	struct intmap waiting; /* hash of the trace of a flag or a feedback item that waits for its request -> itself */
 	struct feedback_writer *feedback; /* feedback.c's own */
+	struct late_texts *late_texts; /* writer_texts.c's own; NULL without a text file */
 	uint32_t import_ref;   /* of the batch being appended */
 	int64_t import_first_us, import_last_us;
 };
@@ -134,9 +135,36 @@ int writer_nest_outer(struct store_writer *w, int64_t id, uint32_t *series, stru
                       struct store_counts *counts, struct err *err);
 /* Whether calls inside that span may have been stored. */
 bool writer_knows_inner(const struct store_writer *w, const uint8_t trace_id[16], const uint8_t span_id[8]);
+/* A call of another service that had the same response. */
+enum twin {
+	TWIN_ERROR = 0,
+	TWIN_NONE,
+	TWIN_KNOWN, /* the new one was delivered before, and is part of the row *id */
+	TWIN_OUTER, /* the row *id stands for the new one, too; what only the new one told is added to it */
+	TWIN_INNER, /* the row *id is part of the new one: writer_take_twin(), once that is stored */
+};
+enum twin writer_find_twin(struct store_writer *w, const struct request *r, uint32_t series, const struct packed *p,
+                           int64_t *id, struct err *err);
+int writer_take_twin(struct store_writer *w, int64_t id, uint32_t *series, struct packed *p, int64_t inner_id,
+                     struct store_counts *counts, struct err *err);
+uint64_t writer_call_hash(const uint8_t trace_id[16], const uint8_t span_id[8]);
+/* The row that stands for the call of that span, its own or one that it is part of: 1 found among the
+ * latest, 0 not, -1 error. Scratch: w->other. */
+int writer_find_call(struct store_writer *w, const uint8_t trace_id[16], const uint8_t span_id[8], int64_t *id, struct err *err);
 void writer_remember_call(struct store_writer *w, int64_t id, const struct packed *p);
 /* Begins the memory anew, from the newest rows. */
 int writer_load_calls(struct store_writer *w, struct err *err);
+
+/* Texts that come apart from their call (writer_texts.c). Open them after the text file. */
+int late_texts_open(struct store_writer *w, struct err *err);
+void late_texts_close(struct store_writer *w);
+int late_texts_reload(struct store_writer *w, struct err *err); /* after a rollback */
+int writer_add_late_texts(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
+/* Joins what waited for the span of `r`, which was stored as, or is part of, the row `id`. */
+int writer_join_late_texts(struct store_writer *w, int64_t id, const struct request *r, struct store_counts *counts,
+                           struct err *err);
+/* Drops what waited too long. Outside of a transaction. */
+int late_texts_expire(struct store_writer *w, int64_t now_us, struct err *err);
 
 /* What comes late or beside (writer_late.c, writer_other.c). */
 int writer_add_flags(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);

@@ -227,6 +227,13 @@ static int add_request(struct store_writer *w, const struct request *r, struct s
 			return -1;
 		return feedback_note_request(w, outer_id, r, counts, err);
 	}
+	enum twin twin = writer_find_twin(w, r, series, p, &outer_id, err);
+	if (twin == TWIN_KNOWN || twin == TWIN_OUTER) {
+		counts->duplicates++;
+		return twin == TWIN_KNOWN ? 0 : feedback_note_request(w, outer_id, r, counts, err);
+	}
+	if (twin == TWIN_ERROR)
+		return -1;
 	id = first_id(w, p, &slot);
 	got = place(w, &id, series, p, err);
 	if (got < 0)
@@ -244,10 +251,14 @@ static int add_request(struct store_writer *w, const struct request *r, struct s
 		w->meta[META_RETAIN_ID] = id;
 	if (p->has_span && writer_nest_outer(w, id, &series, p, p->span_id, counts, err))
 		return -1;
+	if (twin == TWIN_INNER && writer_take_twin(w, id, &series, p, outer_id, counts, err))
+		return -1;
 	writer_count_request(w, series, p, 1);
 	writer_remember_call(w, id, p);
 	if (feedback_note_request(w, id, r, counts, err))
 		return -1;
+	if (twin == TWIN_INNER)
+		feedback_recent_response(w, r->response_id)->paired = true;
 	if (!p->has_trace)
 		return 0;
 	uint64_t h = trace_hash(p->trace_id);

@@ -247,7 +247,7 @@ static int remove_texts(struct store_writer *w, const struct retention *keep, in
 
 	if (!w->texts || !keep->text_us || now_us < keep->text_us)
 		return 0;
-	static const char *const tables[] = {"texts", "remarks", "exchanges", "verdicts"};
+	static const char *const tables[] = {"texts", "remarks", "exchanges", "contexts", "verdicts"};
 
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
 		if (delete_range(w->texts, tables[i], 0, id_first_us(now_us - keep->text_us), ROWS_A_CALL, &gone, err))
@@ -281,7 +281,7 @@ int store_writer_retain(struct store_writer *w, const struct retention *keep, in
 		return writer_rollback(w);
 	if (store_writer_commit(w, err))
 		return -1;
-	return remove_texts(w, keep, now_us, more, err) || give_pages_back(w, more, err) ? -1 : 0;
+	return late_texts_expire(w, now_us, err) || remove_texts(w, keep, now_us, more, err) || give_pages_back(w, more, err) ? -1 : 0;
 }
 
 /* What is to be forgotten. */
