@@ -13,6 +13,8 @@
 #include "ui/bars.h"
 
 #define RETRY_ROWS 50000 /* looked at, the newest first: the load stays short */
+#define LIMIT_LINES 5   /* of rate limits, on a page with so many rows or more: */
+#define LINES_ROOM 34
 #define BAR 8 /* columns of a type's bar */
 
 struct server_errors {
@@ -26,6 +28,7 @@ struct errors {
 	struct breakdown_result types, at_providers; /* the second: by provider, too */
 	struct retry_result retries;
 	struct headroom_result headroom;
+	char untold[UNTOLD_BYTES];           /* who says nothing of its limits */
 	struct server_errors servers;        /* what servers and gateways count themselves */
 	enum dim by;
 	bool has_rule;
@@ -82,6 +85,21 @@ static int server_errors_load(struct server_errors *out, const struct panel_quer
 	return 0;
 }
 
+static int untold_load(struct errors *e, const struct panel_query *query, const struct view *totals, struct err *err)
+{
+	struct figures_result models;
+	struct view v = *totals;
+
+	v.by[0] = DIM_PROVIDER;
+	v.by[1] = DIM_MODEL;
+	v.by_count = 2;
+	if (query_figures(query->reader, &v, 0, 0, &models, err) != 0)
+		return -1;
+	headroom_untold(&e->headroom, &models, e->untold);
+	figures_result_fini(&models);
+	return 0;
+}
+
 static int errors_load(const struct panel_query *query, void *state, struct err *err)
 {
 	struct errors *e = state;
@@ -106,6 +124,8 @@ static int errors_load(const struct panel_query *query, void *state, struct err 
 	if (query_retries(query->reader, &totals, RETRY_ROWS, &e->retries, err) != 0 ||
 	    query_headroom(query->reader, totals.from_us, totals.to_us, &e->headroom, err) != 0 ||
 	    query_breakdown(query->reader, BREAKDOWN_ERROR_TYPE, &totals, &e->types, err) != 0)
+		return -1;
+	if (untold_load(e, query, &totals, err) != 0)
 		return -1;
 	totals.by[0] = DIM_PROVIDER;
 	totals.by_count = 1;
@@ -223,11 +243,12 @@ static void errors_draw(const void *state, const struct panel_frame *frame, stru
 	const struct errors *e = state;
 	struct page_parts parts;
 	char title[120];
-	int facts;
+	int facts, limits;
 
 	head_figure(frame, &e->fleet, METRIC_ERROR_RATE, s->ascii, title, sizeof title);
 	draw_titled(s, frame, "errors", title);
-	facts = e->servers.told + (e->retries.row_count > 0) + (e->headroom.row_count > 0);
+	limits = headroom_lines(&e->headroom, e->untold, s->height >= LINES_ROOM ? LIMIT_LINES : 1);
+	facts = e->servers.told + (e->retries.row_count > 0) + limits;
 	parts = page_split(frame, s, facts, 8, e->groups.group_count);
 	if (parts.facts.height > 0) {
 		int y = 0;
@@ -236,7 +257,7 @@ static void errors_draw(const void *state, const struct panel_frame *frame, stru
 			draw_servers(e, frame, &parts.facts);
 		y += e->servers.told;
 		y += retries_draw(&e->retries, frame, &parts.facts, y);
-		headroom_draw(&e->headroom, frame, &parts.facts, y);
+		headroom_draw(&e->headroom, e->untold, frame, &parts.facts, y, limits);
 	}
 	draw_chart(&parts.chart, frame, &e->fleet, line, 1, e->has_rule ? &e->rule : NULL);
 	if (parts.extra.height > 1)
@@ -251,7 +272,8 @@ const struct panel errors_panel = {
 	        "nothing for a failed call make the rate a lower bound (≥). Where a server or gateway counts "
 	        "failures itself, both shares stand side by side and the difference is called out. Behind a type stands "
 	        "what its provider's documentation says of it; calls that were made again, a storm of them called by "
-	        "its name, and what rate limits leave, as far as it is told, stand above.",
+	        "its name, and what rate limits leave, of what, until when and how old that word is, by provider and model, with "
+	        "those that do not tell, stand above.",
 	.page = '6',
 	.groups = true,
 	.pace_us = 5 * US_PER_S,

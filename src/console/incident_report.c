@@ -454,13 +454,14 @@ static void write_retries(struct document *d, const struct incident_report *r)
 
 static void write_headroom(struct document *d, const struct incident_report *r)
 {
-	static const char *const heads[] = {"source", "instance", "what is left", "newest", "least"};
+	static const char *const heads[] = {"source", "provider and model", "what is left", "newest", "of", "least", "told", "full"};
+	char time[TIME_TEXT_BYTES];
 
 	if (!r->headroom.row_count)
 		return;
 	document_heading(d, 2, "Rate-limit headroom");
-	document_table_begin(d, 5);
-	for (size_t i = 0; i < 5; i++)
+	document_table_begin(d, 8);
+	for (size_t i = 0; i < 8; i++)
 		document_cell(d, str_of(heads[i]));
 	for (size_t i = 0; i < r->headroom.row_count; i++) {
 		const struct headroom_row *row = &r->headroom.rows[i];
@@ -469,7 +470,13 @@ static void write_headroom(struct document *d, const struct incident_report *r)
 		document_cell(d, str_of(row->instance));
 		document_cell(d, str_of(row->tokens ? "tokens" : "requests"));
 		document_cellf(d, "%.0f", row->left);
+		if (row->limit > 0)
+			document_cellf(d, "%.0f", row->limit);
+		else
+			document_cell(d, STR_LIT("–"));
 		document_cellf(d, "%.0f", row->least);
+		document_cell(d, str_of(time_format(row->seen_us, time)));
+		document_cell(d, str_of(row->reset_us ? time_format(row->reset_us, time) : "–"));
 	}
 	document_table_end(d);
 }

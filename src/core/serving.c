@@ -26,6 +26,10 @@ const struct serving_info serving_metrics[SERVING_COUNT] = {
 	[SERVING_REMAINING_REQUESTS] = {"serving.remaining_requests", "REQ LEFT", SERVING_UNIT_COUNT, false},
 	[SERVING_DEPLOYMENT_STATE] = {"serving.deployment_state", "STATE", SERVING_UNIT_COUNT, false},
 	[SERVING_REMAINING_TOKENS] = {"serving.remaining_tokens", "TOK LEFT", SERVING_UNIT_COUNT, false},
+	[SERVING_LIMIT_REQUESTS] = {"serving.limit_requests", "REQ LIMIT", SERVING_UNIT_COUNT, false},
+	[SERVING_LIMIT_TOKENS] = {"serving.limit_tokens", "TOK LIMIT", SERVING_UNIT_COUNT, false},
+	[SERVING_RESET_REQUESTS] = {"serving.reset_requests_seconds", "REQ RESET", SERVING_UNIT_SECONDS, false},
+	[SERVING_RESET_TOKENS] = {"serving.reset_tokens_seconds", "TOK RESET", SERVING_UNIT_SECONDS, false},
 };
 
 bool serving_from_name(struct str name, enum serving_metric *out)

@@ -22,6 +22,8 @@ enum serving_metric {
 	SERVING_QUEUE_TIME_P95,     /* s */
 	SERVING_REMAINING_BUDGET,   /* USD, by a gateway's team or key */
 	SERVING_REMAINING_REQUESTS, SERVING_REMAINING_TOKENS, /* rate-limit headroom that replies told */
+	SERVING_LIMIT_REQUESTS, SERVING_LIMIT_TOKENS,         /* what that is left of */
+	SERVING_RESET_REQUESTS, SERVING_RESET_TOKENS,         /* s until it is full again, from when it was told */
 	SERVING_DEPLOYMENT_STATE,   /* a gateway's word on its worst deployment: 0 healthy, 1 partly, 2 down */
 	SERVING_COUNT
 };

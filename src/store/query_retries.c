@@ -242,45 +242,126 @@ void retry_result_fini(struct retry_result *res)
 
 /* ── headroom ──────────────────────────────────────────────────────────────────────────────── */
 
+/* The share that is left where it is told of what; the others behind them, but for those of which nothing is left. */
+static double scarcity(const struct headroom_row *row)
+{
+	if (row->limit > 0)
+		return row->left / row->limit;
+	return row->left <= 0 ? 0 : 2 + row->left;
+}
+
 static int least_first(const void *a, const void *b)
 {
-	const struct headroom_row *x = a, *y = b;
+	double x = scarcity(a), y = scarcity(b);
 
-	return x->left != y->left ? (x->left < y->left ? -1 : 1) : strcmp(x->source, y->source);
+	return x != y ? (x < y ? -1 : 1) : strcmp(((const struct headroom_row *)a)->source, ((const struct headroom_row *)b)->source);
+}
+
+#define LATE_US (15 * US_PER_MIN) /* the end of the window, in steps that tell an age */
+#define LATE_STEP_US (10 * US_PER_S)
+
+static struct headroom_row *headroom_of(struct headroom_result *out, size_t *cap, const struct gauge_series *s, bool tokens)
+{
+	for (size_t i = 0; i < out->row_count; i++) {
+		struct headroom_row *row = &out->rows[i];
+
+		if (row->tokens == tokens && !strcmp(row->source, s->source) && !strcmp(row->instance, s->instance))
+			return row;
+	}
+	out->rows = mem_grow(out->rows, cap, out->row_count + 1, sizeof *out->rows);
+	out->rows[out->row_count] = (struct headroom_row){
+		.source = kept(&out->arena, s->source), .instance = kept(&out->arena, s->instance), .tokens = tokens,
+		.left = NAN, .least = NAN, .limit = NAN,
+	};
+	return &out->rows[out->row_count++];
+}
+
+/* The newest of a series; NaN where it has none. *seen_us: end of its step. */
+static double newest_of(const struct gauge_result *g, const struct gauge_series *s, int64_t *seen_us)
+{
+	for (size_t k = s->steps; k-- > 0;)
+		if (!isnan(s->last[k])) {
+			*seen_us = g->from_us + (int64_t)(k + 1) * g->step_us;
+			return s->last[k];
+		}
+	return NAN;
+}
+
+static void take_left(struct headroom_result *out, size_t *cap, const struct gauge_result *g, const struct gauge_series *s, bool tokens)
+{
+	struct headroom_row *row;
+	int64_t seen_us;
+	double left = newest_of(g, s, &seen_us);
+
+	if (isnan(left))
+		return;
+	row = headroom_of(out, cap, s, tokens);
+	row->left = left;
+	row->seen_us = seen_us;
+	for (size_t k = 0; k < s->steps; k++)
+		row->least = isnan(s->min[k]) || s->min[k] >= row->least ? row->least : s->min[k];
+}
+
+/* What else is told of a limit; of one that nothing is left of is told, nothing is shown. */
+static void take_more(struct headroom_result *out, const struct gauge_result *g, const struct gauge_series *s)
+{
+	static const struct {
+		const char *name;
+		bool tokens, reset;
+	} gauges[] = {{"serving.limit_requests", false, false}, {"serving.limit_tokens", true, false},
+	              {"serving.reset_requests_seconds", false, true}, {"serving.reset_tokens_seconds", true, true}};
+	int64_t seen_us;
+	double last = newest_of(g, s, &seen_us);
+
+	for (size_t i = 0; i < sizeof gauges / sizeof *gauges && !isnan(last); i++)
+		for (size_t k = 0; k < out->row_count && strcmp(s->name, gauges[i].name) == 0; k++) {
+			struct headroom_row *row = &out->rows[k];
+
+			if (row->tokens != gauges[i].tokens || strcmp(row->source, s->source) != 0 || strcmp(row->instance, s->instance) != 0)
+				continue;
+			if (gauges[i].reset && last >= 0 && last < 1e9)
+				row->reset_us = seen_us + (int64_t)(last * (double)US_PER_S);
+			else if (!gauges[i].reset)
+				row->limit = last;
+		}
+}
+
+static int look_for_headroom(struct store_reader *r, int64_t from_us, int64_t to_us, int64_t step_us, struct headroom_result *out,
+                             size_t *cap, struct err *err)
+{
+	static const char *const prefixes[] = {"serving.remaining_", "serving.limit_", "serving.reset_"};
+
+	for (size_t p = 0; p < sizeof prefixes / sizeof *prefixes; p++) {
+		struct gauge_result g;
+
+		if (query_gauges(r, str_of(prefixes[p]), from_us, to_us, step_us, &g, err))
+			return -1;
+		for (size_t i = 0; i < g.series_count; i++) {
+			const char *name = g.series[i].name;
+
+			if (strcmp(name, "serving.remaining_requests") == 0 || strcmp(name, "serving.remaining_tokens") == 0)
+				take_left(out, cap, &g, &g.series[i], strcmp(name, "serving.remaining_tokens") == 0);
+			else if (p > 0)
+				take_more(out, &g, &g.series[i]);
+		}
+		gauge_result_fini(&g);
+	}
+	return 0;
 }
 
 int query_headroom(struct store_reader *r, int64_t from_us, int64_t to_us, struct headroom_result *out, struct err *err)
 {
-	struct gauge_result g;
+	int64_t late_us = to_us - LATE_US > from_us ? to_us - LATE_US : from_us;
 	size_t cap = 0;
 
 	memset(out, 0, sizeof *out);
-	if (query_gauges(r, STR_LIT("serving.remaining_"), from_us, to_us, view_choose_step_us(from_us, to_us, 120), &g, err))
+	if (look_for_headroom(r, from_us, to_us, view_choose_step_us(from_us, to_us, 120), out, &cap, err) ||
+	    (out->row_count && look_for_headroom(r, late_us, to_us, LATE_STEP_US, out, &cap, err))) {
+		headroom_result_fini(out);
 		return -1;
-	for (size_t i = 0; i < g.series_count; i++) {
-		const struct gauge_series *s = &g.series[i];
-		struct headroom_row row = {.step_us = g.step_us, .left = NAN, .least = NAN};
-
-		row.tokens = strcmp(s->name, "serving.remaining_tokens") == 0;
-		if (!row.tokens && strcmp(s->name, "serving.remaining_requests") != 0)
-			continue;
-		for (size_t k = 0; k < s->steps; k++) {
-			if (isnan(s->last[k]))
-				continue;
-			row.left = s->last[k];
-			row.least = isnan(row.least) || s->min[k] < row.least ? s->min[k] : row.least;
-			row.seen_us = g.from_us + (int64_t)(k + 1) * g.step_us;
-		}
-		if (isnan(row.left))
-			continue;
-		row.source = kept(&out->arena, s->source);
-		row.instance = kept(&out->arena, s->instance);
-		out->rows = mem_grow(out->rows, &cap, out->row_count + 1, sizeof *out->rows);
-		out->rows[out->row_count++] = row;
 	}
 	if (out->row_count)
 		qsort(out->rows, out->row_count, sizeof *out->rows, least_first);
-	gauge_result_fini(&g);
 	return 0;
 }
 

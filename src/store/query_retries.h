@@ -32,12 +32,14 @@ int query_retries(struct store_reader *r, const struct view *v, int64_t scan_lim
 void retry_result_fini(struct retry_result *res);
 
 /* Rate-limit headroom as replies and gateways told it: gauges "serving.remaining_requests" and
- * "serving.remaining_tokens". */
+ * "serving.remaining_tokens", with "serving.limit_…" and "serving.reset_…_seconds" of the same source and instance. */
 struct headroom_row {
-	const char *source, *instance;
+	const char *source, *instance; /* instance: "openai/gpt-4o", a gateway's model, or a provider */
 	bool tokens;         /* else requests */
 	double left, least;  /* the newest, and the least in the window */
-	int64_t step_us, seen_us; /* end of the step of the newest */
+	double limit;        /* what it is left of; NaN not told */
+	int64_t reset_us;    /* when it is full again; 0 not told */
+	int64_t seen_us;     /* end of the step of the newest */
 };
 struct headroom_result {
 	struct headroom_row *rows; /* least left first */

@@ -396,6 +396,50 @@ static void test_two_windows(void **state)
 	free(json);
 }
 
+/* A minute in which every second call is a repetition after a 429: the errors page and the incident's report call it a storm;
+ * an hour before it, in which calls are made again now and then, is none. Nobody told of rate limits, which is said. */
+static void test_a_storm_is_called_out(void **state)
+{
+	const struct place *p = *state;
+	char *path = mem_printf("%s/storm.csv", p->folder), *words;
+	FILE *f = fopen(path, "w");
+	int code;
+
+	assert_non_null(f);
+	fprintf(f, "end_time,service,provider,model,latency_ms,status,error_type,attempt,cost_usd\n");
+	for (int i = 0; i < 3600; i++)
+		fprintf(f, "2026-01-01T00:%02d:%02dZ,chat,openai,gpt-4o,900,%d,%s,%d,0.01\n", i / 60, i % 60, i % 50 ? 200 : 429, i % 50 ? "" : "rate_limit",
+		        i % 300 == 1 ? 2 : 1);
+	for (int i = 0; i < 240; i++)
+		fprintf(f, "2026-01-01T01:%02d:%02d.%dZ,chat,openai,gpt-4o,900,%d,%s,%d,0.01\n", i / 120, i / 2 % 60, i % 2 * 5, i % 3 ? 429 : 200,
+		        i % 3 ? "rate_limit" : "", i % 2 + 1);
+	fclose(f);
+	words = mem_printf("import --again '%s'", path);
+	free(run(p, words, &code));
+	assert_int_equal(code, 0);
+	static const struct { const char *words; bool storm; } pages[] = {
+		{"snapshot errors --size 120x40 --from 2026-01-01T00:30:00Z --to 2026-01-01T01:10:00Z", true},
+		{"snapshot errors --size 80x22 --from 2026-01-01T00:30:00Z --to 2026-01-01T01:10:00Z", true},
+		{"snapshot errors --size 120x40 --from 2026-01-01T00:00:00Z --to 2026-01-01T01:00:00Z", false},
+	};
+
+	for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+		char *page = run(p, pages[i].words, &code);
+
+		if (!strstr(page, "RETRY STORM from 01:00:00") == pages[i].storm || !strstr(page, "not told by openai/gpt-4o") || !strstr(page, "rate_limit"))
+			fail_msg("%s:\n%s", pages[i].words, page);
+		free(page);
+	}
+	free(run(p, "incident open --title storm --from 2026-01-01T00:30:00Z --to 2026-01-01T01:10:00Z --bad error", &code));
+	char *report = run(p, "incident report 1", &code);
+
+	assert_non_null(strstr(report, "## Retries"));
+	assert_non_null(strstr(report, "2 minutes since 2026-01-01T01:00:00Z"));
+	free(report);
+	free(words);
+	free(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +449,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_the_commands, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_printed_commands_give_the_figures, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_two_windows, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_storm_is_called_out, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@
 #include "console/frame.h"
 #include "console/loader.h"
 #include "console/tiles.h"
+#include "panels/error_facts.h"
 #include "panels/incident.h"
 #include "panels/panels.h"
 #include "panels/query.h"
@@ -416,6 +417,48 @@ static void test_incidents(void **state)
 	deck_fini(&deck);
 }
 
+/* What is left of rate limits, of what, until when, how old that is, and who does not tell. */
+static void test_headroom(void **state)
+{
+	static struct headroom_row rows[] = {
+		{.source = "otlp", .instance = "openai/gpt-4o", .tokens = true, .left = 20000, .least = 1, .limit = 1e6, .reset_us = NOW_US + 6 * US_PER_S, .seen_us = NOW_US - 3 * US_PER_S},
+		{.source = "otlp", .instance = "openai/gpt-4o", .left = 900, .least = 1, .limit = 10000, .reset_us = NOW_US - US_PER_S, .seen_us = NOW_US - 3 * US_PER_S},
+		{.source = "litellm", .instance = "evil" HOSTILE, .left = 0, .least = 0, .limit = (double)NAN, .seen_us = NOW_US - 10 * US_PER_MIN},
+	};
+	struct headroom_result h = {.rows = rows, .row_count = 3}, none = {0};
+	struct figures_group groups[] = {
+		{.key = {"openai", "gpt-4o"}, .total = {.requests = 9}}, {.key = {"azure", "gpt-4o"}, .total = {.requests = 8}},
+		{.key = {"anthropic", "claude"}, .total = {.requests = 7}}, {.key = {"", ""}, .total = {.requests = 6}},
+		{.key = {"x", HOSTILE}, .total = {.requests = 5}}, {.key = {"y", "z"}, .total = {.requests = 4}},
+	};
+	struct figures_result models = {.groups = groups, .group_count = 6};
+	struct panel_frame frame = {.now_us = NOW_US};
+	struct surface *s = surface_new(130, 3);
+	char untold[UNTOLD_BYTES];
+	struct buf text = {0};
+
+	(void)state;
+	headroom_untold(&h, &models, untold);
+	assert_int_equal(headroom_lines(&h, untold, 5), 3);
+	headroom_draw(&h, untold, &frame, s, 0, 3);
+	surface_to_text(s, &text);
+	assert_harmless(&text);
+	assert_non_null(strstr(text.data, "openai/gpt-4o 20.0k of 1.0M tok (2%), full in 6s  900 of 10.0k req (9%), full since  told 3s ago"));
+	assert_non_null(strstr(text.data, "0 req  told 10m ago"));
+	assert_non_null(strstr(text.data, "not told by azure/gpt-4o, anthropic/claude, x/"));
+	assert_non_null(strstr(text.data, "and 1 more"));
+	buf_reset(&text);
+	surface_clear(s, 0);
+	headroom_untold(&none, &models, untold);
+	assert_int_equal(headroom_lines(&none, untold, 1), 1);
+	headroom_draw(&none, untold, &frame, s, 0, 1);
+	surface_to_text(s, &text);
+	assert_non_null(strstr(text.data, "rate limits not told by openai/gpt-4o, azure/gpt-4o"));
+	assert_int_equal(headroom_lines(&none, "", 5), 0);
+	buf_fini(&text);
+	surface_free(&s);
+}
+
 /* Every size draws without harm. */
 static void test_every_size(void **state)
 {
@@ -501,7 +544,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_incident),  cmocka_unit_test(test_cell),       cmocka_unit_test(test_figures), cmocka_unit_test(test_trace),
-		cmocka_unit_test(test_two_windows),
+		cmocka_unit_test(test_two_windows), cmocka_unit_test(test_headroom),
 		cmocka_unit_test(test_incidents), cmocka_unit_test(test_every_size), cmocka_unit_test(test_sql),
 	};
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,29 +147,64 @@ static void test_calls_of_a_trace_tell_it_too(void **state)
 	retry_result_fini(&res);
 }
 
+static void add_gauge(const char *name, const char *source, const char *instance, int minute, double value)
+{
+	struct gauge *g = batch_add_gauge(b);
+
+	g->time_us = START_US + minute * US_PER_MIN;
+	g->name = str_of(name);
+	g->source = str_of(source);
+	g->instance = str_of(instance);
+	g->value = value;
+}
+
 static void test_headroom_from_gauges(void **state)
 {
 	struct headroom_result res;
 
 	(void)state;
-	for (int i = 0; i < 30; i++) {
-		struct gauge *g = batch_add_gauge(b);
-
-		g->time_us = START_US + i * US_PER_MIN;
-		g->name = i % 3 ? STR_LIT("serving.remaining_requests") : STR_LIT("serving.remaining_budget_usd");
-		g->source = STR_LIT("litellm");
-		g->instance = STR_LIT("gpt-4o");
-		g->value = i == 13 ? 3 : 100 - i;
-	}
+	for (int i = 0; i < 30; i++)
+		add_gauge(i % 3 ? "serving.remaining_requests" : "serving.remaining_budget_usd", "litellm", "gpt-4o", i, i == 13 ? 3 : 100 - i);
 	store();
 	must(query_headroom(r, START_US, START_US + US_PER_HOUR, &res, &err));
 	assert_int_equal(res.row_count, 1);
 	assert_false(res.rows[0].tokens);
 	assert_true(res.rows[0].left > 70.9 && res.rows[0].left < 71.1);
 	assert_true(res.rows[0].least > 2.9 && res.rows[0].least < 3.1);
+	assert_true(isnan(res.rows[0].limit));
+	assert_int_equal(res.rows[0].reset_us, 0);
 	headroom_result_fini(&res);
 	must(query_headroom(r, START_US - US_PER_DAY, START_US - US_PER_HOUR, &res, &err));
 	assert_int_equal(res.row_count, 0);
+	headroom_result_fini(&res);
+}
+
+/* Left, of what and until when, as a reply's headers tell it, by provider and model; the scarcest first; the age of a
+ * word within the last quarter of an hour is told to ten seconds, however long the window is. */
+static void test_headroom_with_limit_and_reset(void **state)
+{
+	struct headroom_result res;
+
+	(void)state;
+	add_gauge("serving.remaining_requests", "otlp", "openai/gpt-4o", 50, 900);
+	add_gauge("serving.limit_requests", "otlp", "openai/gpt-4o", 50, 10000);
+	add_gauge("serving.reset_requests_seconds", "otlp", "openai/gpt-4o", 50, 30);
+	add_gauge("serving.remaining_tokens", "otlp", "openai/gpt-4o", 50, 20000);
+	add_gauge("serving.limit_tokens", "otlp", "openai/gpt-4o", 50, 1000000);
+	add_gauge("serving.remaining_requests", "otlp", "anthropic/claude", 20, 40);
+	add_gauge("serving.limit_requests", "otlp", "anthropic/claude", 20, 50);
+	add_gauge("serving.limit_tokens", "otlp", "nobody/said", 20, 50);
+	store();
+	must(query_headroom(r, START_US - US_PER_DAY, START_US + US_PER_HOUR, &res, &err));
+	assert_int_equal(res.row_count, 3);
+	assert_true(res.rows[0].tokens);
+	assert_string_equal(res.rows[0].instance, "openai/gpt-4o");
+	assert_true(res.rows[0].limit > 999999 && res.rows[0].left < 20001);
+	assert_false(res.rows[1].tokens);
+	assert_int_equal(res.rows[1].seen_us, START_US + 50 * US_PER_MIN + 10 * US_PER_S);
+	assert_int_equal(res.rows[1].reset_us, res.rows[1].seen_us + 30 * US_PER_S);
+	assert_string_equal(res.rows[2].instance, "anthropic/claude");
+	assert_int_equal(res.rows[2].reset_us, 0);
 	headroom_result_fini(&res);
 }
 
@@ -205,6 +241,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_storm_is_called_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_calls_of_a_trace_tell_it_too, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_headroom_from_gauges, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_headroom_with_limit_and_reset, set_up, tear_down),
 		cmocka_unit_test(test_errors_have_a_class_and_a_line),
 	};
 
