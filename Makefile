@@ -157,7 +157,7 @@ bench: $(BUILD)/llmdeck $(BENCH)
 
 # Trains data/sentiment.model anew from TRAINING_DATA (see tools/train_sentiment.c) and prints how well it judges.
 train: $(BUILD)/tools/train_sentiment
-	$(BUILD)/tools/train_sentiment $(TRAINING_DATA) data/sentiment.model
+	$(BUILD)/tools/train_sentiment $(TRAINING_DATA) tools/words.tsv data/sentiment.model
 
 $(BUILD)/tools/%: $(BUILD)/tools/%.o $(BUILD)/libllmdeck.a
 	@echo "  LD      $@"

@@ -1,7 +1,8 @@
-/* Trains the sentiment model: train_sentiment DATA OUT [--folds N]
+/* Trains the sentiment model: train_sentiment DATA WORDS OUT [--folds N]
  *
  * DATA has sentiment/NAME.jsonl ({"id","text","label"} and, where people graded, "rating" from -4 to 4) and
- * lexicons/ (vader_lexicon.txt, afinn-165.tsv, emoji-emotion.tsv).
+ * lexicons/ (vader_lexicon.txt, afinn-165.tsv, emoji-emotion.tsv, emoji_utf8_lexicon.txt). WORDS are valences of
+ * words that these lack (tools/words.tsv), by the judgement of this project.
  *
  * Rules of evaluation. "folds": N-fold cross-validation over all sets together, folds by document, so that no
  * sentence of a test document was trained on. "apart": each set judged by a model that saw none of that set,
@@ -111,7 +112,52 @@ static void merge_file(struct merge *m, struct buf file, int column, double scal
 	}
 }
 
-static struct buf make_lexicon(const char *data)
+/* The mean valence of a description's words that have one ("smiling face with hearts"); false: none has. */
+static bool described_valence(const struct merge *m, struct str description, double *valence)
+{
+	double sum = 0;
+	int count = 0;
+
+	while (description.len) {
+		struct str word = str_cut(&description, ' ');
+		uint32_t at;
+
+		if (!strmap_get(&m->index, word, &at))
+			continue;
+		sum += m->list[at].sum / m->list[at].count;
+		count++;
+	}
+	*valence = count ? sum / count : 0;
+	return count > 0;
+}
+
+/* Emoji that no list grades, by the words that describe them. */
+static void merge_emoji(struct merge *m, struct buf file)
+{
+	struct str rest = buf_str(&file);
+
+	while (rest.len) {
+		struct str line = str_cut(&rest, '\n'), emoji = str_cut(&line, '\t');
+		uint32_t at;
+		double valence;
+
+		if (!strmap_get(&m->index, emoji, &at) && described_valence(m, str_trim(line), &valence))
+			merge_word(m, emoji, valence);
+	}
+}
+
+/* Words of our own that the public lists lack. */
+static void merge_own(struct merge *m, const char *path)
+{
+	struct buf file = {0};
+	struct err err = {""};
+
+	if (file_read(path, 1 << 20, &file, &err))
+		die(&err);
+	merge_file(m, file, 1, 1);
+}
+
+static struct buf make_lexicon(const char *data, const char *words)
 {
 	struct merge m = {0};
 	struct buf out = {0};
@@ -119,6 +165,8 @@ static struct buf make_lexicon(const char *data)
 	merge_file(&m, slurp(data, "lexicons/vader_lexicon.txt"), 1, 1);
 	merge_file(&m, slurp(data, "lexicons/afinn-165.tsv"), 1, 0.8);
 	merge_file(&m, slurp(data, "lexicons/emoji-emotion.tsv"), 2, 0.8);
+	merge_emoji(&m, slurp(data, "lexicons/emoji_utf8_lexicon.txt"));
+	merge_own(&m, words);
 	for (size_t i = 0; i < m.count; i++)
 		buf_printf(&out, "%.*s\t%.1f\n", STR_ARG(m.words[i]), m.list[i].sum / m.list[i].count);
 	return out;
@@ -362,18 +410,18 @@ static void validate(const struct training *t, struct sentiment_model *m, struct
 
 int main(int argc, char **argv)
 {
-	unsigned folds = argc > 4 && !strcmp(argv[3], "--folds") ? (unsigned)atoi(argv[4]) : 10;
+	unsigned folds = argc > 5 && !strcmp(argv[4], "--folds") ? (unsigned)atoi(argv[5]) : 10;
 	struct sentiment_model *model;
 	struct training t = {0};
 	struct sentiment_weights *w = mem_zalloc(sizeof *w);
 	struct buf lexicon, out = {0};
 	struct err err = {""};
 
-	if (argc < 3 || folds < 2) {
-		fprintf(stderr, "usage: train_sentiment DATA OUT [--folds N]\n");
+	if (argc < 4 || folds < 2) {
+		fprintf(stderr, "usage: train_sentiment DATA WORDS OUT [--folds N]\n");
 		return 2;
 	}
-	lexicon = make_lexicon(argv[1]);
+	lexicon = make_lexicon(argv[1], argv[2]);
 	if (sentiment_model_new(&model, buf_str(&lexicon), &err))
 		die(&err);
 	read_sets(&t, model, argv[1], folds);
@@ -381,7 +429,7 @@ int main(int argc, char **argv)
 	train(&t, w, (struct left_out){-1, -1});
 	sentiment_model_set_weights(model, w);
 	sentiment_model_write(model, &out);
-	if (file_write_atomic(argv[2], out.data, out.len, 0644, &err))
+	if (file_write_atomic(argv[3], out.data, out.len, 0644, &err))
 		die(&err);
 	return 0;
 }

@@ -36,7 +36,7 @@ struct sentiment_model {
 };
 
 /* What a word is beside its valence. */
-enum { CLASS_NEGATOR = 1, CLASS_BOOSTER = 2, CLASS_DAMPENER = 4, CLASS_CONTRAST = 8, CLASS_COMMON = 16, CLASS_DENIED = 32 };
+enum { CLASS_NEGATOR = 1, CLASS_BOOSTER = 2, CLASS_DAMPENER = 4, CLASS_CONTRAST = 8, CLASS_COMMON = 16, CLASS_DENIED = 32, CLASS_FOREIGN = 64 };
 
 static const char *const negators[] = {
 	"ain't", "aint", "aren't", "arent", "barely", "can't", "cannot", "cant", "couldn't", "couldnt", "didn't",
@@ -60,19 +60,47 @@ static const char *const dampeners[] = {
 static const char *const denied[] = {"awful", "bad", "complain", "complaint", "complaints", "disappointed", "disappointing", "dumb", "horrible",
                                      "issues", "problem", "problems", "shabby", "stupid", "terrible", "ugly", "useless", "wrong"};
 static const char *const contrasts[] = {"although", "but", "however", "nevertheless", "though", "yet"};
-/* Everyday words by which English is told from its neighbours. */
+/* Everyday words by which English is told from its neighbours, and theirs. */
 static const char *const common[] = {
-	"a", "about", "after", "all", "an", "and", "any", "are", "as", "at", "back", "be", "because", "been", "but",
-	"by", "can", "could", "did", "do", "does", "even", "for", "from", "get", "good", "had", "has", "have", "he",
-	"her", "his", "how", "i", "i'm", "i've", "if", "in", "into", "is", "it", "it's", "its", "just", "like", "made",
-	"me", "more", "my", "new", "not", "now", "of", "on", "one", "only", "or", "other", "our", "out", "over", "she",
-	"so", "some", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "time", "to",
-	"too", "up", "us", "use", "very", "was", "way", "we", "well", "were", "what", "when", "which", "who", "will",
-	"with", "work", "works", "would", "you", "your",
+	"a", "about", "after", "again", "all", "also", "always", "am", "an", "and", "another", "any", "anyone",
+	"anything", "are", "around", "as", "at", "away", "back", "be", "because", "been", "before", "being", "best",
+	"better", "but", "by", "called", "can", "can't", "cannot", "could", "day", "days", "did", "didn't", "do", "does",
+	"doesn't", "doing", "don't", "done", "down", "each", "even", "ever", "every", "everyone", "everything", "feel",
+	"find", "first", "for", "from", "get", "gets", "getting", "give", "go", "goes", "going", "gonna", "good", "got",
+	"had", "has", "have", "having", "he", "hello", "her", "here", "hers", "hey", "him", "his", "home", "how", "i",
+	"i'd", "i'll", "i'm", "i've", "if", "in", "into", "is", "isn't", "it", "it's", "its", "just", "keep", "know",
+	"last", "left", "let", "like", "little", "long", "look", "looks", "lot", "love", "made", "make", "many", "maybe",
+	"me", "might", "more", "most", "much", "must", "my", "need", "needs", "never", "new", "next", "night", "not",
+	"now", "of", "off", "ok", "old", "on", "once", "one", "only", "or", "other", "our", "out", "over", "people",
+	"please", "put", "really", "right", "said", "same", "saw", "say", "says", "see", "she", "should", "since", "so",
+	"some", "somebody", "someone", "something", "soon", "still", "such", "sure", "take", "tell", "than", "thank",
+	"thanks", "that", "that's", "the", "their", "them", "then", "there", "there's", "these", "they", "they're",
+	"thing", "things", "think", "this", "those", "though", "thought", "through", "time", "times", "to", "today",
+	"together", "tomorrow", "tonight", "too", "took", "tried", "try", "trying", "two", "under", "until", "up", "us",
+	"use", "used", "using", "very", "wait", "want", "wanted", "was", "watch", "watching", "way", "we", "we're",
+	"week", "well", "went", "were", "what", "what's", "when", "where", "which", "while", "who", "whole", "why",
+	"will", "with", "without", "won't", "work", "working", "works", "would", "year", "years", "yesterday", "yet",
+	"you", "you're", "your", "yours",
+};
+static const char *const foreign[] = {
+	"aan", "aber", "ale", "als", "ao", "att", "au", "auch", "auf", "aus", "aux", "av", "avec", "bardzo", "bei", "bin",
+	"c'est", "ce", "ces", "cette", "che", "ci", "com", "como", "con", "czy", "da", "dans", "das", "dass", "dat", "de",
+	"del", "della", "dello", "dem", "den", "der", "det", "deze", "di", "dit", "dla", "doch", "du", "een", "ein",
+	"eine", "einen", "el", "ele", "ella", "elle", "ellos", "em", "en", "era", "es", "essa", "esse", "est", "esta",
+	"este", "esto", "et", "eu", "foi", "fue", "för", "für", "ganz", "geen", "gli", "han", "har", "hay", "heb", "heel",
+	"het", "hij", "ich", "ik", "il", "ils", "inte", "io", "isso", "ist", "jag", "jak", "je", "jest", "kein", "keine",
+	"la", "las", "le", "les", "leur", "lo", "los", "ma", "maar", "mais", "mes", "met", "meu", "mi", "mijn", "mir",
+	"mit", "molto", "mon", "muito", "muy", "mycket", "más", "na", "naar", "nach", "nada", "ne", "nel", "nicht", "nie",
+	"niet", "noch", "nog", "non", "nos", "nous", "nur", "não", "när", "o", "och", "oder", "om", "ook", "os", "ou",
+	"para", "pas", "per", "perché", "pero", "più", "po", "por", "porque", "på", "qu'il", "quando", "que", "questa",
+	"questo", "qui", "sa", "schon", "se", "sehr", "sein", "ses", "si", "sich", "sie", "sind", "się", "som", "sono",
+	"su", "sur", "tak", "también", "te", "todo", "très", "tutto", "um", "uma", "un", "una", "und", "une", "uns",
+	"van", "var", "veel", "vi", "você", "vom", "von", "voor", "vous", "wat", "wel", "wie", "wir", "wird", "y", "ya",
+	"zijn", "zu", "zum", "zur", "är", "że",
 };
 
 /* The lists above by the hash of the word, which is needed anyway. Filled once. */
-#define CLASS_SLOTS 1024u
+#define CLASS_SLOTS 2048u
 static struct {
 	uint64_t hash;
 	unsigned classes;
@@ -101,6 +129,7 @@ static void fill_classes(void)
 	ADD(contrasts, CLASS_CONTRAST);
 	ADD(common, CLASS_COMMON);
 	ADD(denied, CLASS_DENIED);
+	ADD(foreign, CLASS_FOREIGN);
 #undef ADD
 }
 
@@ -247,6 +276,7 @@ static void visit_letters(struct walk *k, const struct word *w)
 
 	k->out->words++;
 	k->out->common_words += class & CLASS_COMMON ? 1 : 0;
+	k->out->foreign_words += class & CLASS_FOREIGN ? 1 : 0;
 	if (class & CLASS_CONTRAST) {
 		k->contrast = true;
 		k->negated_words = 0;
@@ -278,13 +308,75 @@ static void visit_letters(struct walk *k, const struct word *w)
 		k->negated_words--;
 }
 
-static void visit(struct walk *k, const struct word *w)
+static bool is_known(const struct walk *k, const struct word *w)
+{
+	float valence;
+
+	return classes_of(hash_bytes(w->lower, w->len)) || valence_of(k->m, w, &valence);
+}
+
+/* "goooood" is "good", "sooo" is "so": whichever word there is. */
+static void unstretch(const struct walk *k, struct word *w)
+{
+	for (unsigned doubled = 7; doubled; doubled--)
+		if (words_restretch(w, doubled) && is_known(k, w))
+			return;
+	(void)words_restretch(w, 0);
+}
+
+/* The length of the first word of a hashtag's rest: to the next capital in "#BestDayEver"; else the longest known word
+ * after which the rest is known words too. 0: no such words. */
+static size_t tag_word(const struct walk *k, struct str tag, int depth)
+{
+	struct word w = {.kind = WORD_LETTERS};
+
+	for (size_t len = tag.len < WORD_MAX_BYTES ? tag.len : WORD_MAX_BYTES - 1; len >= 2 && depth < 5; len--) {
+		for (size_t i = 0; i < len; i++)
+			w.lower[i] = (char)(tag.ptr[i] | 0x20);
+		w.len = (uint8_t)len;
+		if (is_known(k, &w) && (len == tag.len || tag_word(k, (struct str){tag.ptr + len, tag.len - len}, depth + 1)))
+			return len;
+	}
+	return 0;
+}
+
+static size_t camel_word(struct str tag)
+{
+	size_t len = 1;
+
+	while (len < tag.len && tag.ptr[len] >= 'a')
+		len++;
+	return len > 1 && len < tag.len ? len : 0;
+}
+
+/* The words of a hashtag that is none itself. */
+static void visit_tag(struct walk *k, struct str tag)
+{
+	while (tag.len) {
+		size_t len = camel_word(tag);
+		struct word w;
+
+		if (!len)
+			len = tag_word(k, tag, 0);
+		struct str part = {tag.ptr, len ? len : tag.len};
+		if (words_next(&part, &w) && w.kind == WORD_LETTERS)
+			visit_letters(k, &w);
+		tag = (struct str){tag.ptr + (len ? len : tag.len), len ? tag.len - len : 0};
+	}
+}
+
+static void visit(struct walk *k, struct word *w)
 {
 	float valence;
 
 	switch (w->kind) {
 	case WORD_LETTERS:
-		visit_letters(k, w);
+		if (w->stretched)
+			unstretch(k, w);
+		if (w->tag && !is_known(k, w))
+			visit_tag(k, w->text);
+		else
+			visit_letters(k, w);
 		break;
 	case WORD_EMOTICON:
 	case WORD_EMOJI:
@@ -369,7 +461,7 @@ void sentiment_extract(const struct sentiment_model *m, struct str text, struct 
 
 	if (text.len > TEXT_MAX_BYTES)
 		text.len = TEXT_MAX_BYTES;
-	out->sparse_count = out->words = out->known_words = out->common_words = 0;
+	out->sparse_count = out->words = out->known_words = out->common_words = out->foreign_words = 0;
 	pthread_once(&classes_once, fill_classes);
 	k.any_small = has_small_word(text);
 	rest = text;
@@ -383,8 +475,11 @@ void sentiment_extract(const struct sentiment_model *m, struct str text, struct 
 
 static bool english(const struct sentiment_features *f)
 {
+	if (f->foreign_words > 0 && f->foreign_words >= f->common_words)
+		return false;
 	/* Short remarks ("Great!", "awful") have no everyday words but ones of the lexicon. */
-	return f->known_words > 0 || f->words == 0 || f->common_words * 6 >= f->words;
+	return f->words > 3 ? f->common_words * 6 + f->known_words * 3 >= f->words
+	                    : f->known_words > 0 || f->words == 0 || f->common_words * 6 >= f->words;
 }
 
 bool sentiment_is_english(const struct sentiment_model *m, struct str text)
@@ -392,7 +487,7 @@ bool sentiment_is_english(const struct sentiment_model *m, struct str text)
 	struct sentiment_features f;
 
 	sentiment_extract(m, text, &f);
-	return f.words > 3 ? f.common_words * 6 + f.known_words * 3 >= f.words : english(&f);
+	return english(&f);
 }
 
 static float grade_of(const struct sentiment_model *m, const struct sentiment_features *f)
@@ -427,8 +522,7 @@ bool sentiment_judge(const struct sentiment_model *m, struct str text, struct se
 
 	*out = (struct sentiment){.label = MOOD_UNKNOWN};
 	sentiment_extract(m, text, &f);
-	if (f.words + f.known_words == 0 || !english(&f) ||
-	    (f.words > 3 && f.common_words * 6 + f.known_words * 3 < f.words))
+	if (f.words + f.known_words == 0 || !english(&f))
 		return false;
 	sentiment_weigh(m, &f, out);
 	return true;

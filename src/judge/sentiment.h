@@ -48,7 +48,7 @@ struct sentiment_features {
 	float dense[SENTIMENT_DENSE];
 	uint32_t sparse[SENTIMENT_SPARSE_MAX]; /* places in the hashed weights; no repeats */
 	uint32_t sparse_count;
-	uint32_t words, known_words, common_words; /* common: everyday English ones */
+	uint32_t words, known_words, common_words, foreign_words; /* common: everyday English ones; foreign: other languages' */
 	bool valent; /* a word, emoticon or emoji with a valence is in it */
 };
 void sentiment_extract(const struct sentiment_model *m, struct str text, struct sentiment_features *out);

@@ -40,13 +40,25 @@ static bool is_emoji(uint32_t c)
 static const char *const emoticons[] = {
 	":'-(", ":'-)", ">:-(", ":-))", ":-((", ":'(", ":')", ":-)", ":-(", ":-D", ":-P", ":-/", ":-|", ":-*",
 	";-)", "8-)", "B-)", "=-)", ">:(", ":))", ":((", "<3", "</3", ":)", ":(", ":D", ":P", ":p", ":/", ":|",
-	":*", ";)", ";D", "=)", "=(", "=D", "=/", "XD", "xD", "^^", "D:", ":S", ":O", ":o",
+	":*", ";)", ";D", "=)", "=(", "=D", "=/", "XD", "xD", "^^", "D:", ":S", ":O", ":o", 
+	":-@", ":-o", ":-O", ":-p", ":-[", ":-]", ":-\\", ";-D", ";p", ";P", "=P", "=p", "(:", "(-:", "<3333", "<333",
+	"<33", "^_^", "^-^", "-_-", ":'D", ":]", "&lt;3",
 };
+
+/* HTML that messages are left with: "&amp;", "&#39;". Its length, 0 when there is none. */
+static size_t entity_at(struct str s)
+{
+	size_t i = 1;
+
+	while (i < s.len && i < 8 && (is_ascii_letter((unsigned char)s.ptr[i]) || is_digit((unsigned char)s.ptr[i]) || s.ptr[i] == '#'))
+		i++;
+	return i > 2 && i < s.len && s.ptr[i] == ';' ? i + 1 : 0;
+}
 
 /* What an emoticon begins with. */
 static bool may_be_emoticon(char c)
 {
-	static const char first[] = ":;8B=><XxD^";
+	static const char first[] = ":;8B=><XxD^(-&";
 
 	return memchr(first, c, sizeof first - 1) != NULL;
 }
@@ -63,6 +75,9 @@ static size_t emoticon_at(struct str s)
 		if (len > longest && s.len >= len && memcmp(s.ptr, emoticons[i], len) == 0)
 			longest = len;
 	}
+	/* a face of letters alone stands by itself: "xD", not "oO" in a word */
+	if (longest && is_ascii_letter((unsigned char)s.ptr[0]) && s.len > longest && is_ascii_letter((unsigned char)s.ptr[longest]))
+		return 0;
 	/* "http://", "10:30" and "a:b" are no faces */
 	if (longest && s.len > longest && (is_digit((unsigned char)s.ptr[longest]) || s.ptr[longest] == '/'))
 		return 0;
@@ -126,6 +141,29 @@ static void add_lower(struct word *w, uint32_t c, uint32_t *last, int *run)
 	w->len = (uint8_t)(w->len + len);
 }
 
+bool words_restretch(struct word *w, unsigned doubled)
+{
+	struct str s = w->text;
+	uint32_t last = 0;
+	unsigned runs = 0;
+	int run = 0;
+
+	w->len = 0;
+	while (s.len) {
+		size_t bytes;
+		uint32_t c = peek(s, &bytes);
+
+		advance(&s, bytes);
+		add_lower(w, is_apostrophe(c) ? '\'' : c, &last, &run);
+		if (run != 3)
+			continue;
+		if (doubled >> runs++ & 1 && last < 0x80 && w->len + 1 < WORD_MAX_BYTES)
+			w->lower[w->len++] = (char)last;
+	}
+	w->lower[w->len] = '\0';
+	return doubled >> runs == 0;
+}
+
 static bool take_letters(struct str *rest, struct word *out)
 {
 	struct str s = *rest;
@@ -134,7 +172,7 @@ static bool take_letters(struct str *rest, struct word *out)
 	int run = 0;
 
 	out->len = 0;
-	out->stretched = false;
+	out->stretched = out->tag = false;
 	while (s.len) {
 		uint32_t c = peek(s, &bytes);
 		if (is_apostrophe(c)) {
@@ -211,6 +249,8 @@ static bool take_mark(struct str *rest, struct word *out, uint32_t c, size_t byt
 
 bool words_next(struct str *rest, struct word *out)
 {
+	bool tag = false;
+
 	while (rest->len) {
 		size_t bytes, len;
 		uint32_t c = peek(*rest, &bytes);
@@ -218,8 +258,16 @@ bool words_next(struct str *rest, struct word *out)
 			return take(rest, out, WORD_LINK, len);
 		if (c < 0x80 && (len = emoticon_at(*rest)) != 0)
 			return take(rest, out, WORD_EMOTICON, len);
-		if (is_letter(c))
-			return take_letters(rest, out);
+		if (is_letter(c)) {
+			(void)take_letters(rest, out);
+			out->tag = tag;
+			return true;
+		}
+		if (c == '&' && (len = entity_at(*rest)) != 0) {
+			advance(rest, len);
+			continue;
+		}
+		tag = c == '#';
 		if (is_digit(c))
 			return take(rest, out, WORD_NUMBER, run_of(*rest, in_number));
 		if (is_emoji(c))
