@@ -7,35 +7,15 @@
 #include <string.h>
 
 #include "act/kubernetes.h"
-#include "base/utf8.h"
 
 struct bluegreen {
-	char phase[32], message[160], active[64], stable[64], current[64];
+	struct k8s_argo argo;
+	char active[64];      /* the hash of the set that the active Service selects */
 	int template_arm;     /* -1 unclear */
 	bool waiting;         /* the new version is on the preview side: the switch is still to come */
 	bool checking;        /* switched, and not yet made the stable one */
-	bool aborted, paused, pauses; /* pauses: a pause condition */
-	bool lags;
 	double percent;       /* the candidate's: 0, 100, NaN unknown */
 };
-
-static void read_shown(struct str object, const char *pointer, char *out, size_t cap)
-{
-	char raw[300];
-
-	json_text_at(object, pointer, raw, sizeof(raw));
-	text_harmless(out, cap, str_of(raw));
-}
-
-static bool has_seen_spec(struct str object)
-{
-	char observed[32];
-	int64_t generation, seen;
-
-	return !json_int_at(object, "/metadata/generation", &generation) ||
-	       !json_text_at(object, "/status/observedGeneration", observed, sizeof(observed)) ||
-	       !str_to_int64(str_of(observed), &seen) || seen >= generation;
-}
 
 /* The arm that is active: that of the template, or while the switch is to come the other one. */
 static double active_percent(const struct bluegreen *b)
@@ -52,17 +32,10 @@ static double active_percent(const struct bluegreen *b)
 static void read_bluegreen(const struct k8s *k, struct str object, struct bluegreen *b)
 {
 	*b = (struct bluegreen){.template_arm = k8s_template_arm(k, object)};
-	read_shown(object, "/status/phase", b->phase, sizeof(b->phase));
-	read_shown(object, "/status/message", b->message, sizeof(b->message));
+	k8s_argo_read(object, &b->argo);
 	json_text_at(object, "/status/blueGreen/activeSelector", b->active, sizeof(b->active));
-	json_text_at(object, "/status/stableRS", b->stable, sizeof(b->stable));
-	json_text_at(object, "/status/currentPodHash", b->current, sizeof(b->current));
-	json_bool_at(object, "/status/abort", &b->aborted);
-	json_bool_at(object, "/spec/paused", &b->paused);
-	b->pauses = json_count(json_at(object, "/status/pauseConditions")) > 0;
-	b->waiting = *b->active && strcmp(b->active, b->current) != 0;
-	b->checking = *b->active && !b->waiting && strcmp(b->stable, b->current) != 0;
-	b->lags = !has_seen_spec(object);
+	b->waiting = *b->active && strcmp(b->active, b->argo.current) != 0;
+	b->checking = *b->active && !b->waiting && strcmp(b->argo.stable, b->argo.current) != 0;
 	b->percent = active_percent(b);
 }
 
@@ -96,12 +69,12 @@ static enum act_result promote(const struct k8s *k, const struct bluegreen *b, b
 {
 	if (b->percent > 99 && !b->checking)
 		return ACT_OK;
-	if (b->aborted)
+	if (b->argo.aborted)
 		return act_fail(why, ACT_UNABLE, "%s: Rollout %s is aborted: retry it first", k->env.target, k->name);
 	if (!b->waiting && !b->checking)
 		return act_fail(why, ACT_UNABLE, "%s: Rollout %s is at rest: there is no new version on the preview side to switch to",
 		                k->env.target, k->name);
-	if (b->paused) /* a pause by hand holds the switch back too */
+	if (b->argo.paused) /* a pause by hand holds the switch back too */
 		k8s_write_spec(object, "\"spec\":{\"paused\":false}", out);
 	else
 		k8s_write_status(object, full ? "\"status\":{\"promoteFull\":true}" : "\"status\":{\"pauseConditions\":null}", out);
@@ -111,11 +84,9 @@ static enum act_result promote(const struct k8s *k, const struct bluegreen *b, b
 static enum act_result go_back(struct k8s *k, const struct act_ask *ask, const struct bluegreen *b, struct str object,
                                struct k8s_change *out, struct act_why *why)
 {
-	int64_t revision;
-
-	if (b->aborted || b->percent < 1) {
+	if (b->argo.aborted || b->percent < 1) {
 		/* Nothing of it serves; but a version that waits for its switch would still get it. */
-		if (b->waiting && !b->aborted && b->template_arm != 0)
+		if (b->waiting && !b->argo.aborted && b->template_arm != 0)
 			k8s_write_status(object, "\"status\":{\"abort\":true}", out);
 		return ACT_OK;
 	}
@@ -125,8 +96,7 @@ static enum act_result go_back(struct k8s *k, const struct act_ask *ask, const s
 		k8s_write_status(object, "\"status\":{\"abort\":true}", out);
 		return ACT_OK;
 	}
-	out->media = K8S_JSON;
-	return k8s_revision_patch(k, ask, &k8s_of_rollout, object, 0, &out->body, &revision, why);
+	return k8s_argo_revision(k, ask, object, 0, out, why);
 }
 
 static enum act_result bluegreen_change(struct k8s *k, const struct act_ask *ask, struct str object, const char *saw,
@@ -134,14 +104,13 @@ static enum act_result bluegreen_change(struct k8s *k, const struct act_ask *ask
 {
 	struct bluegreen b;
 	enum act_verb verb;
-	int64_t revision;
 	enum act_result result = read_checked(k, object, &b, why);
 	char seen[64];
 
 	if (result != ACT_OK || (result = plain_verb(k, ask, &verb, why)) != ACT_OK)
 		return result;
 	/* Another version came in between: what was planned was not about that one. */
-	if (saw && verb != ACT_ROLLBACK && json_text_at(str_of(saw), "/current", seen, sizeof(seen)) && strcmp(seen, b.current) != 0)
+	if (saw && verb != ACT_ROLLBACK && json_text_at(str_of(saw), "/current", seen, sizeof(seen)) && strcmp(seen, b.argo.current) != 0)
 		return act_retry(why, ACT_CHANGED, "%s: Rollout %s has another new version since the plan: plan again", k->env.target,
 		                 k->name);
 	switch (verb) {
@@ -150,20 +119,8 @@ static enum act_result bluegreen_change(struct k8s *k, const struct act_ask *ask
 	case ACT_STEP:
 	case ACT_PROMOTE:
 		return promote(k, &b, verb == ACT_PROMOTE, object, out, why);
-	case ACT_HOLD:
-	case ACT_RESUME:
-		if (b.paused != (verb == ACT_HOLD))
-			k8s_write_spec(object, b.paused ? "\"spec\":{\"paused\":false}" : "\"spec\":{\"paused\":true}", out);
-		return ACT_OK;
-	case ACT_RETRY_ROLLOUT:
-		if (b.aborted)
-			k8s_write_status(object, "\"status\":{\"abort\":false}", out);
-		return ACT_OK;
-	case ACT_UNDO_REVISION:
-		out->media = K8S_JSON;
-		return k8s_revision_patch(k, ask, &k8s_of_rollout, object, ask->revision, &out->body, &revision, why);
 	default:
-		return act_fail(why, ACT_UNABLE, "%s: an Argo Rollout has no `%s`", k->env.target, act_verb_name(ask->verb));
+		return k8s_argo_change(k, ask, object, &b.argo, out, why);
 	}
 }
 
@@ -235,8 +192,8 @@ static enum act_result bluegreen_plan(struct k8s *k, const struct act_ask *ask, 
 
 		lineup_plan_arms(out, &k->env, ask, now, then);
 		out->nothing_to_do = change.body.len == 0;
-		out->saw = act_plan_text(out, "{\"current\":\"%s\",\"aborted\":%s,\"paused\":%s,\"revision\":%lld}", b.current,
-		                         b.aborted ? "true" : "false", b.paused ? "true" : "false",
+		out->saw = act_plan_text(out, "{\"current\":\"%s\",\"aborted\":%s,\"paused\":%s,\"revision\":%lld}", b.argo.current,
+		                         b.argo.aborted ? "true" : "false", b.argo.paused ? "true" : "false",
 		                         (long long)k8s_revision(&k8s_of_rollout, object));
 		if (!out->nothing_to_do)
 			act_plan_step(out, "PATCH %s%s (%s)", k->path, change.path ? change.path : "",
@@ -255,68 +212,46 @@ static enum act_result bluegreen_restore(struct k8s *k, const struct act_ask *as
                                          struct k8s_change *out, struct act_why *why)
 {
 	struct bluegreen b;
-	struct str seen = str_of(saw ? saw : "");
-	bool paused = false, aborted = false;
-	int64_t revision = 0;
+	struct k8s_argo_seen seen = k8s_argo_seen(saw);
 	enum act_result result = read_checked(k, object, &b, why);
 
 	if (result != ACT_OK)
 		return result;
-	json_bool_at(seen, "/paused", &paused);
-	json_bool_at(seen, "/aborted", &aborted);
-	json_int_at(seen, "/revision", &revision);
-	if (ask->verb == ACT_ROLLBACK && b.aborted && !aborted) {
-		k8s_write_status(object, "\"status\":{\"abort\":false}", out);
-	} else if (ask->verb == ACT_ROLLBACK && revision && revision != k8s_revision(&k8s_of_rollout, object)) {
-		out->media = K8S_JSON;
-		return k8s_revision_patch(k, ask, &k8s_of_rollout, object, revision, &out->body, &revision, why);
-	} else if (ask->verb == ACT_HOLD || ask->verb == ACT_RESUME) {
-		if (b.paused != paused)
-			k8s_write_spec(object, paused ? "\"spec\":{\"paused\":true}" : "\"spec\":{\"paused\":false}", out);
-	} else if (ask->verb != ACT_ROLLBACK) {
+	if (ask->verb == ACT_ROLLBACK && b.argo.aborted && !seen.aborted)
+		k8s_argo_retry(object, out);
+	else if (ask->verb == ACT_ROLLBACK && seen.revision && seen.revision != k8s_revision(&k8s_of_rollout, object))
+		return k8s_argo_revision(k, ask, object, seen.revision, out, why);
+	else if (ask->verb == ACT_HOLD || ask->verb == ACT_RESUME)
+		k8s_argo_pause(object, &b.argo, seen.paused, out);
+	else if (ask->verb != ACT_ROLLBACK)
 		return act_fail(why, ACT_UNABLE, "%s: a `%s` of a blue-green Rollout cannot be taken back: roll back instead",
 		                k->env.target, act_verb_name(ask->verb));
-	}
 	return ACT_OK;
 }
 
 static enum act_result on_its_way(const struct k8s *k, const struct bluegreen *b, struct act_sight *out, struct act_why *why)
 {
-	if (strcmp(b->phase, "Degraded") == 0 && !b->aborted)
-		return act_fail(why, ACT_REFUSED, "%s: Rollout %s is Degraded: %s", k->env.target, k->name, b->message);
+	if (strcmp(b->argo.phase, "Degraded") == 0 && !b->argo.aborted)
+		return act_fail(why, ACT_REFUSED, "%s: Rollout %s is Degraded: %s", k->env.target, k->name, b->argo.message);
 	out->words = act_sight_text(out, "%s: Rollout %s is %s, %s%s%s", k->env.target, k->name,
-	                            *b->phase ? b->phase : "of unknown phase",
+	                            *b->argo.phase ? b->argo.phase : "of unknown phase",
 	                            b->waiting ? "before its switch" : b->checking ? "being checked after its switch" : "switched",
-	                            *b->message ? ": " : "", b->message);
+	                            *b->argo.message ? ": " : "", b->argo.message);
 	return act_retry(why, ACT_FAULT_NONE, "%s", out->words);
 }
 
 static enum act_result judge_side(const struct k8s *k, const struct bluegreen *b, double wanted, struct act_sight *out,
                                   struct act_why *why)
 {
-	bool moving = b->lags || strcmp(b->phase, "Progressing") == 0 || (b->waiting && !b->pauses && !b->aborted);
+	bool moving = b->argo.lags || strcmp(b->argo.phase, "Progressing") == 0 || (b->waiting && !b->argo.pauses && !b->argo.aborted);
 
 	if (fabs(b->percent - wanted) < 1)
 		return ACT_OK;
 	if (moving)
 		return on_its_way(k, b, out, why);
-	out->words = act_sight_text(out, "%s: Rollout %s is %s and serves %s", k->env.target, k->name, b->phase,
+	out->words = act_sight_text(out, "%s: Rollout %s is %s and serves %s", k->env.target, k->name, b->argo.phase,
 	                            isnan(b->percent) ? "an arm that cannot be told" : k->env.arms[b->percent > 50].deployment);
 	return act_fail(why, ACT_CHANGED, "%s", out->words);
-}
-
-static bool told(const struct bluegreen *b, const struct act_ask *ask)
-{
-	switch (ask->verb) {
-	case ACT_HOLD:
-		return b->paused;
-	case ACT_RESUME:
-		return !b->paused;
-	case ACT_RETRY_ROLLOUT:
-		return !b->aborted;
-	default:
-		return strcmp(b->phase, "Healthy") == 0 || strcmp(b->phase, "Paused") == 0;
-	}
 }
 
 static enum act_result bluegreen_judge(struct k8s *k, const struct act_ask *ask, struct str object, struct act_sight *out,
@@ -329,11 +264,11 @@ static enum act_result bluegreen_judge(struct k8s *k, const struct act_ask *ask,
 
 	if (result != ACT_OK)
 		return result;
-	out->phase = act_sight_text(out, "%s", b.phase);
+	out->phase = act_sight_text(out, "%s", b.argo.phase);
 	k8s_fill_sight(k, percent, out);
 	if (!ask->arm_count)
 		return ACT_OK;
-	if (b.lags)
+	if (b.argo.lags)
 		return on_its_way(k, &b, out, why);
 	if ((result = plain_verb(k, ask, &verb, why)) != ACT_OK)
 		return result;
@@ -341,15 +276,14 @@ static enum act_result bluegreen_judge(struct k8s *k, const struct act_ask *ask,
 		return judge_side(k, &b, 0, out, why);
 	if (verb == ACT_PROMOTE || verb == ACT_STEP)
 		return judge_side(k, &b, 100, out, why);
-	return told(&b, ask) ? ACT_OK : on_its_way(k, &b, out, why);
+	return k8s_argo_obeyed(&b.argo, ask->verb) ? ACT_OK : on_its_way(k, &b, out, why);
 }
 
 const struct k8s_kind k8s_bluegreen = {
 	.name = "rollout",
-	.path = "/apis/argoproj.io/v1alpha1/namespaces/%s/rollouts/%s",
-	.group = "rollouts and rollouts/status in argoproj.io, and replicasets in apps,",
-	.verbs = 1u << ACT_SET | 1u << ACT_ROLLBACK | 1u << ACT_STEP | 1u << ACT_PROMOTE | 1u << ACT_HOLD | 1u << ACT_RESUME |
-	         1u << ACT_RETRY_ROLLOUT | 1u << ACT_UNDO_REVISION,
+	.path = K8S_ARGO_PATH,
+	.group = K8S_ARGO_GROUP,
+	.verbs = K8S_ARGO_VERBS,
 	.plan = bluegreen_plan,
 	.change = bluegreen_change,
 	.restore = bluegreen_restore,

@@ -9,19 +9,16 @@
 #include <string.h>
 
 #include "act/kubernetes.h"
-#include "base/utf8.h"
 
 #define STEPS_MAX 100
 #define TOLERANCE 0.51 /* percentage points: weights are whole */
 
 struct rollout {
-	char phase[32], message[160], stable[64], current[64];
+	struct k8s_argo argo;
 	bool canary, in_progress; /* two versions: the candidate is on its way */
-	bool aborted, paused, waits; /* waits: a pause condition */
 	int64_t step, step_count;
 	double percent;           /* the candidate's; NaN unknown */
 	bool routed;              /* the share is a router's weight, not a count of pods */
-	bool lags;                /* the controller has not seen the newest spec */
 };
 
 static double setweight_before(struct str object, int64_t step)
@@ -34,14 +31,6 @@ static double setweight_before(struct str object, int64_t step)
 			weight = found;
 	}
 	return weight;
-}
-
-static void read_shown(struct str object, const char *pointer, char *out, size_t cap)
-{
-	char raw[300];
-
-	json_text_at(object, pointer, raw, sizeof(raw));
-	text_harmless(out, cap, str_of(raw));
 }
 
 /* Where a rollout at rest is: by the name in its template. */
@@ -61,33 +50,20 @@ static double moving_percent(struct str object, const struct rollout *r, bool *r
 		return weight;
 	*routed = json_at(object, "/spec/strategy/canary/trafficRouting").kind == JSON_OBJECT;
 	if (*routed)
-		return r->aborted ? 0 : setweight_before(object, r->step);
+		return r->argo.aborted ? 0 : setweight_before(object, r->step);
 	if (json_number_at(object, "/status/updatedReplicas", &updated) && json_number_at(object, "/status/replicas", &all) && all > 0)
 		return fmin(100, 100 * updated / all);
-	return r->aborted ? 0 : setweight_before(object, r->step);
+	return r->argo.aborted ? 0 : setweight_before(object, r->step);
 }
 
 static void read_rollout(const struct k8s *k, struct str object, struct rollout *r)
 {
-	char observed[32];
-	int64_t generation = 0, seen;
-
 	*r = (struct rollout){.percent = NAN};
-	read_shown(object, "/status/phase", r->phase, sizeof(r->phase));
-	read_shown(object, "/status/message", r->message, sizeof(r->message));
-	json_text_at(object, "/status/stableRS", r->stable, sizeof(r->stable));
-	json_text_at(object, "/status/currentPodHash", r->current, sizeof(r->current));
-	json_bool_at(object, "/status/abort", &r->aborted);
-	json_bool_at(object, "/spec/paused", &r->paused);
-	r->waits = json_count(json_at(object, "/status/pauseConditions")) > 0;
+	k8s_argo_read(object, &r->argo);
 	json_int_at(object, "/status/currentStepIndex", &r->step);
 	r->step_count = (int64_t)json_count(json_at(object, "/spec/strategy/canary/steps"));
 	r->canary = json_at(object, "/spec/strategy/canary").kind == JSON_OBJECT;
-	r->in_progress = *r->stable && strcmp(r->stable, r->current) != 0;
-	/* the controller writes it as text */
-	if (json_int_at(object, "/metadata/generation", &generation) &&
-	    json_text_at(object, "/status/observedGeneration", observed, sizeof(observed)) && str_to_int64(str_of(observed), &seen))
-		r->lags = seen < generation;
+	r->in_progress = *r->argo.stable && strcmp(r->argo.stable, r->argo.current) != 0;
 	r->percent = r->in_progress ? moving_percent(object, r, &r->routed) : resting_percent(k, object);
 }
 
@@ -149,24 +125,12 @@ static void write_steps(struct str object, double percent, struct buf *out)
 	buf_fini(&inner);
 }
 
-void k8s_write_status(struct str object, const char *inner, struct k8s_change *out)
-{
-	out->path = "/status";
-	k8s_write_spec(object, inner, out);
-}
-
-void k8s_write_spec(struct str object, const char *inner, struct k8s_change *out)
-{
-	out->media = K8S_MERGE;
-	k8s_guarded(object, inner, &out->body);
-}
-
 static void write_next_step(struct str object, const struct rollout *r, struct k8s_change *out)
 {
 	char inner[128] = "\"status\":{\"pauseConditions\":null}";
 
 	/* not at a pause: the step that runs is skipped, as kubectl's plugin does it */
-	if (!r->waits)
+	if (!r->argo.pauses)
 		snprintf(inner, sizeof(inner), "\"status\":{\"pauseConditions\":null,\"currentStepIndex\":%lld}",
 		         (long long)(r->step < r->step_count ? r->step + 1 : r->step_count));
 	k8s_write_status(object, inner, out);
@@ -187,7 +151,7 @@ static enum act_result change_step(struct k8s *k, const struct rollout *r, struc
 		                 (long long)r->step, (long long)seen);
 	if (!r->in_progress)
 		return act_fail(why, ACT_UNABLE, "%s: Rollout %s is at rest: there is no next step", k->env.target, k->name);
-	if (r->paused && !r->waits) {
+	if (r->argo.paused && !r->argo.pauses) {
 		k8s_write_spec(object, "\"spec\":{\"paused\":false}", out);
 		return ACT_OK;
 	}
@@ -208,7 +172,7 @@ static enum act_result change_share(struct k8s *k, const struct act_ask *ask, co
 	if (!r->in_progress)
 		return act_fail(why, ACT_UNABLE, "%s: Rollout %s is at rest: a share can be set while a new version is on its way",
 		                k->env.target, k->name);
-	if (r->aborted)
+	if (r->argo.aborted)
 		return act_fail(why, ACT_UNABLE, "%s: Rollout %s is aborted: retry it first", k->env.target, k->name);
 	out->media = K8S_MERGE;
 	write_steps(object, candidate_wish(k, ask), &out->body);
@@ -218,13 +182,9 @@ static enum act_result change_share(struct k8s *k, const struct act_ask *ask, co
 static enum act_result change_back(struct k8s *k, const struct act_ask *ask, const struct rollout *r, struct str object,
                                    struct k8s_change *out, struct act_why *why)
 {
-	int64_t revision;
-
-	if (is_promoted(k, r, object)) {
-		out->media = K8S_JSON;
-		return k8s_revision_patch(k, ask, &k8s_of_rollout, object, 0, &out->body, &revision, why);
-	}
-	if (r->in_progress && !r->aborted)
+	if (is_promoted(k, r, object))
+		return k8s_argo_revision(k, ask, object, 0, out, why);
+	if (r->in_progress && !r->argo.aborted)
 		k8s_write_status(object, "\"status\":{\"abort\":true}", out);
 	return ACT_OK;
 }
@@ -233,7 +193,6 @@ static enum act_result rollout_change(struct k8s *k, const struct act_ask *ask, 
                                       struct k8s_change *out, struct act_why *why)
 {
 	struct rollout r;
-	int64_t revision;
 	enum act_result result = read_checked(k, object, &r, why);
 
 	if (result != ACT_OK)
@@ -249,23 +208,8 @@ static enum act_result rollout_change(struct k8s *k, const struct act_ask *ask, 
 		if (r.in_progress)
 			k8s_write_status(object, "\"status\":{\"promoteFull\":true}", out);
 		return ACT_OK;
-	case ACT_HOLD:
-		if (!r.paused)
-			k8s_write_spec(object, "\"spec\":{\"paused\":true}", out);
-		return ACT_OK;
-	case ACT_RESUME:
-		if (r.paused)
-			k8s_write_spec(object, "\"spec\":{\"paused\":false}", out);
-		return ACT_OK;
-	case ACT_RETRY_ROLLOUT:
-		if (r.aborted)
-			k8s_write_status(object, "\"status\":{\"abort\":false}", out);
-		return ACT_OK;
-	case ACT_UNDO_REVISION:
-		out->media = K8S_JSON;
-		return k8s_revision_patch(k, ask, &k8s_of_rollout, object, ask->revision, &out->body, &revision, why);
 	default:
-		return act_fail(why, ACT_UNABLE, "%s: an Argo Rollout has no `%s`", k->env.target, act_verb_name(ask->verb));
+		return k8s_argo_change(k, ask, object, &r.argo, out, why);
 	}
 }
 
@@ -281,8 +225,8 @@ static const char *saw_text(const struct rollout *r, struct str object, struct a
 		buf_puts(&text, "null");
 	else
 		buf_printf(&text, "%.6g", r->percent);
-	buf_printf(&text, ",\"aborted\":%s,\"paused\":%s,\"revision\":%lld,\"steps\":", r->aborted ? "true" : "false",
-	           r->paused ? "true" : "false", (long long)k8s_revision(&k8s_of_rollout, object));
+	buf_printf(&text, ",\"aborted\":%s,\"paused\":%s,\"revision\":%lld,\"steps\":", r->argo.aborted ? "true" : "false",
+	           r->argo.paused ? "true" : "false", (long long)k8s_revision(&k8s_of_rollout, object));
 	if (steps.kind == JSON_ARRAY)
 		k8s_one_line(&text, steps.text);
 	else
@@ -383,27 +327,18 @@ static enum act_result rollout_restore(struct k8s *k, const struct act_ask *ask,
                                        struct k8s_change *out, struct act_why *why)
 {
 	struct rollout r;
-	struct str seen = str_of(saw ? saw : "");
-	struct json_value steps = json_at(seen, "/steps");
-	bool paused = false, aborted = false;
-	int64_t revision = 0;
+	struct k8s_argo_seen seen = k8s_argo_seen(saw);
+	struct json_value steps = json_at(str_of(saw ? saw : ""), "/steps");
 	enum act_result result = read_checked(k, object, &r, why);
 
 	if (result != ACT_OK)
 		return result;
-	json_bool_at(seen, "/paused", &paused);
-	json_bool_at(seen, "/aborted", &aborted);
-	json_int_at(seen, "/revision", &revision);
 	switch (ask->verb) {
 	case ACT_ROLLBACK:
-		if (r.in_progress && r.aborted && !aborted) {
-			k8s_write_status(object, "\"status\":{\"abort\":false}", out);
-			return ACT_OK;
-		}
-		if (revision && revision != k8s_revision(&k8s_of_rollout, object) && !r.in_progress) {
-			out->media = K8S_JSON;
-			return k8s_revision_patch(k, ask, &k8s_of_rollout, object, revision, &out->body, &revision, why);
-		}
+		if (r.in_progress && r.argo.aborted && !seen.aborted)
+			k8s_argo_retry(object, out);
+		else if (seen.revision && seen.revision != k8s_revision(&k8s_of_rollout, object) && !r.in_progress)
+			return k8s_argo_revision(k, ask, object, seen.revision, out, why);
 		return ACT_OK;
 	case ACT_SET:
 		if (steps.kind == JSON_ARRAY && json_count(steps)) {
@@ -416,8 +351,7 @@ static enum act_result rollout_restore(struct k8s *k, const struct act_ask *ask,
 		break;
 	case ACT_HOLD:
 	case ACT_RESUME:
-		if (r.paused != paused)
-			k8s_write_spec(object, paused ? "\"spec\":{\"paused\":true}" : "\"spec\":{\"paused\":false}", out);
+		k8s_argo_pause(object, &r.argo, seen.paused, out);
 		return ACT_OK;
 	default:
 		break;
@@ -428,11 +362,11 @@ static enum act_result rollout_restore(struct k8s *k, const struct act_ask *ask,
 
 static enum act_result on_its_way(const struct k8s *k, const struct rollout *r, struct act_sight *out, struct act_why *why)
 {
-	if (strcmp(r->phase, "Degraded") == 0 && !r->aborted)
-		return act_fail(why, ACT_REFUSED, "%s: Rollout %s is Degraded: %s", k->env.target, k->name, r->message);
+	if (strcmp(r->argo.phase, "Degraded") == 0 && !r->argo.aborted)
+		return act_fail(why, ACT_REFUSED, "%s: Rollout %s is Degraded: %s", k->env.target, k->name, r->argo.message);
 	out->words = act_sight_text(out, "%s: Rollout %s is %s at %.4g %%, step %lld of %lld%s%s", k->env.target, k->name,
-	                            *r->phase ? r->phase : "of unknown phase", isnan(r->percent) ? 0 : r->percent,
-	                            (long long)r->step, (long long)r->step_count, *r->message ? ": " : "", r->message);
+	                            *r->argo.phase ? r->argo.phase : "of unknown phase", isnan(r->percent) ? 0 : r->percent,
+	                            (long long)r->step, (long long)r->step_count, *r->argo.message ? ": " : "", r->argo.message);
 	return act_retry(why, ACT_FAULT_NONE, "%s", out->words);
 }
 
@@ -442,25 +376,11 @@ static enum act_result judge_share(const struct k8s *k, const struct rollout *r,
 {
 	if (fabs(r->percent - wanted) < TOLERANCE)
 		return ACT_OK;
-	if (r->lags || strcmp(r->phase, "Progressing") == 0)
+	if (r->argo.lags || strcmp(r->argo.phase, "Progressing") == 0)
 		return on_its_way(k, r, out, why);
-	out->words = act_sight_text(out, "%s: Rollout %s is %s at %.4g %%, not at %.4g %%", k->env.target, k->name, r->phase,
+	out->words = act_sight_text(out, "%s: Rollout %s is %s at %.4g %%, not at %.4g %%", k->env.target, k->name, r->argo.phase,
 	                            isnan(r->percent) ? 0 : r->percent, wanted);
 	return act_fail(why, ACT_CHANGED, "%s", out->words);
-}
-
-static bool told(const struct rollout *r, const struct act_ask *ask)
-{
-	switch (ask->verb) {
-	case ACT_HOLD:
-		return r->paused;
-	case ACT_RESUME:
-		return !r->paused;
-	case ACT_RETRY_ROLLOUT:
-		return !r->aborted;
-	default: /* UNDO_REVISION: its steps run; it has settled when nothing moves */
-		return strcmp(r->phase, "Healthy") == 0 || strcmp(r->phase, "Paused") == 0;
-	}
 }
 
 static enum act_result rollout_judge(struct k8s *k, const struct act_ask *ask, struct str object, struct act_sight *out,
@@ -472,38 +392,37 @@ static enum act_result rollout_judge(struct k8s *k, const struct act_ask *ask, s
 
 	if (result != ACT_OK)
 		return result;
-	out->phase = act_sight_text(out, "%s", r.phase);
+	out->phase = act_sight_text(out, "%s", r.argo.phase);
 	k8s_fill_sight(k, percent, out);
 	if (!ask->arm_count)
 		return ACT_OK;
-	if (r.lags)
+	if (r.argo.lags)
 		return on_its_way(k, &r, out, why);
 	switch (ask->verb) {
 	case ACT_SET:
 		return judge_share(k, &r, nearbyint(candidate_wish(k, ask)), out, why);
 	case ACT_ROLLBACK:
-		if (r.in_progress && r.aborted && r.percent > 0)
+		if (r.in_progress && r.argo.aborted && r.percent > 0)
 			return on_its_way(k, &r, out, why);
-		if (r.in_progress && !r.aborted && k8s_template_arm(k, object) == 0)
+		if (r.in_progress && !r.argo.aborted && k8s_template_arm(k, object) == 0)
 			return on_its_way(k, &r, out, why);
 		return judge_share(k, &r, 0, out, why);
 	case ACT_PROMOTE:
 		if (r.in_progress)
 			return on_its_way(k, &r, out, why);
-		return strcmp(r.phase, "Healthy") == 0 ? ACT_OK : on_its_way(k, &r, out, why);
+		return strcmp(r.argo.phase, "Healthy") == 0 ? ACT_OK : on_its_way(k, &r, out, why);
 	case ACT_STEP:
 		return r.percent >= candidate_wish(k, ask) - TOLERANCE || !r.in_progress ? ACT_OK : on_its_way(k, &r, out, why);
 	default:
-		return told(&r, ask) ? ACT_OK : on_its_way(k, &r, out, why);
+		return k8s_argo_obeyed(&r.argo, ask->verb) ? ACT_OK : on_its_way(k, &r, out, why);
 	}
 }
 
 const struct k8s_kind k8s_rollout = {
 	.name = "rollout",
-	.path = "/apis/argoproj.io/v1alpha1/namespaces/%s/rollouts/%s",
-	.group = "rollouts and rollouts/status in argoproj.io, and replicasets in apps,",
-	.verbs = 1u << ACT_SET | 1u << ACT_ROLLBACK | 1u << ACT_STEP | 1u << ACT_PROMOTE | 1u << ACT_HOLD | 1u << ACT_RESUME |
-	         1u << ACT_RETRY_ROLLOUT | 1u << ACT_UNDO_REVISION,
+	.path = K8S_ARGO_PATH,
+	.group = K8S_ARGO_GROUP,
+	.verbs = K8S_ARGO_VERBS,
 	.plan = rollout_plan,
 	.change = rollout_change,
 	.restore = rollout_restore,

@@ -89,6 +89,38 @@ int64_t k8s_revision(const struct k8s_controller *c, struct str object);
 enum act_result k8s_revision_replicas(struct k8s *k, const struct act_ask *ask, const struct k8s_controller *c,
                                       struct str object, int64_t wanted, int64_t *replicas, struct act_why *why);
 
+/* What Argo Rollouts have in common, whatever their strategy. */
+#define K8S_ARGO_PATH "/apis/argoproj.io/v1alpha1/namespaces/%s/rollouts/%s"
+#define K8S_ARGO_GROUP "rollouts and rollouts/status in argoproj.io, and replicasets in apps,"
+#define K8S_ARGO_VERBS \
+	(1u << ACT_SET | 1u << ACT_ROLLBACK | 1u << ACT_STEP | 1u << ACT_PROMOTE | 1u << ACT_HOLD | 1u << ACT_RESUME | \
+	 1u << ACT_RETRY_ROLLOUT | 1u << ACT_UNDO_REVISION)
+struct k8s_argo {
+	char phase[32], message[160]; /* harmless on a screen */
+	char stable[64], current[64]; /* pod template hashes of the stable and of the newest version */
+	bool aborted, paused;
+	bool pauses;                  /* a pause condition: it waits to be promoted */
+	bool lags;                    /* the controller has not seen the newest spec */
+};
+void k8s_argo_read(struct str object, struct k8s_argo *out);
+/* What a plan kept of the state before, for restore(); NULL: nothing. */
+struct k8s_argo_seen {
+	bool paused, aborted;
+	int64_t revision; /* 0 unknown */
+};
+struct k8s_argo_seen k8s_argo_seen(const char *saw);
+/* Writes nothing when it is so already. */
+void k8s_argo_pause(struct str object, const struct k8s_argo *a, bool paused, struct k8s_change *out);
+void k8s_argo_retry(struct str object, struct k8s_change *out);
+/* The pod template of that revision, 0: the one before. */
+enum act_result k8s_argo_revision(struct k8s *k, const struct act_ask *ask, struct str object, int64_t revision,
+                                  struct k8s_change *out, struct act_why *why);
+/* Hold, resume, retry and undo: the verbs that mean the same with every strategy; others are refused. */
+enum act_result k8s_argo_change(struct k8s *k, const struct act_ask *ask, struct str object, const struct k8s_argo *a,
+                                struct k8s_change *out, struct act_why *why);
+/* Whether such a verb has been carried out. */
+bool k8s_argo_obeyed(const struct k8s_argo *a, enum act_verb verb);
+
 /* A sight's arms from percents per env arm, without counters. */
 void k8s_fill_sight(const struct k8s *k, const double *percent, struct act_sight *out);
 /* Appends `s` with control characters as they are, for saw texts: JSON without newlines. */
