@@ -177,8 +177,8 @@ static void on_page(void *arg, enum http_result result, const struct http_got *g
 	if (same)
 		got = &s->page;
 	if ((!same && got->status != 200) || strncmp(got->type, "text/html", 9) == 0) {
-		err_set(&words, "the page answers %d%s: check its url, which usually ends in /metrics", got->status,
-		        got->status == 200 ? " with HTML" : "");
+		err_set(&words, "the page answers %d%s: %s", got->status, got->status == 200 ? " with HTML" : "",
+		        got->status >= 500 ? "its server is in trouble, see its log; trying again" : "check its url, which usually ends in /metrics");
 		failed(s, SOURCE_FAILING, words.text, got->retry_after_s);
 		return;
 	}

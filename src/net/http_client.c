@@ -13,7 +13,8 @@
 
 #define REDIRECTS_MAX 3
 #define RETRY_AFTER_MAX_S 86400
-#define HEADERS_MAX_BYTES (64 << 10)
+#define HEADERS_MAX_BYTES (64 << 10) /* kept */
+#define HEADERS_READ_MAX_BYTES ((size_t)256 << 10)
 
 struct http_call {
 	CURL *easy;
@@ -21,6 +22,7 @@ struct http_call {
 	struct http_got got;
 	size_t answer_max_bytes;
 	bool too_large;
+	size_t header_bytes; /* of all answers to the call */
 	const atomic_bool *stop;
 	char *shown_url;
 	char words[CURL_ERROR_SIZE];
@@ -97,6 +99,9 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *arg)
 	struct str line = {bytes, size * count};
 	int64_t seconds;
 
+	call->header_bytes += line.len;
+	if (call->header_bytes > HEADERS_READ_MAX_BYTES)
+		return 0;
 	keep_header(&call->got.headers, line);
 	if (line.len > sizeof(name) - 1 && strncasecmp(bytes, name, sizeof(name) - 1) == 0) {
 		struct str value = str_trim((struct str){bytes + sizeof(name) - 1, line.len - (sizeof(name) - 1)});
@@ -233,6 +238,10 @@ static enum http_result failure(struct http_call *call, CURLcode code, struct er
 	if (call->too_large) {
 		err_set(err, "http: %s: the answer is longer than %zu bytes: not read", call->shown_url,
 		        call->answer_max_bytes);
+		return HTTP_FAILED;
+	}
+	if (call->header_bytes > HEADERS_READ_MAX_BYTES) {
+		err_set(err, "http: %s: the answer's headers do not end: not read", call->shown_url);
 		return HTTP_FAILED;
 	}
 	if (code == CURLE_OPERATION_TIMEDOUT) {
