@@ -1,6 +1,7 @@
 /* A reporter is one service instance that sends metrics; its serving state is kept between bodies, and
  * the one heard of longest ago makes room for a new one. They share room for series and models, so that
- * many reporters with many of them cost no more than a few. */
+ * many reporters with many of them cost no more than a few; a little of it is each one's own, so that one
+ * with too many does not shut out the others. */
 #include "collect/otlp_metrics.h"
 
 #include <math.h>
@@ -18,6 +19,9 @@
 /* Of all reporters together: some 25 MB. */
 #define SERIES_MAX 50000u
 #define MODELS_MAX 512u
+/* Of each, besides. */
+#define SERIES_OWN 100u
+#define MODELS_OWN 4u
 #define SILENT_US (15 * US_PER_MIN) /* many exports late: gone */
 
 struct reporter {
@@ -105,8 +109,8 @@ static void set_room(const struct otlp_metrics *m, const struct reporter *r)
 			series += serving_series_kept(m->reporters[i].serving);
 			models += serving_models_kept(m->reporters[i].serving);
 		}
-	serving_set_room(r->serving, SERIES_MAX - (series < SERIES_MAX ? series : SERIES_MAX),
-	                 MODELS_MAX - (models < MODELS_MAX ? models : MODELS_MAX));
+	serving_set_room(r->serving, SERIES_OWN + SERIES_MAX - (series < SERIES_MAX ? series : SERIES_MAX),
+	                 MODELS_OWN + MODELS_MAX - (models < MODELS_MAX ? models : MODELS_MAX));
 }
 
 static struct reporter *find_reporter(struct otlp_metrics *m, const struct otlp_origin *from)

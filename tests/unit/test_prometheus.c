@@ -174,7 +174,7 @@ struct server {
 	int status;
 	const char *headers;
 	struct buf body;
-	char authorization[128], accept[256], encoding[64], newer[64]; /* of the last request */
+	char authorization[128], accept[256], encoding[64], newer[64], since[64]; /* of the last request */
 };
 
 static void answer(void *arg, const struct small_request *q, struct buf *out)
@@ -185,7 +185,8 @@ static void answer(void *arg, const struct small_request *q, struct buf *out)
 	small_header(q, "Accept", s->accept, sizeof s->accept);
 	small_header(q, "Accept-Encoding", s->encoding, sizeof s->encoding);
 	small_header(q, "If-None-Match", s->newer, sizeof s->newer);
-	if (s->newer[0] && strstr(s->headers, s->newer)) {
+	small_header(q, "If-Modified-Since", s->since, sizeof s->since);
+	if ((s->newer[0] && strstr(s->headers, s->newer)) || (s->since[0] && strstr(s->headers, s->since))) {
 		buf_puts(out, "HTTP/1.1 304 Not Modified\r\n\r\n");
 		return;
 	}
@@ -321,6 +322,33 @@ static void unchanged_pages_are_asked_for_less_often(void **state)
 	/* A new page is taken as it is. */
 	set_answer(&s, 200, "Content-Type: text/plain\r\nETag: \"v2\"\r\n", two, strlen(two));
 	until_gauge(&b, "serving.requests_running", "m", 5);
+	close_server(&s, &b);
+}
+
+/* A page without a tag, but with a date; and a mark that no header may carry is not sent back. */
+static void a_date_is_a_mark_too(void **state)
+{
+	static const char one[] = "vllm:num_requests_running{model_name=\"m\"} 4\n", two[] = "vllm:num_requests_running{model_name=\"m\"} 5\n";
+	struct server s;
+	struct bench b;
+	int asked;
+
+	(void)state;
+	open_server(&s, &b, "");
+	set_answer(&s, 200, "Content-Type: text/plain\r\nLast-Modified: Mon, 23 Nov 2026 10:00:00 GMT\r\n", one, strlen(one));
+	until_gauge(&b, "serving.requests_running", "m", 4);
+	asked = atomic_load(&s.http.requests);
+	while (atomic_load(&s.http.requests) < asked + 1)
+		loop_turn(b.loop, 10, NULL);
+	assert_string_equal(s.since, "Mon, 23 Nov 2026 10:00:00 GMT");
+	assert_string_equal(s.newer, "");
+	assert_true(bench_says(&b, "\"state\":\"ok\",\"reason\":\"\""));
+	set_answer(&s, 200, "Content-Type: text/plain\r\nLast-Modified: a\tb\r\n", two, strlen(two));
+	until_gauge(&b, "serving.requests_running", "m", 5);
+	asked = atomic_load(&s.http.requests);
+	while (atomic_load(&s.http.requests) < asked + 1)
+		loop_turn(b.loop, 10, NULL);
+	assert_string_equal(s.since, "");
 	close_server(&s, &b);
 }
 
@@ -506,6 +534,7 @@ int main(void)
 		cmocka_unit_test(backs_off),
 		cmocka_unit_test(stores_what_it_scrapes),
 		cmocka_unit_test(unchanged_pages_are_asked_for_less_often),
+		cmocka_unit_test(a_date_is_a_mark_too),
 		cmocka_unit_test(tls_is_checked_unless_told_otherwise),
 		cmocka_unit_test(says_what_is_wrong_and_heals),
 		cmocka_unit_test(is_bounded_in_time_and_size),
