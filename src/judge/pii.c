@@ -109,7 +109,7 @@ static size_t url(const struct at *a, enum pii_kind *kind)
 
 	for (size_t h = 0; h < sizeof heads / sizeof heads[0] && !head; h++)
 		head = starts(a, heads[h]) ? strlen(heads[h]) : 0;
-	if (!head || !wordly(look(a, head)))
+	if (!head || !(wordly(look(a, head)) || look(a, head) == '['))
 		return 0;
 	for (i = head; look(a, i) && (unsigned char)look(a, i) > ' ' && !strchr("\"<>`{}|\\^", look(a, i));)
 		i++;
@@ -355,6 +355,7 @@ static size_t national_id(const struct at *a, enum pii_kind *kind)
 	return 0;
 }
 
+/* Four numbers to 255 with dots between and nothing wordly behind. */
 static size_t ip_v4(const struct at *a)
 {
 	size_t i = 0;
@@ -372,40 +373,118 @@ static size_t ip_v4(const struct at *a)
 	return wordly(look(a, i)) || (look(a, i) == '.' && digit(look(a, i + 1))) ? 0 : i;
 }
 
+/* Four numbers that count something else: "version 1.2.3.4", "section 3.1.4.2", "Chrome/120.0.0.0". */
+static bool numbers_a_version(const struct at *a)
+{
+	static const char *const words[] = {"version", "versions", "ver", "v", "release", "build", "firmware", "driver", "patch", "update",
+		"section", "sections", "chapter", "clause", "paragraph", "figure", "table", "appendix", "item", "rule", "oid", "revision", "rev"};
+	size_t end = a->pos, start;
+
+	if (end && a->text.ptr[end - 1] == '/') {
+		for (start = end - 1; start && letter(a->text.ptr[start - 1]);)
+			start--;
+		return start < end - 1 && capital(a->text.ptr[start]) && !capital(a->text.ptr[start + 1]);
+	}
+	while (end && strchr(" :=#.", a->text.ptr[end - 1]))
+		end--;
+	for (start = end; start && letter(a->text.ptr[start - 1]);)
+		start--;
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (str_equal_nocase((struct str){a->text.ptr + start, end - start}, str_of(words[i])))
+			return true;
+	return false;
+}
+
 static bool hex(char c)
 {
 	return digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
+/* What the walk over an IPv6 address has seen. */
+struct groups {
+	size_t count, pairs; /* pairs: groups of two digits, as octets are written */
+	bool gap, digits;
+};
+
+/* One group of hex digits, or an IPv4 address at the end (*last); its length, 0 when there is none. */
+static size_t ip_v6_group(const struct at *a, size_t i, struct groups *g, bool *last)
+{
+	struct at there = {a->text, a->pos + i};
+	size_t len = 0, v4 = i ? ip_v4(&there) : 0;
+
+	*last = v4 > 0;
+	if (v4) {
+		g->count += 2;
+		g->digits = true;
+		return v4;
+	}
+	while (len < 5 && hex(look(&there, len)))
+		g->digits |= digit(look(&there, len++));
+	g->count++;
+	g->pairs += len == 2;
+	return len <= 4 ? len : 0;
+}
+
+/* Behind a group and a colon: the middle of a longer row. Behind "x[": a slice of a list. */
+static bool inside_something(const struct at *a)
+{
+	size_t i = a->pos, run = 0;
+
+	if (i > 1 && a->text.ptr[i - 1] == '[')
+		return wordly(a->text.ptr[i - 2]) || a->text.ptr[i - 2] == ')';
+	if (i == 0 || a->text.ptr[i - 1] != ':')
+		return false;
+	while (i - 1 > run && hex(a->text.ptr[i - 2 - run]))
+		run++;
+	return run > 0 && run <= 4 && !(i - 1 > run && wordly(a->text.ptr[i - 2 - run]));
+}
+
+/* "%eth0" behind a link-local address. */
+static size_t zone(const struct at *a, size_t i)
+{
+	size_t end = i + 1;
+
+	if (look(a, i) != '%' || !alnum(look(a, end)))
+		return i;
+	while (alnum(look(a, end)) || look(a, end) == '-')
+		end++;
+	return end;
+}
+
+/* RFC 4291: eight groups, or fewer around one "::", the last two perhaps as an IPv4 address. A name like "dead::beef"
+ * has no digit; eight pairs are a hardware address. */
 static size_t ip_v6(const struct at *a)
 {
-	size_t i = 0, groups = 0, run = 0, letters_and_digits = 0;
-	bool gap = false;
+	struct groups g = {0};
+	bool last = false;
+	size_t i = 0, len;
 
-	for (;; i++) {
-		if (hex(look(a, i))) {
-			if (++run > 4)
-				return 0;
-			letters_and_digits++;
-			continue;
-		}
-		if (look(a, i) != ':')
-			break;
-		groups += run > 0;
-		run = 0;
-		if (look(a, i + 1) == ':') {
-			if (gap)
-				return 0;
-			gap = true;
-			i++;
-		} else if (!hex(look(a, i + 1))) {
-			break;
-		}
-	}
-	groups += run > 0;
-	if (wordly(look(a, i)) || (gap ? groups > 7 || letters_and_digits < 2 : groups != 8))
+	if (inside_something(a))
 		return 0;
-	return i;
+	for (;;) {
+		if (look(a, i) == ':' && look(a, i + 1) == ':') {
+			if (g.gap)
+				return 0;
+			g.gap = true;
+			i += 2;
+			if (!hex(look(a, i)))
+				break;
+		} else if (i > 0) {
+			if (look(a, i) != ':' || !hex(look(a, i + 1)))
+				break;
+			i++;
+		}
+		if ((len = ip_v6_group(a, i, &g, &last)) == 0)
+			return 0;
+		i += len;
+		if (last)
+			break;
+	}
+	if (wordly(look(a, i)) || !g.digits || (g.gap ? g.count == 0 || g.count > 7 : g.count != 8 || g.pairs == 8))
+		return 0;
+	if (look(a, i) == ':' && look(a, i + 1) == ':')
+		return 0;
+	return zone(a, i);
 }
 
 static size_t ip(const struct at *a, enum pii_kind *kind)
@@ -413,7 +492,9 @@ static size_t ip(const struct at *a, enum pii_kind *kind)
 	size_t len = ip_v4(a);
 
 	*kind = PII_IP;
-	return len ? len : ip_v6(a);
+	if (len)
+		return numbers_a_version(a) ? 0 : len;
+	return ip_v6(a);
 }
 
 /* A word like "phone" among the last few words before this place. */
@@ -476,6 +557,7 @@ static size_t phone(const struct at *a, enum pii_kind *kind)
 {
 	size_t i = 0, digits = 0, groups = 0, run = 0, longest = 0, end = 0;
 	bool plus = look(a, 0) == '+', bracket = false, dots = false, dashes = false;
+	struct at within = {a->text, a->pos + 1};
 
 	for (;; i++) {
 		char c = look(a, i);
@@ -497,6 +579,8 @@ static size_t phone(const struct at *a, enum pii_kind *kind)
 		if (i > 0 && strchr(" -./", c) && look(a, i - 1) && strchr(" -./", look(a, i - 1)))
 			break;
 	}
+	if (ip_v4(look(a, 0) == '(' ? &within : a)) /* of a version: no one can call that either */
+		return 0;
 	if (digits < 7 || digits > (plus || starts(a, "00") ? 15 : 12) || longest > 12)
 		return 0;
 	if (date(a) || (digits == 9 && look(a, 3) == '-' && look(a, 6) == '-')) /* a social security number's shape */
@@ -618,6 +702,26 @@ static size_t unrecognised(const struct at *a)
 	return digits > 12 ? i : 1;
 }
 
+/* The address that a URL has for its host: a span of its own within, since the URL itself is not taken out. */
+static size_t host_of(struct str text, const struct pii_span *url, struct pii_span *out)
+{
+	struct at a = {{text.ptr, url->end}, url->start};
+
+	while (a.pos < url->end && look(&a, 0) != '/')
+		a.pos++;
+	while (look(&a, 0) == '/' || look(&a, 0) == '[')
+		a.pos++;
+	*out = (struct pii_span){PII_IP, a.pos, 0};
+	out->end = a.pos + ip(&a, &out->kind);
+	return out->end > a.pos;
+}
+
+/* The second of two addresses in "10.0.0.1-10.0.0.9". */
+static bool ends_a_range(const struct at *a, const struct pii_span *before)
+{
+	return before->kind == PII_IP && before->end + 1 == a->pos && strchr("-/", behind(a)) && ip_v4(a);
+}
+
 size_t pii_find(struct str text, struct pii_span *out, size_t cap)
 {
 	struct at a = {text, 0};
@@ -625,12 +729,15 @@ size_t pii_find(struct str text, struct pii_span *out, size_t cap)
 
 	while (a.pos < text.len && count < cap) {
 		enum pii_kind kind = PII_KIND_COUNT;
-		size_t len = may_begin(&a) ? detect(&a, &kind) : 0;
+		bool begins = may_begin(&a) || (count && ends_a_range(&a, &out[count - 1]));
+		size_t len = begins ? detect(&a, &kind) : 0;
 		if (len) {
 			out[count++] = (struct pii_span){kind, a.pos, a.pos + len};
+			if (kind == PII_URL && count < cap)
+				count += host_of(text, &out[count - 1], &out[count]);
 			a.pos += len;
 		} else {
-			a.pos += may_begin(&a) && digit(look(&a, 0)) ? unrecognised(&a) : 1;
+			a.pos += begins && digit(look(&a, 0)) ? unrecognised(&a) : 1;
 		}
 	}
 	return count;

@@ -31,7 +31,8 @@ struct pii_span {
 	size_t start, end; /* bytes of the text: [start, end) */
 };
 
-/* Finds up to `cap` spans, in order, not overlapping; returns how many. */
+/* Finds up to `cap` spans, in order of their starts, not overlapping, but that a URL's IP address follows the URL as a
+ * span of its own within it; returns how many. */
 size_t pii_find(struct str text, struct pii_span *out, size_t cap);
 
 /* Appends the text with every span replaced by its placeholder; links without credentials stay. */

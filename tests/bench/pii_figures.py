@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """pii_figures.py [BINARY [SHARED]]: how well `llmdeck judge --pii` finds personal data, kind by kind.
 
-Labelled sentences: SHARED/data/pii/*.json. A finding is right when it overlaps a labelled span of its kind;
-every other finding is wrong, a labelled span without one is missed. A finding of a kind that the set does not
-label at all (IP, secrets) counts as wrong. Clean texts: SHARED/data/sentiment/*.jsonl; every finding
+Labelled sentences: SHARED/data/pii/*.json, and tests/pii/ip.txt for IP addresses, which that set does not have.
+A finding is right when it overlaps a labelled span of its kind (an IP address: when it is just that span);
+every other finding is wrong, a labelled span without one is missed. A finding of a kind that a set does not
+label at all (secrets) counts as wrong. Clean texts: SHARED/data/sentiment/*.jsonl; every finding
 there is counted as a false alarm.
 """
 import collections
 import glob
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -48,6 +50,22 @@ def labelled(binary, shared):
         print(f"{kind:14} {spans[kind]:5} {hits[kind]:6} {wrong[kind]:6}  {f1}")
 
 
+def addresses(binary):
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "pii", "ip.txt")
+    marked = [re.split(r"{{|}}", line.rstrip("\n")) for line in open(path)]
+    hits = missed = wrong = other = 0
+    for parts, found in zip(marked, judge(binary, ["".join(parts) for parts in marked])):
+        ends = [sum(map(len, parts[:i])) for i in range(len(parts) + 1)]
+        true = {(ends[i], ends[i + 1]) for i in range(1, len(parts), 2)}
+        said = {(f["start"], f["end"]) for f in found if f["kind"] == "ip"}
+        other += sum(f["kind"] not in ("ip", "url") for f in found)
+        hits, missed, wrong = hits + len(true & said), missed + len(true - said), wrong + len(said - true)
+        if "-v" in sys.argv and true != said:
+            print("  ", "".join(parts), [f for f in found])
+    print(f"{len(marked)} lines with IP addresses or look-alikes: {hits + missed} addresses, {hits} found, {wrong} wrong, {other} as another kind:"
+          f" precision {hits / (hits + wrong):.3f}, recall {hits / (hits + missed):.3f}, F1 {2 * hits / (2 * hits + wrong + missed):.3f}")
+
+
 def clean(binary, shared):
     texts = [json.loads(line)["text"] for path in sorted(glob.glob(f"{shared}/data/sentiment/*.jsonl")) for line in open(path)]
     alarms = collections.Counter(f["kind"] for found in judge(binary, texts) for f in found)
@@ -56,8 +74,10 @@ def clean(binary, shared):
 
 
 def main():
-    binary = sys.argv[1] if len(sys.argv) > 1 else "build/llmdeck"
-    shared = sys.argv[2] if len(sys.argv) > 2 else os.environ.get("LLMDECK_SHARED", "../shared")
+    args = [arg for arg in sys.argv[1:] if arg != "-v"]
+    binary = args[0] if args else "build/llmdeck"
+    shared = args[1] if len(args) > 1 else os.environ.get("LLMDECK_SHARED", "../shared")
+    addresses(binary)
     if not glob.glob(f"{shared}/data/pii/*.json"):
         print(f"pii_figures: skipped: no labelled sentences in {shared}/data/pii")
         return

@@ -189,6 +189,63 @@ static void test_personal_data_is_found_exactly(void **state)
 	assert_pii("key sk-proj-Ab3dEf6hIj9kLm2nOp5qRs8t", PII_SECRET, "sk-proj-Ab3dEf6hIj9kLm2nOp5qRs8t");
 }
 
+/* Every notation of IP addresses, exactly, and none of the look-alikes: tests/pii/ip.txt, made by
+ * make_ip_cases.py beside it, has the addresses between {{ and }}. */
+static size_t unmark(const char *line, size_t len, struct buf *text, struct pii_span *true_spans)
+{
+	size_t count = 0;
+
+	buf_reset(text);
+	for (size_t i = 0; i < len; i++) {
+		bool opens = i + 1 < len && line[i] == '{' && line[i + 1] == '{', closes = i + 1 < len && line[i] == '}' && line[i + 1] == '}';
+
+		if (opens)
+			true_spans[count].start = text->len;
+		else if (closes)
+			true_spans[count++].end = text->len;
+		else
+			buf_append_c(text, line[i]);
+		i += opens || closes;
+	}
+	return count;
+}
+
+static void test_ip_addresses(void **state)
+{
+	struct buf file = {0}, text = {0}, redacted = {0};
+	struct err err = {""};
+	size_t hits = 0, wrong = 0, addresses = 0;
+
+	(void)state;
+	if (file_read("tests/pii/ip.txt", 1 << 20, &file, &err))
+		fail_msg("%s", err.text);
+	for (struct str rest = buf_str(&file); rest.len;) {
+		struct str line = str_cut(&rest, '\n');
+		struct pii_span is[4], said[8];
+		size_t count = unmark(line.ptr, line.len, &text, is), found = pii_find(buf_str(&text), said, COUNT(said)), right = 0;
+
+		addresses += count;
+		for (size_t i = 0; i < found; i++) {
+			bool hit = false;
+			for (size_t k = 0; k < count; k++)
+				hit |= said[i].kind == PII_IP && said[i].start == is[k].start && said[i].end == is[k].end;
+			right += hit;
+			wrong += said[i].kind == PII_IP && !hit;
+		}
+		hits += right;
+		buf_reset(&redacted);
+		pii_redact(buf_str(&text), said, found, &redacted);
+		for (size_t k = 0; k < count && right == count; k++)
+			if (memmem(redacted.data, redacted.len, text.data + is[k].start, is[k].end - is[k].start))
+				fail_msg("still there: %s", redacted.data);
+	}
+	if (addresses < 300 || (double)(2 * hits) < 0.98 * (double)(hits + wrong + addresses))
+		fail_msg("%zu addresses, %zu found, %zu wrong", addresses, hits, wrong);
+	buf_fini(&file);
+	buf_fini(&text);
+	buf_fini(&redacted);
+}
+
 static void test_look_alikes_are_left_alone(void **state)
 {
 	static const char *const texts[] = {
@@ -347,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_a_rating_goes_before_words),
 		cmocka_unit_test(test_a_damaged_model_is_refused_by_line),
 		cmocka_unit_test(test_personal_data_is_found_exactly),
+		cmocka_unit_test(test_ip_addresses),
 		cmocka_unit_test(test_look_alikes_are_left_alone),
 		cmocka_unit_test(test_redaction_keeps_the_rest),
 		cmocka_unit_test(test_attacks),
