@@ -14,16 +14,12 @@
 
 int control_ask(const struct global *g, const char *path, const struct buf *json, struct buf *answer)
 {
-	static const int codes[] = {
-		[CONTROL_FAILED] = EXIT_FAILED, [CONTROL_OK] = EXIT_DONE, [CONTROL_NOBODY] = EXIT_UNAVAILABLE,
-		[CONTROL_REFUSED] = EXIT_NOT_ALLOWED, [CONTROL_BUSY] = EXIT_UNAVAILABLE, [CONTROL_TIMED_OUT] = EXIT_TIMED_OUT,
-	};
 	struct control_client *client = control_client_new(g->socket_path);
 	struct err err = {""};
 	enum control_result result = control_client_call(client, "POST", path, buf_str(json), "application/json", ASK_TIMEOUT_US, answer, &err);
 
 	control_client_free(&client);
-	return result == CONTROL_OK ? EXIT_DONE : cli_fail((enum exit_code)codes[result], &err);
+	return result == CONTROL_OK ? EXIT_DONE : cli_fail(cli_control_code(result), &err);
 }
 
 int alert_ask(const struct global *g, bool change, const struct buf *json)

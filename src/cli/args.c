@@ -172,6 +172,19 @@ bool args_open(struct args *a, const struct command *c, int argc, char **argv, i
 	return false;
 }
 
+int args_run(const struct global *g, const struct command *c, int argc, char **argv,
+             int (*run_with)(const struct global *g, const struct args *a))
+{
+	struct args a;
+	int code;
+
+	if (!args_open(&a, c, argc, argv, &code))
+		return code;
+	code = run_with(g, &a);
+	args_fini(&a);
+	return code;
+}
+
 bool args_has(const struct args *a, const char *name)
 {
 	for (size_t i = 0; i < a->given_count; i++)

@@ -35,6 +35,10 @@ void args_fini(struct args *a);
  * call args_fini at its end). False: return *exit_code; nothing is left to free. */
 bool args_open(struct args *a, const struct command *c, int argc, char **argv, int *exit_code);
 
+/* All of it: the usual start, run_with() where there is nothing to say against it, and the end. */
+int args_run(const struct global *g, const struct command *c, int argc, char **argv,
+             int (*run_with)(const struct global *g, const struct args *a));
+
 bool args_has(const struct args *a, const char *name);
 /* The last value given for `name`; NULL when there was none. */
 const char *args_value(const struct args *a, const char *name);

@@ -324,7 +324,7 @@ static int send(const struct global *g, struct str body)
 	if (got == CONTROL_NOBODY)
 		result = under_lock(g, body, &answer);
 	else if (got != CONTROL_OK)
-		result = cli_fail(got == CONTROL_REFUSED ? EXIT_NOT_ALLOWED : got == CONTROL_TIMED_OUT ? EXIT_TIMED_OUT : EXIT_FAILED, &err);
+		result = cli_fail(cli_control_code(got), &err);
 	if (result == EXIT_DONE)
 		result = say_answer(&answer);
 	buf_fini(&answer);

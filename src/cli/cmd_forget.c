@@ -78,7 +78,7 @@ static int erase(const struct global *g, struct str body)
 	if (got == CONTROL_NOBODY)
 		result = under_lock(g, body, &rows);
 	else if (got != CONTROL_OK)
-		result = cli_fail(got == CONTROL_REFUSED ? EXIT_NOT_ALLOWED : got == CONTROL_TIMED_OUT ? EXIT_TIMED_OUT : EXIT_FAILED, &err);
+		result = cli_fail(cli_control_code(got), &err);
 	else
 		json_int_at(buf_str(&answer), "/erased", &rows);
 	if (result == EXIT_DONE)

@@ -515,14 +515,7 @@ static int run_with(const struct global *g, const struct args *a)
 
 static int run(const struct global *g, int argc, char **argv)
 {
-	struct args a;
-	int code;
-
-	if (!args_open(&a, &prices_command, argc, argv, &code))
-		return code;
-	code = run_with(g, &a);
-	args_fini(&a);
-	return code;
+	return args_run(g, &prices_command, argc, argv, run_with);
 }
 
 const struct command prices_command = {

@@ -309,14 +309,7 @@ out:
 
 static int run(const struct global *g, int argc, char **argv)
 {
-	struct args a;
-	int code;
-
-	if (!args_open(&a, &report_command, argc, argv, &code))
-		return code;
-	code = run_with(g, &a);
-	args_fini(&a);
-	return code;
+	return args_run(g, &report_command, argc, argv, run_with);
 }
 
 const struct command report_command = {

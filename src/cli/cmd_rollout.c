@@ -56,27 +56,9 @@ static void sleep_us(int64_t us)
 	nanosleep(&t, NULL);
 }
 
-static int exit_code_of(enum control_result result)
-{
-	switch (result) {
-	case CONTROL_OK:
-		return EXIT_DONE;
-	case CONTROL_NOBODY:
-	case CONTROL_BUSY:
-		return EXIT_UNAVAILABLE;
-	case CONTROL_REFUSED:
-		return EXIT_NOT_ALLOWED;
-	case CONTROL_TIMED_OUT:
-		return EXIT_TIMED_OUT;
-	case CONTROL_FAILED:
-		break;
-	}
-	return EXIT_FAILED;
-}
-
 static int fail(enum control_result result, const struct err *err)
 {
-	int code = exit_code_of(result);
+	int code = cli_control_code(result);
 
 	cli_fail((enum exit_code)code, err);
 	return code;

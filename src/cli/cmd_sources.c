@@ -107,24 +107,6 @@ static void write_csv(const struct control_status *s, struct buf *out)
 	}
 }
 
-static int exit_code_of(enum control_result result)
-{
-	switch (result) {
-	case CONTROL_OK:
-		return EXIT_DONE;
-	case CONTROL_NOBODY:
-	case CONTROL_BUSY:
-		return EXIT_UNAVAILABLE;
-	case CONTROL_REFUSED:
-		return EXIT_NOT_ALLOWED;
-	case CONTROL_TIMED_OUT:
-		return EXIT_TIMED_OUT;
-	case CONTROL_FAILED:
-		break;
-	}
-	return EXIT_FAILED;
-}
-
 static int list(const struct global *g, int format)
 {
 	struct control_client *client = control_client_new(g->socket_path);
@@ -132,7 +114,7 @@ static int list(const struct global *g, int format)
 	struct err err = {""};
 	struct buf out = {0};
 	enum control_result result = control_client_status(client, &status, &err);
-	int code = exit_code_of(result);
+	int code = cli_control_code(result);
 
 	if (result != CONTROL_OK) {
 		cli_fail((enum exit_code)code, &err);

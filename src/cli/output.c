@@ -48,6 +48,24 @@ int cli_failf(enum exit_code code, const char *fmt, ...)
 	return (int)code;
 }
 
+enum exit_code cli_control_code(enum control_result result)
+{
+	switch (result) {
+	case CONTROL_OK:
+		return EXIT_DONE;
+	case CONTROL_NOBODY:
+	case CONTROL_BUSY:
+		return EXIT_UNAVAILABLE;
+	case CONTROL_REFUSED:
+		return EXIT_NOT_ALLOWED;
+	case CONTROL_TIMED_OUT:
+		return EXIT_TIMED_OUT;
+	case CONTROL_FAILED:
+		break;
+	}
+	return EXIT_FAILED;
+}
+
 void cli_note(const char *fmt, ...)
 {
 	struct buf text = {0};

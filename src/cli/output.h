@@ -7,11 +7,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "cli/command.h"
+#include "console/control_client.h"
 
 /* Prints "llmdeck: sentence" to stderr, outside bytes made harmless; returns `code`. */
 int cli_fail(enum exit_code code, const struct err *err);
 /* The same from a format. */
 int cli_failf(enum exit_code code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* How a command ends that asked the collector. */
+enum exit_code cli_control_code(enum control_result result);
 /* A line to stderr that is no error. */
 void cli_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Writes everything to stdout. EXIT_DONE, also when the reader has gone (a closed pipe);
