@@ -107,6 +107,12 @@ int engine_acknowledge(struct engine *e, int64_t id, const char *note, const str
 int engine_silence(struct engine *e, int64_t id, const char *rule, int64_t until_us, const char *comment, const struct asker *by,
                    int64_t now_us, int64_t *silence_id, struct err *err);
 int engine_unsilence(struct engine *e, int64_t silence_id, const struct asker *by, int64_t now_us, struct err *err);
+/* An Alertmanager has made, ended or moved a silence, or may have (outcome says so): a row in the audit. */
+void engine_audit_alertmanager(struct engine *e, const char *action, const char *target, const char *before, const char *after,
+                               const char *outcome, const struct asker *by, int64_t now_us);
+/* One of our silences that ended at was_until_us there has another end there: here too. Nothing happens when
+ * there is none of that number and end. */
+void engine_follow_silence(struct engine *e, int64_t silence_id, int64_t was_until_us, int64_t until_us, int64_t now_us);
 const struct silence_record *engine_silence_find(const struct engine *e, int64_t silence_id);
 /* NaN takes the override back; until_us 0: for good. */
 int engine_override(struct engine *e, const char *rule, double bound, int64_t until_us, const struct asker *by, int64_t now_us,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/timefmt.h"
 #include "core/money.h"
 
@@ -131,6 +132,28 @@ int engine_unsilence_alert(struct engine *e, int64_t id, const char *rule, const
 	if (!*ended)
 		return err_set(err, "no silence is in force there");
 	return 0;
+}
+
+void engine_follow_silence(struct engine *e, int64_t silence_id, int64_t was_until_us, int64_t until_us, int64_t now_us)
+{
+	for (size_t i = 0; i < e->silence_count; i++) {
+		struct silence_record *s = &e->silences[i];
+		int64_t off_us = s->until_us - was_until_us;
+
+		if (s->id != silence_id || s->until_us <= now_us || off_us > US_PER_S || off_us < -US_PER_S)
+			continue;
+		s->until_us = until_us;
+		write_silence(e, s);
+	}
+}
+
+void engine_audit_alertmanager(struct engine *e, const char *action, const char *target, const char *before, const char *after,
+                               const char *outcome, const struct asker *by, int64_t now_us)
+{
+	struct engine_writes *w = &e->waiting;
+
+	engine_add_audit(e, w, by, action, target, before, after, now_us);
+	w->audits[w->audit_count - 1].outcome = str_of(keep(e, outcome));
 }
 
 const struct silence_record *engine_silence_find(const struct engine *e, int64_t silence_id)

@@ -48,7 +48,7 @@ void message_alertmanager(const struct alert_record *a, int64_t ends_us, struct 
 
 void message_watchdog(int64_t started_us, int64_t ends_us, struct buf *out)
 {
-	buf_puts(out, "{\"labels\":{\"alertname\":\"LlmdeckWatchdog\",\"severity\":\"none\"},\"annotations\":{\"summary\":"
+	buf_puts(out, "{\"labels\":" MESSAGE_WATCHDOG_LABELS ",\"annotations\":{\"summary\":"
 	         "\"This alert always fires: when it stops, llmdeck has stopped watching.\"}");
 	add_time(out, "startsAt", started_us);
 	add_time(out, "endsAt", ends_us);

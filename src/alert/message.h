@@ -9,6 +9,7 @@
  * sent again, a resolved one ended when it did. */
 void message_alertmanager(const struct alert_record *a, int64_t ends_us, struct buf *out);
 /* The alert that always fires, for a dead man's switch. */
+#define MESSAGE_WATCHDOG_LABELS "{\"alertname\":\"LlmdeckWatchdog\",\"severity\":\"none\"}"
 void message_watchdog(int64_t started_us, int64_t ends_us, struct buf *out);
 /* The body of POST /api/v2/silences for a silence; its comment ends in message_silence_mark(). */
 void message_silence(const struct silence_record *s, struct buf *out);

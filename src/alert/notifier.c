@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert/address.h"
 #include "alert/message.h"
 #include "alert/run_command.h"
 #include "base/clock.h"
@@ -14,10 +15,8 @@
 #include "base/mem.h"
 #include "core/section.h"
 #include "net/http_client.h"
-#include "parse/config.h"
-#include "parse/json.h"
+#include "parse/alertmanager.h"
 
-#define HEADERS_MAX 16
 #define ANSWER_MAX ((size_t)1 << 20)
 #define PAUSE_FIRST_US US_PER_S
 #define PAUSE_MOST_US US_PER_MIN
@@ -28,15 +27,22 @@ static const char *const kind_names[] = {"alertmanager", "webhook", "exec", "hea
 
 static const char *const severities[] = {"warning", "critical", NULL};
 
-enum { WEB_URL, WEB_DEADLINE, WEB_TIMEOUT, WEB_SEVERITY, WEB_ACKS, WEB_TEMPLATE };
+/* What everything that is sent over HTTP has in common, in front of its own options. */
+#define URL_ROW(text) {"url", OPTION_TEXT, NULL, 0, 0, NULL, "", text}
+#define TIMEOUT_ROW {"timeout", OPTION_DURATION, "10s", US_PER_S, US_PER_MIN, NULL, "", "of one try"}
+#define CA_ROW {"ca", OPTION_TEXT, "", 0, 0, NULL, "", "file with the certificates to trust instead of the system's"}
+#define INSECURE_ROW {"insecure", OPTION_BOOL, "no", 0, 1, NULL, "", "yes: do not check the server's certificate"}
+#define HEADERS_ROW {"headers.*", OPTION_TEXT, "", 0, 0, NULL, "", "HTTP headers; env:NAME or file:/path"}
+enum { ANY_URL, ANY_TIMEOUT, ANY_CA, ANY_INSECURE, ANY_COUNT };
+
+enum { WEB_DEADLINE = ANY_COUNT, WEB_SEVERITY, WEB_ACKS, WEB_TEMPLATE };
 static const struct option_row web_rows[] = {
-	{"url", OPTION_TEXT, NULL, 0, 0, NULL, "", "where to send"},
+	URL_ROW("where to send"), TIMEOUT_ROW, CA_ROW, INSECURE_ROW,
 	{"deadline", OPTION_DURATION, "1h", US_PER_S, 7 * US_PER_DAY, NULL, "", "a message is given up after that"},
-	{"timeout", OPTION_DURATION, "10s", US_PER_S, US_PER_MIN, NULL, "", "of one try"},
 	{"severity", OPTION_CHOICE, "warning", 0, 1, severities, "", "only this and worse"},
 	{"acknowledgements", OPTION_BOOL, "no", 0, 1, NULL, "", "tells those too"},
 	{"template", OPTION_TEXT, "", 0, 0, NULL, "", "the body, with {{summary}} and the like"},
-	{"headers.*", OPTION_TEXT, "", 0, 0, NULL, "", "HTTP headers; env:NAME or file:/path"},
+	HEADERS_ROW,
 	{0},
 };
 enum { EXEC_COMMAND, EXEC_DEADLINE, EXEC_TIMEOUT, EXEC_SEVERITY, EXEC_ACKS };
@@ -48,21 +54,21 @@ static const struct option_row exec_rows[] = {
 	{"acknowledgements", OPTION_BOOL, "no", 0, 1, NULL, "", "tells those too"},
 	{0},
 };
-enum { AM_URL, AM_DEADLINE, AM_TIMEOUT, AM_WATCHDOG };
+enum { AM_DEADLINE = ANY_COUNT, AM_WATCHDOG, AM_WATCH, AM_EVERY };
 static const struct option_row am_rows[] = {
-	{"url", OPTION_TEXT, NULL, 0, 0, NULL, "", "Alertmanager's address"},
+	URL_ROW("Alertmanager's address"), TIMEOUT_ROW, CA_ROW, INSECURE_ROW,
 	{"deadline", OPTION_DURATION, "1h", US_PER_S, 7 * US_PER_DAY, NULL, "", "a silence is given up after that"},
-	{"timeout", OPTION_DURATION, "10s", US_PER_S, US_PER_MIN, NULL, "", "of one try"},
 	{"watchdog", OPTION_BOOL, "yes", 0, 1, NULL, "", "an alert that always fires"},
-	{"headers.*", OPTION_TEXT, "", 0, 0, NULL, "", "HTTP headers; env:NAME or file:/path"},
+	{"watch", OPTION_BOOL, "yes", 0, 1, NULL, "", "reads its alerts and silences, to show them"},
+	{"every", OPTION_DURATION, "15s", US_PER_S, 10 * US_PER_MIN, NULL, "", "how often those are read"},
+	HEADERS_ROW,
 	{0},
 };
-enum { BEAT_URL, BEAT_EVERY, BEAT_TIMEOUT };
+enum { BEAT_EVERY = ANY_COUNT };
 static const struct option_row beat_rows[] = {
-	{"url", OPTION_TEXT, NULL, 0, 0, NULL, "", "asked for while all is well"},
+	URL_ROW("asked for while all is well"), TIMEOUT_ROW, CA_ROW, INSECURE_ROW,
 	{"every", OPTION_DURATION, "1m", 10 * US_PER_S, US_PER_DAY, NULL, "", "how often"},
-	{"timeout", OPTION_DURATION, "10s", US_PER_S, US_PER_MIN, NULL, "", "of one try"},
-	{"headers.*", OPTION_TEXT, "", 0, 0, NULL, "", "HTTP headers; env:NAME or file:/path"},
+	HEADERS_ROW,
 	{0},
 };
 static const struct option_row *const rows_of[] = {am_rows, web_rows, exec_rows, beat_rows};
@@ -84,17 +90,17 @@ struct notifier {
 	struct http_call *call;
 	struct command_run *run;
 	struct loop_timer *timer;
-	struct buf url, body;
-	struct buf headers[HEADERS_MAX];
-	const char *header_list[HEADERS_MAX + 1];
+	struct web_address address;
 	/* Alertmanager's and heartbeats': */
 	struct http_call *list_call;
-	struct buf list, list_url, list_body;
+	struct web_address list_address;
+	struct buf list_body;
 	uint64_t fingerprint, sent_fingerprint, sending_fingerprint;
 	int64_t sent_us; /* last success; 0: never */
 	bool deleting;   /* the second step of an unsilence is under way */
 	bool failing, spoke;
 	char words[300];
+	struct am_watch *watch; /* Alertmanager's; NULL: not wanted */
 };
 
 struct notifiers {
@@ -106,6 +112,7 @@ struct notifiers {
 	struct outlet *outlets;
 	size_t outlet_count;
 	void (*ended)(void *arg, const struct outbox_record *message);
+	void (*read)(void *arg, const struct am_reading *reading);
 	void *arg;
 };
 
@@ -181,15 +188,21 @@ static void open_notifier(struct notifiers *all, struct notifier *n, const struc
 	n->name = s->name ? mem_strdup(s->name) : mem_printf("%s-%zu", s->kind, index + 1);
 	n->values = section_options(rows_of[n->kind], s, "notifier", all->config->path ? all->config->path : "config", &err);
 	n->timer = loop_timer_new(all->loop, -1, try_again, n);
+	if (n->kind == KIND_ALERTMANAGER && n->values[AM_WATCH].yes && all->read)
+		n->watch = am_watch_new(all->loop, &(struct am_watch_options){
+			.name = n->name, .section = s, .timeout_us = n->values[ANY_TIMEOUT].number, .every_us = n->values[AM_EVERY].number,
+			.ca = n->values[ANY_CA].text, .insecure = n->values[ANY_INSECURE].yes, .read = all->read, .arg = all->arg,
+		});
 }
 
 struct notifiers *notifiers_new(struct loop *loop, const struct config *config, int64_t started_us,
-                                void (*ended)(void *arg, const struct outbox_record *message), void *arg)
+                                void (*ended)(void *arg, const struct outbox_record *message),
+                                void (*read)(void *arg, const struct am_reading *reading), void *arg)
 {
 	struct notifiers *all = mem_zalloc(sizeof *all);
 	struct err err;
 
-	*all = (struct notifiers){.loop = loop, .config = config, .started_us = started_us, .ended = ended, .arg = arg};
+	*all = (struct notifiers){.loop = loop, .config = config, .started_us = started_us, .ended = ended, .read = read, .arg = arg};
 	all->items = mem_array(NULL, config->notifier_count + 1, sizeof *all->items);
 	all->outlets = mem_array(NULL, config->notifier_count + 1, sizeof *all->outlets);
 	memset(all->items, 0, (config->notifier_count + 1) * sizeof *all->items);
@@ -217,6 +230,7 @@ static void free_message(struct message *m)
 
 static void close_notifier(struct notifier *n)
 {
+	am_watch_free(&n->watch);
 	if (n->call)
 		http_cancel(&n->call);
 	if (n->list_call)
@@ -227,12 +241,8 @@ static void close_notifier(struct notifier *n)
 		next = m->next;
 		free_message(m);
 	}
-	for (size_t i = 0; i < HEADERS_MAX; i++)
-		buf_fini(&n->headers[i]);
-	buf_fini(&n->url);
-	buf_fini(&n->body);
-	buf_fini(&n->list);
-	buf_fini(&n->list_url);
+	web_address_fini(&n->address);
+	web_address_fini(&n->list_address);
 	buf_fini(&n->list_body);
 	free(n->values);
 	free(n->name);
@@ -267,45 +277,6 @@ const char *notifiers_alertmanager(const struct notifiers *n, size_t i)
 }
 
 /* ── one try ───────────────────────────────────────────────────────────────────────────────── */
-
-static int resolve(const char *text, struct buf *out, struct err *err)
-{
-	buf_reset(out);
-	if (strncmp(text, "env:", 4) == 0 || strncmp(text, "file:/", 6) == 0)
-		return config_secret_resolve(text, out, err);
-	buf_puts(out, text);
-	return 0;
-}
-
-/* Address and headers as they are now: a changed secret counts. */
-static int prepare(struct notifier *n, struct buf *url, const char *path, struct err *err)
-{
-	size_t count = 0;
-
-	if (resolve(section_value(n->section, "url"), url, err))
-		return -1;
-	while (*path && url->len && url->data[url->len - 1] == '/')
-		url->data[--url->len] = '\0';
-	buf_puts(url, path);
-	for (size_t i = 0; i < n->section->pair_count && count < HEADERS_MAX; i++) {
-		const struct config_pair *p = &n->section->pairs[i];
-		struct buf value = {0};
-
-		if (strncmp(p->key, "headers.", 8) != 0)
-			continue;
-		if (resolve(p->value, &value, err)) {
-			buf_fini(&value);
-			return -1;
-		}
-		buf_reset(&n->headers[count]);
-		buf_printf(&n->headers[count], "%s: %s", p->key + 8, value.data ? value.data : "");
-		buf_fini(&value);
-		n->header_list[count] = n->headers[count].data;
-		count++;
-	}
-	n->header_list[count] = NULL;
-	return 0;
-}
 
 static void note(struct notifier *n, bool ok, const char *words)
 {
@@ -380,40 +351,19 @@ static void succeed_first(struct notifier *n)
 	end_first(n, OUTBOX_TOLD, "");
 }
 
-/* The id of the active silence whose comment ends in our mark. Members come in any order: what an
- * element says is gathered until the element ends. */
+/* The id of the silence in force whose comment ends in our mark. */
 static bool find_silence(struct str answer, const char *mark, struct buf *id)
 {
-	struct json_reader r;
-	struct arena arena = {0};
-	bool ours = false, expired = false, found = false;
-	struct str key = {0};
-	int depth = 0;
-	enum json_token t;
+	struct am_silences list;
+	char text[SILENCE_MARK_BYTES];
+	struct err err;
 
-	json_init(&r, answer);
-	while (!found && (t = json_next(&r)) > JSON_END) {
-		if (t == JSON_OBJECT || t == JSON_ARRAY)
-			depth++;
-		if (t == JSON_OBJECT && depth == 2) {
-			ours = expired = false;
-			buf_reset(id);
-		}
-		if (t == JSON_KEY)
-			key = json_text(&r, &arena);
-		if (t == JSON_STRING && depth == 2 && str_equal_c(key, "id"))
-			buf_append_str(id, json_text(&r, &arena));
-		if (t == JSON_STRING && depth == 2 && str_equal_c(key, "comment"))
-			ours = str_ends_with(json_text(&r, &arena), str_of(mark));
-		if (t == JSON_STRING && depth == 3 && str_equal_c(key, "state"))
-			expired = str_equal_c(json_text(&r, &arena), "expired");
-		if (t == JSON_OBJECT_END && depth == 2)
-			found = ours && !expired && id->len;
-		if (t == JSON_OBJECT_END || t == JSON_ARRAY_END)
-			depth--;
-	}
-	arena_fini(&arena);
-	return found;
+	if (!am_silences_read(answer, false, "", INT64_MAX, &list, &err))
+		for (size_t i = 0; i < list.row_count && !id->len; i++)
+			if (strcmp(list.rows[i].state, "expired") != 0 && !strcmp(message_silence_mark(list.rows[i].mark, text), mark))
+				buf_puts(id, list.rows[i].id);
+	am_silences_fini(&list);
+	return id->len != 0;
 }
 
 static void ask(struct notifier *n, const char *method, struct str body);
@@ -428,7 +378,7 @@ static bool delete_next(struct notifier *n, const struct http_got *got)
 		return false;
 	if (find_silence(buf_str(&got->body), n->first->record.body, &id)) {
 		buf_printf(&path, "/api/v2/silence/%s", id.data);
-		going = strspn(id.data, "0123456789abcdefABCDEF-") == id.len && !prepare(n, &n->url, path.data, &err);
+		going = !web_address_read(&n->address, n->section, path.data, &err);
 	}
 	buf_fini(&id);
 	buf_fini(&path);
@@ -458,14 +408,21 @@ static void answered(void *arg, enum http_result result, const struct http_got *
 	}
 }
 
+/* Of what is sent over HTTP. */
+static struct http_ask ask_of(const struct notifier *n, const struct web_address *to, const char *method, struct str body)
+{
+	return (struct http_ask){
+		.url = to->url.data, .method = method, .headers = to->headers, .body = body, .body_type = body.len ? "application/json" : NULL,
+		.timeout_us = n->values[ANY_TIMEOUT].number, .answer_max_bytes = ANSWER_MAX, .ca_path = n->values[ANY_CA].text,
+		.insecure = n->values[ANY_INSECURE].yes,
+	};
+}
+
 static void ask(struct notifier *n, const char *method, struct str body)
 {
-	int64_t timeout_us = n->values[n->kind == KIND_WEBHOOK ? (int)WEB_TIMEOUT : (int)AM_TIMEOUT].number;
+	struct http_ask a = ask_of(n, &n->address, method, body);
 
-	n->call = http_begin(n->all->loop, &(struct http_ask){
-		.url = n->url.data, .method = method, .headers = n->header_list, .body = body,
-		.body_type = body.len ? "application/json" : NULL, .timeout_us = timeout_us, .answer_max_bytes = ANSWER_MAX,
-	}, answered, n);
+	n->call = http_begin(n->all->loop, &a, answered, n);
 }
 
 static void ran(void *arg, bool ok, const char *words)
@@ -493,7 +450,7 @@ static void start_first(struct notifier *n)
 			fail_first(n, false, 0, err.text);
 		return;
 	}
-	if (prepare(n, &n->url, path, &err)) {
+	if (web_address_read(&n->address, n->section, path, &err)) {
 		fail_first(n, false, 0, err.text);
 		return;
 	}
@@ -569,7 +526,7 @@ static void send_list(struct notifier *n, struct str elements, uint64_t fingerpr
 
 	if (n->list_call || !due)
 		return;
-	if (prepare(n, &n->list_url, beat ? "" : "/api/v2/alerts", &err)) {
+	if (web_address_read(&n->list_address, n->section, beat ? "" : "/api/v2/alerts", &err)) {
 		note(n, false, err.text);
 		return;
 	}
@@ -585,11 +542,42 @@ static void send_list(struct notifier *n, struct str elements, uint64_t fingerpr
 		buf_append_c(&n->list_body, ']');
 	}
 	n->sending_fingerprint = fingerprint;
-	n->list_call = http_begin(n->all->loop, &(struct http_ask){
-		.url = n->list_url.data, .method = beat ? "GET" : "POST", .headers = n->header_list, .body = buf_str(&n->list_body),
-		.body_type = beat ? NULL : "application/json", .timeout_us = n->values[beat ? (int)BEAT_TIMEOUT : (int)AM_TIMEOUT].number,
-		.answer_max_bytes = ANSWER_MAX,
-	}, list_answered, n);
+	struct http_ask a = ask_of(n, &n->list_address, beat ? "GET" : "POST", buf_str(&n->list_body));
+
+	n->list_call = http_begin(n->all->loop, &a, list_answered, n);
+}
+
+void notifiers_own(struct notifiers *all, const uint64_t *hashes, size_t count)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (all->items[i].watch)
+			am_watch_own(all->items[i].watch, hashes, count);
+}
+
+void notifiers_stop_watching(struct notifiers *all)
+{
+	for (size_t i = 0; i < all->count; i++)
+		am_watch_free(&all->items[i].watch);
+}
+
+struct am_watch *notifiers_watch(struct notifiers *all, const char *name, const char *target, struct err *err)
+{
+	struct am_watch *found = NULL;
+
+	for (size_t i = 0; i < all->count; i++) {
+		struct notifier *n = &all->items[i];
+
+		if (!n->watch || (*name ? strcmp(n->name, name) != 0 : !am_watch_knows(n->watch, target)))
+			continue;
+		if (found)
+			return err_set(err, "several Alertmanagers have %.64s: name one", target), NULL;
+		found = n->watch;
+	}
+	if (!found && *name)
+		err_set(err, "no Alertmanager of that name is watched: see `notify` in the config");
+	else if (!found)
+		err_set(err, "no Alertmanager has %.64s (any more): see `llmdeck alert list --alertmanager` and `llmdeck alert silences`", target);
+	return found;
 }
 
 void notifiers_put_alerts(struct notifiers *all, struct str elements, uint64_t fingerprint, int64_t now_us)

@@ -9,9 +9,11 @@
 #include "base/clock.h"
 #include "base/timefmt.h"
 #include "cli/alert_ask.h"
+#include "cli/alert_manager.h"
 #include "cli/output.h"
 #include "cli/text_table.h"
 #include "cli/window.h"
+#include "core/alertmanager.h"
 #include "parse/config.h"
 #include "parse/json.h"
 #include "store/query_alerts.h"
@@ -19,10 +21,13 @@
 #define ENDED_SHOWN_US (15 * US_PER_MIN)
 
 static const struct command_option alert_options[] = {
-	{"--format", "F", "list, show, rules, backtest, undelivered: table (default) or json"},
+	{"--format", "F", "list, show, rules, backtest, undelivered, silences: table (default) or json"},
 	{"--all", NULL, "list: with those that ended in the last 90 days"},
+	{"--alertmanager", NULL, "list: what others have sent to the Alertmanagers instead"},
+	{"--at", "NAME", "silence, unsilence, extend: the Alertmanager, where several know the operand"},
+	{"--dry-run", NULL, "the same: say what would happen in an Alertmanager, and stop"},
 	{"--note", "TEXT", "ack: why, or who looks after it"},
-	{"--for", "DURATION", "silence: how long; 30m, 1h, 2d"},
+	{"--for", "DURATION", "silence, extend: how long from now; 30m, 1h, 2d"},
 	{"--comment", "TEXT", "silence: why"},
 	{"--rule", NULL, "silence, unsilence: the operand is a rule's name"},
 	{"--over", "VALUE", "edit, backtest: the limit, in the metric's unit; config takes the configured one back"},
@@ -31,7 +36,7 @@ static const struct command_option alert_options[] = {
 	{"--since", "DURATION", "backtest: how far back; default 7d"},
 	{NULL, NULL, NULL},
 };
-static const char *const alert_verbs[] = {"list", "show", "ack", "silence", "unsilence", "rules", "edit", "backtest", "undelivered", NULL};
+static const char *const alert_verbs[] = {"list", "show", "ack", "silence", "unsilence", "rules", "edit", "backtest", "undelivered", "silences", "extend", NULL};
 
 struct ask {
 	const struct global *g;
@@ -165,6 +170,8 @@ static int do_list(const struct ask *k, struct err *err)
 	struct alert_result res;
 	int64_t ended_us = args_has(k->a, "--all") ? 1 : k->now_us - ENDED_SHOWN_US;
 
+	if (args_has(k->a, "--alertmanager"))
+		return alert_manager_list(k->reader, k->format, k->now_us);
 	return query_alerts(k->reader, ended_us, k->now_us, &res, err) ? cli_fail(EXIT_UNAVAILABLE, err) : show_result(k, &res);
 }
 
@@ -338,15 +345,35 @@ static int do_ack(const struct ask *k, struct err *err)
 	return send(k, false, &json);
 }
 
+static int read_for(const struct ask *k, const char *verb, int64_t *until_us, struct err *err)
+{
+	if (alert_read_until(k->a, "--for", k->now_us, until_us, NULL, err))
+		return -1;
+	return *until_us ? 0 : err_set(err, "alert %s: say for how long: --for 1h", verb);
+}
+
+/* Our own alerts have numbers, an Alertmanager's fingerprints and its silences longer ids. */
+static bool is_own_target(const struct ask *k, bool (*is_theirs)(const char *text))
+{
+	return args_has(k->a, "--rule") || !is_theirs(k->operand);
+}
+
+static bool is_their_silence(const char *text)
+{
+	return strlen(text) == 36 && strchr(text, '-') && am_is_silence_id(text); /* a UUID */
+}
+
 static int do_silence(const struct ask *k, struct err *err)
 {
 	struct buf json = {0};
 	int64_t until_us;
 
-	if (alert_read_until(k->a, "--for", k->now_us, &until_us, NULL, err))
+	if (read_for(k, "silence", &until_us, err))
 		return cli_fail(EXIT_USAGE, err);
-	if (!until_us)
-		return cli_failf(EXIT_USAGE, "alert silence: say for how long: --for 1h");
+	if (!is_own_target(k, am_is_fingerprint))
+		return alert_manager_change(k->g, k->a, MANAGER_SILENCE, k->operand, until_us);
+	if (args_has(k->a, "--dry-run"))
+		return cli_failf(EXIT_USAGE, "alert silence: --dry-run is for an Alertmanager's alerts: see `llmdeck alert list --alertmanager`");
 	buf_puts(&json, "{\"do\":\"silence\"");
 	add_target(k, &json);
 	alert_add_time(&json, "until", until_us);
@@ -359,9 +386,30 @@ static int do_unsilence(const struct ask *k, struct err *err)
 	struct buf json = {0};
 
 	(void)err;
+	if (!is_own_target(k, is_their_silence))
+		return alert_manager_change(k->g, k->a, MANAGER_EXPIRE, k->operand, 0);
+	if (args_has(k->a, "--dry-run"))
+		return cli_failf(EXIT_USAGE, "alert unsilence: --dry-run is for an Alertmanager's silences: see `llmdeck alert silences`");
 	buf_puts(&json, "{\"do\":\"unsilence\"");
 	add_target(k, &json);
 	return send(k, false, &json);
+}
+
+static int do_extend(const struct ask *k, struct err *err)
+{
+	int64_t until_us;
+
+	if (!am_is_silence_id(k->operand))
+		return cli_failf(EXIT_USAGE, "alert extend: \"%s\" is no silence's id: see `llmdeck alert silences`", k->operand);
+	if (read_for(k, "extend", &until_us, err))
+		return cli_fail(EXIT_USAGE, err);
+	return alert_manager_change(k->g, k->a, MANAGER_EXTEND, k->operand, until_us);
+}
+
+static int do_silences(const struct ask *k, struct err *err)
+{
+	(void)err;
+	return alert_manager_silences(k->reader, k->format, k->now_us);
 }
 
 /* The limit that --over or --under gives, in the rule's unit. */
@@ -545,6 +593,7 @@ static const struct {
 	{"list", false, true, do_list}, {"show", true, true, do_show}, {"ack", true, false, do_ack}, {"silence", true, false, do_silence},
 	{"unsilence", true, false, do_unsilence}, {"rules", false, true, do_rules}, {"edit", true, false, do_edit},
 	{"backtest", true, true, do_backtest}, {"undelivered", false, true, do_undelivered},
+	{"silences", false, true, do_silences}, {"extend", true, false, do_extend},
 };
 
 static int run_verb(const struct global *g, const struct args *a, int format)
@@ -566,7 +615,7 @@ static int run_verb(const struct global *g, const struct args *a, int format)
 		store_reader_close(&k.reader);
 		return code;
 	}
-	return cli_failf(EXIT_USAGE, "alert: there is no \"%s\": use list, show, ack, silence, unsilence, rules, edit, backtest or undelivered", verb);
+	return cli_failf(EXIT_USAGE, "alert: there is no \"%s\": use list, show, ack, silence, unsilence, extend, silences, rules, edit, backtest or undelivered", verb);
 }
 
 static int run(const struct global *g, int argc, char **argv)
@@ -587,11 +636,14 @@ static int run(const struct global *g, int argc, char **argv)
 
 const struct command alert_command = {
 	.name = "alert",
-	.usage = "list | show ID | ack ID | silence ID --for 1h | unsilence ID | rules | edit RULE --over V | backtest RULE | undelivered",
+	.usage = "list [--alertmanager] | show ID | ack ID | silence ID --for 1h | unsilence ID | silences | extend ID --for 1h | rules | edit RULE --over V | backtest RULE | undelivered",
 	.summary = "what fires, what is watched; acknowledge, silence, change a limit, try one on the past",
 	.help = "Changes go through the collector (see --socket) and are written to the audit. An acknowledgement is known to\n"
 	        "llmdeck and to webhooks that ask for it; Alertmanager knows none. That of a\n"
-	        "budget's threshold takes the lower ones of its basis with it. A silence is made in Alertmanager too.",
+	        "budget's threshold takes the lower ones of its basis with it. A silence is made in Alertmanager too.\n"
+	        "list --alertmanager shows what others have sent to the Alertmanagers of `notify`, and silences all of their\n"
+	        "silences. silence takes the fingerprint of such an alert as well, unsilence and extend the id of a silence;\n"
+	        "the collector reads back what came of it.",
 	.options = alert_options,
 	.subcommands = alert_verbs,
 	.run = run,

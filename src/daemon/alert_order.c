@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "base/timefmt.h"
+#include "core/alertmanager.h"
 #include "core/budget.h"
 #include "core/money.h"
 #include "parse/json.h"
 
-static const char *const verb_names[] = {"ack", "silence", "unsilence", "edit", "set_budget", "remove_budget"};
+static const char *const verb_names[] = {"ack", "silence", "unsilence", "am_silence", "am_expire", "am_extend", "edit", "set_budget", "remove_budget"};
 
 bool alert_verb_changes_config(enum alert_verb v)
 {
@@ -74,7 +75,7 @@ static int take_text(struct alert_order *o, const char *key, struct str s, struc
 		const char *key, **where;
 	} plain[] = {
 		{"rule", &o->rule}, {"name", &o->budget.name}, {"note", &o->note}, {"comment", &o->note}, {"claimed", &o->claimed},
-		{"tz", &o->budget.tz}, {"hard", &o->budget.hard},
+		{"tz", &o->budget.tz}, {"hard", &o->budget.hard}, {"target", &o->target}, {"alertmanager", &o->manager},
 	};
 
 	static const struct {
@@ -110,7 +111,7 @@ static int take_text(struct alert_order *o, const char *key, struct str s, struc
 				o->verb = (enum alert_verb)v;
 				return 0;
 			}
-		return err_set(err, "there is no such verb: use ack, silence, unsilence, edit, set_budget or remove_budget");
+		return err_set(err, "there is no such verb: use ack, silence, unsilence, am_silence, am_expire, am_extend, edit, set_budget or remove_budget");
 	}
 	return err_set(err, "the member `%.40s` is unknown or has a value that does not fit", key);
 }
@@ -158,6 +159,12 @@ static int check(const struct alert_order *o, bool has_verb, struct err *err)
 		return err_set(err, "give either the alert's id or a rule");
 	if (o->verb == ALERT_VERB_SILENCE && !o->until_us)
 		return err_set(err, "a silence takes `until`");
+	if (o->verb == ALERT_VERB_AM_SILENCE && !am_is_fingerprint(o->target))
+		return err_set(err, "target takes an alert's fingerprint: 16 hex digits");
+	if ((o->verb == ALERT_VERB_AM_EXPIRE || o->verb == ALERT_VERB_AM_EXTEND) && !am_is_silence_id(o->target))
+		return err_set(err, "target takes a silence's id");
+	if ((o->verb == ALERT_VERB_AM_SILENCE || o->verb == ALERT_VERB_AM_EXTEND) && !o->until_us)
+		return err_set(err, "a silence takes `until`");
 	if (o->verb == ALERT_VERB_EDIT && !*o->rule)
 		return err_set(err, "edit takes the rule's name");
 	if (o->verb >= ALERT_VERB_SET_BUDGET && (!*o->budget.name || strlen(o->budget.name) > 100))
@@ -170,7 +177,7 @@ int alert_order_read(struct alert_order *o, struct str json, struct err *err)
 	struct json_reader r;
 
 	*o = (struct alert_order){
-		.verb = ALERT_VERB_COUNT, .rule = "", .note = "", .claimed = "", .limit = NAN,
+		.verb = ALERT_VERB_COUNT, .rule = "", .note = "", .claimed = "", .target = "", .manager = "", .limit = NAN,
 		.budget = {.name = "", .period = PERIOD_MONTH, .tz = "UTC", .warn_percent = {50, 80, 100}, .warn_count = 3, .on_actual = true,
 		           .max_unpriced = 0.05},
 	};

@@ -10,6 +10,10 @@ enum alert_verb {
 	ALERT_VERB_ACK,           /* {"do":"ack","id":3,"note":"…"} */
 	ALERT_VERB_SILENCE,       /* {"do":"silence","id":3 or "rule":"slow","until":TIME,"comment":"…"} */
 	ALERT_VERB_UNSILENCE,     /* {"do":"unsilence","id":3 or "rule":"slow"} */
+	/* Of an Alertmanager; "alertmanager" may be left out where only one knows the target. */
+	ALERT_VERB_AM_SILENCE,    /* {"do":"am_silence","target":FINGERPRINT,"alertmanager":NAME,"until":TIME,"comment":"…"} */
+	ALERT_VERB_AM_EXPIRE,     /* {"do":"am_expire","target":SILENCE,"alertmanager":NAME} */
+	ALERT_VERB_AM_EXTEND,     /* {"do":"am_extend","target":SILENCE,"alertmanager":NAME,"until":TIME} */
 	ALERT_VERB_EDIT,          /* {"do":"edit","rule":"slow","limit":2.5 or null,"until":TIME} */
 	ALERT_VERB_SET_BUDGET,    /* {"do":"set_budget","name":…,"amount":"400","period":"day","tz":…,"where":"service=a\nmodel=b",
 	                           *  "warn":"50,80,100","on":"actual,forecast","hard":…,"max_unpriced":0.05,
@@ -28,6 +32,7 @@ struct alert_order {
 	enum alert_verb verb;
 	int64_t id;
 	const char *rule, *note, *claimed; /* "" when not given; note: comment too */
+	const char *target, *manager; /* of an Alertmanager's alert or silence; "" */
 	double limit;      /* NaN: back to the config's */
 	int64_t until_us;  /* 0: not given */
 	bool until_reset;

@@ -19,9 +19,12 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/timefmt.h"
 #include "core/budget.h"
 #include "daemon/alert_order.h"
+#include "daemon/alertmanagers.h"
 #include "daemon/caller.h"
+#include "parse/alertmanager.h"
 #include "store/alerts.h"
 #include "store/query_alerts.h"
 
@@ -36,6 +39,9 @@ struct order_item {
 	struct http_exchange *exchange;
 	struct alert_order order;
 	struct caller caller;
+	struct alerts *alerts;
+	bool asked; /* an Alertmanager, and it has come to this: */
+	struct am_outcome outcome;
 };
 
 /* A hard budget's action on its way to whoever acts, and back. Strings owned. */
@@ -94,6 +100,8 @@ struct post {
 	uint64_t fingerprint;
 	int64_t now_us;
 	bool is_list;
+	uint64_t *own; /* of a list: what each looks like */
+	size_t own_count;
 	struct outbox_record message; /* strings owned */
 };
 
@@ -120,10 +128,13 @@ static void take_post(void *arg)
 {
 	struct post *p = arg;
 
-	if (p->alerts->notifiers && p->is_list)
+	if (p->alerts->notifiers && p->is_list) {
 		notifiers_put_alerts(p->alerts->notifiers, buf_str(&p->elements), p->fingerprint, p->now_us);
-	else if (p->alerts->notifiers)
+		notifiers_own(p->alerts->notifiers, p->own, p->own_count);
+	} else if (p->alerts->notifiers) {
 		notifiers_send(p->alerts->notifiers, &p->message);
+	}
+	free(p->own);
 	buf_fini(&p->elements);
 	free_message(&p->message);
 	free(p);
@@ -145,6 +156,8 @@ static void post_list(struct alerts *a, int64_t now_us)
 	p->alerts = a;
 	p->is_list = true;
 	p->now_us = now_us;
+	p->own = mem_array(NULL, engine_alert_count(a->engine) + 1, sizeof *p->own);
+	p->own[p->own_count++] = am_labels_hash(MESSAGE_WATCHDOG_LABELS);
 	for (size_t i = 0; i < engine_alert_count(a->engine); i++) {
 		struct alert_record r = engine_alert(a->engine, i, now_us);
 
@@ -153,6 +166,7 @@ static void post_list(struct alerts *a, int64_t now_us)
 		if (p->elements.len)
 			buf_append_c(&p->elements, ',');
 		message_alertmanager(&r, now_us + ALERTMANAGER_LASTS_US, &p->elements);
+		p->own[p->own_count++] = am_labels_hash(r.labels);
 		p->fingerprint ^= hash_mix((uint64_t)r.id, (uint64_t)r.state);
 	}
 	loop_post(a->loop, take_post, p);
@@ -168,6 +182,14 @@ static void delivery_ended(void *arg, const struct outbox_record *message)
 	a->ends[a->end_count++] = copy_message(message);
 	pthread_cond_signal(&a->work);
 	pthread_mutex_unlock(&a->lock);
+}
+
+/* Loop's thread: an Alertmanager was read, or not. */
+static void alertmanager_read(void *arg, const struct am_reading *reading)
+{
+	struct alerts *a = arg;
+
+	alertmanagers_store(a->writer, reading);
 }
 
 /* ── hard budgets ──────────────────────────────────────────────────────────────────────────── */
@@ -366,7 +388,7 @@ static int carry_out(struct alerts *a, struct order_item *item, int64_t *silence
 		.claimed = item->caller.claimed, .ssh_client = item->caller.ssh_client,
 	};
 
-	if (!a->loaded)
+	if (!a->loaded && !item->asked)
 		return err_set(err, "alerts: the store cannot be read yet: try again in a moment");
 	switch (o->verb) {
 	case ALERT_VERB_ACK:
@@ -378,6 +400,10 @@ static int carry_out(struct alerts *a, struct order_item *item, int64_t *silence
 		return 0;
 	case ALERT_VERB_UNSILENCE:
 		return unsilence(a, o, &by, now_us, err);
+	case ALERT_VERB_AM_SILENCE:
+	case ALERT_VERB_AM_EXPIRE:
+	case ALERT_VERB_AM_EXTEND:
+		return alertmanagers_settle(a->engine, o, &item->outcome, &by, now_us, err);
 	case ALERT_VERB_EDIT:
 		return engine_override(a->engine, o->rule, o->limit, o->until_us, &by, now_us, err);
 	case ALERT_VERB_SET_BUDGET:
@@ -390,13 +416,17 @@ static int carry_out(struct alerts *a, struct order_item *item, int64_t *silence
 	return err_set(err, "there is no such verb");
 }
 
-static void answer(struct http_exchange *x, int64_t silence_id)
+static void answer(struct http_exchange *x, int64_t silence_id, const struct am_outcome *outcome)
 {
+	char text[TIME_TEXT_BYTES];
+
 	struct buf json = {0};
 
 	buf_puts(&json, "{\"schema\":1,\"done\":true");
 	if (silence_id)
 		buf_printf(&json, ",\"silence\":%" PRId64, silence_id);
+	if (outcome->done)
+		buf_printf(&json, ",\"silence\":\"%s\",\"until\":\"%s\"", outcome->silence, time_format(outcome->after_us, text));
 	buf_puts(&json, "}\n");
 	http_answer(x, &(struct http_reply){.status = 200, .type = "application/json", .body = buf_str(&json)});
 	buf_fini(&json);
@@ -417,21 +447,63 @@ static void do_orders(struct alerts *a, bool refuse)
 	a->orders = NULL;
 	pthread_mutex_unlock(&a->lock);
 	for (struct order_item *item = items, *next; item; item = next) {
-		struct err err = {""};
+		struct err err = {""}, store_err = {""};
 		int64_t silence_id = 0;
+		bool refused;
 
 		next = item->next;
-		if (refuse)
+		if (refuse && !item->asked) {
 			http_answer_error(item->exchange, 503, "the collector is stopping: ask the next one");
-		else if (carry_out(a, item, &silence_id, &err))
-			http_answer_error(item->exchange, 409, err.text);
-		else if (store_order(a, item->order.verb, &err))
-			http_answer_error(item->exchange, 507, err.text);
-		else
-			answer(item->exchange, silence_id);
+		} else {
+			refused = carry_out(a, item, &silence_id, &err) != 0;
+			if ((!refused || item->asked) && store_order(a, item->order.verb, &store_err))
+				http_answer_error(item->exchange, 507, store_err.text);
+			else if (refused)
+				http_answer_error(item->exchange, 409, err.text);
+			else
+				answer(item->exchange, silence_id, &item->outcome);
+		}
 		alert_order_fini(&item->order);
 		free(item);
 	}
+}
+
+static void queue_order(struct alerts *a, struct order_item *item)
+{
+	pthread_mutex_lock(&a->lock);
+	struct order_item **last = &a->orders;
+
+	while (*last)
+		last = &(*last)->next;
+	*last = item;
+	pthread_cond_signal(&a->work);
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* Loop's thread. */
+static void alertmanager_did(void *arg, const struct am_outcome *outcome)
+{
+	struct order_item *item = arg;
+
+	item->asked = true;
+	item->outcome = *outcome;
+	queue_order(item->alerts, item);
+}
+
+/* False when there is nobody to ask: it has been answered. */
+static bool ask_alertmanager(struct alerts *a, struct order_item *item)
+{
+	static const enum am_verb verbs[] = {AM_SILENCE, AM_EXPIRE, AM_EXTEND};
+	const struct alert_order *o = &item->order;
+	struct err err = {"the collector is stopping: ask the next one"};
+	struct am_watch *watch = a->notifiers ? notifiers_watch(a->notifiers, o->manager, o->target, &err) : NULL;
+
+	if (!watch) {
+		http_answer_error(item->exchange, a->notifiers ? 409 : 503, err.text);
+		return false;
+	}
+	am_watch_do(watch, verbs[o->verb - ALERT_VERB_AM_SILENCE], o->target, o->until_us, item->caller.name, o->note, alertmanager_did, item);
+	return true;
 }
 
 void alerts_handle(struct alerts *a, struct http_exchange *x, bool operates)
@@ -454,21 +526,19 @@ void alerts_handle(struct alerts *a, struct http_exchange *x, bool operates)
 	}
 	item = mem_zalloc(sizeof *item);
 	item->exchange = x;
+	item->alerts = a;
 	if (alert_order_read(&item->order, http_body(x), &err)) {
 		http_answer_error(x, 400, err.text);
 	} else if (alert_verb_changes_config(item->order.verb) && !operates) {
 		http_answer_error(x, 403, "that changes what is watched, and takes the role operator");
 	} else {
 		caller_of(http_peer(x), str_of(item->order.claimed), &item->caller);
-		pthread_mutex_lock(&a->lock);
-		struct order_item **last = &a->orders;
-
-		while (*last)
-			last = &(*last)->next;
-		*last = item;
-		pthread_cond_signal(&a->work);
-		pthread_mutex_unlock(&a->lock);
-		return;
+		if (item->order.verb < ALERT_VERB_AM_SILENCE || item->order.verb > ALERT_VERB_AM_EXTEND) {
+			queue_order(a, item);
+			return;
+		}
+		if (ask_alertmanager(a, item))
+			return;
 	}
 	alert_order_fini(&item->order);
 	free(item);
@@ -612,14 +682,21 @@ static void *alerts_main(void *arg)
 
 static void take_notifiers(struct alerts *a, const struct config *config)
 {
-	a->notifiers = notifiers_new(a->loop, config, clock_wall_us(), delivery_ended, a);
+	const char *watched[NAMES_MOST];
+	size_t count = 0;
+	struct err err;
+
+	a->notifiers = notifiers_new(a->loop, config, clock_wall_us(), delivery_ended, alertmanager_read, a);
 	a->outlets = notifiers_outlets(a->notifiers, &a->outlet_count);
 	for (size_t i = 0; i < NAMES_MOST; i++) {
 		const char *name = notifiers_alertmanager(a->notifiers, i);
 
 		free(a->alertmanagers[i]);
 		a->alertmanagers[i] = name ? mem_strdup(name) : NULL;
+		if (name && notifiers_watch(a->notifiers, name, "", &err))
+			watched[count++] = name;
 	}
+	alertmanagers_keep(a->writer, watched, count);
 }
 
 int alerts_start(struct alerts **out, struct loop *loop, struct writer *writer, const char *store_path,
@@ -666,6 +743,8 @@ void alerts_stop(struct alerts *a)
 {
 	if (!a)
 		return;
+	if (a->notifiers)
+		notifiers_stop_watching(a->notifiers);
 	pthread_mutex_lock(&a->lock);
 	a->stopping = true;
 	pthread_cond_signal(&a->work);

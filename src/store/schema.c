@@ -219,6 +219,17 @@ static const char *const version_3[] = {
 	"  uid INTEGER NOT NULL, login_uid INTEGER NOT NULL, ssh_client TEXT NOT NULL, claimed_name TEXT NOT NULL,"
 	"  started_us INTEGER NOT NULL, changed_us INTEGER NOT NULL) WITHOUT ROWID",
 	"CREATE INDEX rollout_actions_open ON rollout_actions(started_us) WHERE state IN ('intent', 'applying')",
+	/* What each configured Alertmanager holds, as it was read last; digest says when the lists differ. */
+	"CREATE TABLE alertmanager(name TEXT PRIMARY KEY, health INTEGER NOT NULL, words TEXT NOT NULL, asked_us INTEGER NOT NULL,"
+	"  answered_us INTEGER NOT NULL, every_us INTEGER NOT NULL, alert_count INTEGER NOT NULL, own_count INTEGER NOT NULL,"
+	"  silence_count INTEGER NOT NULL, left_out INTEGER NOT NULL, digest INTEGER NOT NULL) WITHOUT ROWID",
+	"CREATE TABLE alertmanager_alert(manager TEXT NOT NULL, fingerprint TEXT NOT NULL, own INTEGER NOT NULL, name TEXT NOT NULL,"
+	"  severity TEXT NOT NULL, labels TEXT NOT NULL, state TEXT NOT NULL, silenced_by TEXT NOT NULL, inhibited_by TEXT NOT NULL,"
+	"  receivers TEXT NOT NULL, summary TEXT NOT NULL, runbook TEXT NOT NULL, generator TEXT NOT NULL, starts_us INTEGER NOT NULL,"
+	"  updated_us INTEGER NOT NULL, PRIMARY KEY(manager, fingerprint)) WITHOUT ROWID",
+	"CREATE TABLE alertmanager_silence(manager TEXT NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL, matchers TEXT NOT NULL,"
+	"  author TEXT NOT NULL, comment TEXT NOT NULL, starts_us INTEGER NOT NULL, ends_us INTEGER NOT NULL,"
+	"  updated_us INTEGER NOT NULL, mark INTEGER NOT NULL, PRIMARY KEY(manager, id)) WITHOUT ROWID",
 	NULL,
 };
 

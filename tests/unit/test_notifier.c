@@ -98,7 +98,7 @@ static struct world *begin(const char *notify)
 	if (config_parse(&w->config, buf_str(&yaml), "c", &err) || notifiers_check(&w->config, &err))
 		fail_msg("%s", err.text);
 	buf_fini(&yaml);
-	w->notifiers = notifiers_new(w->loop, &w->config, clock_wall_us(), ended, w);
+	w->notifiers = notifiers_new(w->loop, &w->config, clock_wall_us(), ended, NULL, w);
 	return w;
 }
 
