@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "panels/alarms.h"
 #include "panels/alert_picture.h"
+#include "panels/alertmanager.h"
 #include "panels/draw.h"
 
 #define PICTURES_MAX 8
@@ -39,6 +40,7 @@ struct alerts {
 	size_t picture_count;
 	struct override_result overrides; /* page only */
 	struct outbox_result dead;     /* page only: messages that reached nobody, oldest first */
+	struct am_result managers;     /* page only */
 };
 
 static void order_worst_first(struct alerts *a)
@@ -181,6 +183,8 @@ static int alerts_load(const struct panel_query *query, void *state, struct err 
 		return -1;
 	if (query_overrides(query->reader, a->alarms.wall_us, &a->overrides, err) != 0)
 		return -1;
+	if (query_alertmanagers(query->reader, &a->managers, err) != 0)
+		return -1;
 	return query_outbox(query->reader, OUTBOX_DEAD, DEAD_MAX, &a->dead, err);
 }
 
@@ -194,6 +198,7 @@ static void alerts_fini(void *state)
 	struct alerts *a = state;
 
 	outbox_result_fini(&a->dead);
+	am_result_fini(&a->managers);
 	override_result_fini(&a->overrides);
 	alarms_fini(&a->alarms);
 	free(a->open);
@@ -403,7 +408,7 @@ static void tile_evaluated(const struct alerts *a, const struct panel_frame *fra
 	count_stages(a, 0, counts, sizeof counts);
 	draw_head(s, frame, "alerts", counts);
 	if (count == 0)
-		surface_printf(s, 1, 1, ROLE_MUTED, "%zu rules watched, nothing fires", a->alarms.states.row_count);
+		surface_printf(s, 1, 1, ROLE_MUTED, "%zu rule%s watched, nothing fires", a->alarms.states.row_count, a->alarms.states.row_count == 1 ? "" : "s");
 	for (size_t i = 0; i < count && (int)i + 1 < s->height; i++) {
 		const struct alert_record *r = a->open[i];
 		enum alarm_stage stage = alarm_stage_of(r);
@@ -529,13 +534,30 @@ static int draw_dead(const struct alerts *a, const struct panel_frame *frame, st
 	return count + 1;
 }
 
+/* What the Alertmanagers hold of others, at the bottom. Returns how many lines that takes. */
+static int draw_managers(const struct alerts *a, const struct panel_frame *frame, struct surface *s)
+{
+	struct buf text = {0};
+
+	if (a->managers.manager_count == 0 || s->height < 12)
+		return 0;
+	alertmanager_summary(&a->managers, frame->wall_us > a->alarms.wall_us ? frame->wall_us : a->alarms.wall_us, &text);
+	int x = 1 + surface_outside(s, 1, s->height - 1, s->width - 20, ROLE_MUTED, buf_str(&text));
+
+	surface_text(s, x + 1, s->height - 1, ROLE_ACCENT, "! shows them");
+	buf_fini(&text);
+	return 1;
+}
+
 static void page_evaluated(const struct alerts *a, const struct panel_frame *frame, struct surface *whole)
 {
-	struct surface kept = surface_part(whole, (struct rect){0, 0, whole->width, whole->height - draw_dead(a, frame, whole)});
+	struct surface upper = surface_part(whole, (struct rect){0, 0, whole->width, whole->height - draw_managers(a, frame, whole)});
+	struct surface kept = surface_part(&upper, (struct rect){0, 0, upper.width, upper.height - draw_dead(a, frame, &upper)});
 	struct surface *s = &kept;
 	const struct alert_record *r = under_cursor(a, frame);
 	const struct alert_picture *p = NULL;
 	struct surface table, below;
+	struct buf held = {0};
 	char counts[160];
 	int rows = s->height - 1;
 
@@ -551,13 +573,15 @@ static void page_evaluated(const struct alerts *a, const struct panel_frame *fra
 		return;
 	table = surface_part(s, (struct rect){0, 1, s->width, rows});
 	if (a->alarms.alerts.row_count == 0)
-		surface_printf(&table, 1, 0, ROLE_MUTED, "%zu rules watched, nothing fires", a->alarms.states.row_count);
+		surface_printf(&table, 1, 0, ROLE_MUTED, "%zu rule%s watched, nothing fires", a->alarms.states.row_count, a->alarms.states.row_count == 1 ? "" : "s");
 	else
 		draw_rows(&alerts_panel, a, frame, &table);
 	if (!r || s->height < 14)
 		return;
 	below = surface_part(s, (struct rect){0, 1 + rows, s->width, s->height - 1 - rows});
-	surface_rule(&below, 0, ROLE_BORDER, "under the cursor", p ? p->words : "");
+	alertmanager_keeps_back(&a->managers, r->labels, frame->tz, a->alarms.wall_us, &held);
+	surface_rule(&below, 0, ROLE_BORDER, held.len ? held.data : "under the cursor", p ? p->words : "");
+	buf_fini(&held);
 	surface_outside(&below, 1, 1, s->width - 2, ROLE_TEXT, str_of(r->summary));
 	draw_override(a, r, frame, &below);
 	if (!p) {

@@ -59,6 +59,7 @@ struct panel_frame {
 	const struct view *view;
 	enum panel_form form;
 	int64_t now_us;          /* as in panel_query */
+	int64_t wall_us;         /* the clock, wherever the window is; 0: not told */
 	bool focused;
 	bool stale;              /* the state is older than it should be: figures are dimmed */
 	bool compare;

@@ -3,7 +3,7 @@
 
 const struct panel *const panels[] = {
 	&sources_panel, &signals_panel, &apps_panel,   &cost_panel,    &latency_panel,  &errors_panel,   &flags_panel,
-	&requests_panel, &alerts_panel, &budgets_panel, &bill_panel, &slowest_panel, &audit_panel, &incident_panel,
+	&requests_panel, &alerts_panel, &others_panel, &silences_panel, &budgets_panel, &bill_panel, &slowest_panel, &audit_panel, &incident_panel,
 	&suspects_panel, &cell_panel, &trace_panel, &timeline_panel, &incidents_panel, &diff_panel, &changes_panel, &shell_panel, &sql_panel,
 	&rollouts_panel,
 	&inference_panel, &feedback_panel, NULL,

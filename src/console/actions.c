@@ -39,10 +39,10 @@ const struct action console_actions[] = {
 	{ACT_GROUP, "group-next", "b", "group by the next dimension", DANGER_NONE},
 	{ACT_COPY, "copy", "y", "copy the command that opens exactly here", DANGER_NONE},
 	{ACT_EXPORT, "export", "e", "write the panel's data to a file", DANGER_NONE},
-	{ACT_LIMITS, "limits", "!", "the alerts: what fires, or is over its limit", DANGER_NONE},
+	{ACT_LIMITS, "limits", "!", "the alerts; again: alerts of others, silences", DANGER_NONE},
 	{ACT_ACKNOWLEDGE, "acknowledge", "a", "acknowledge the alert, with a note", DANGER_STORED},
-	{ACT_MUTE, "mute", "m", "mute the alert for a time", DANGER_STORED},
-	{ACT_UNMUTE, "unmute", "M", "end the silence of the alert", DANGER_STORED},
+	{ACT_MUTE, "mute", "m", "mute the alert for a time; a silence: another end", DANGER_STORED},
+	{ACT_UNMUTE, "unmute", "M", "end the silence, or that of the alert", DANGER_STORED},
 	{ACT_EDIT_LIMIT, "limit-edit", "E", "another limit for the alert's rule, tried on the last week", DANGER_STORED},
 	{ACT_SET_BUDGET, "budget-set", "B", "set a budget, or change the one under the cursor", DANGER_STORED},
 	{ACT_REMOVE_BUDGET, "budget-remove", "D", "remove the budget under the cursor", DANGER_STORED},
@@ -83,7 +83,7 @@ const struct action console_actions[] = {
 };
 
 /* What the key line offers, most needed first; `where` says on which kind of place. */
-enum offer_place { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS, ON_ROLLOUTS, ON_ALERTS, ON_BUDGETS, ON_FEEDBACK, ON_LIST, ON_ITEM, ON_INCIDENT, ON_WINDOWS };
+enum offer_place { ANYWHERE, ON_TILES, ON_PAGE, ON_GROUPS, ON_ROLLOUTS, ON_ALERTS, ON_OTHERS, ON_SILENCES, ON_BUDGETS, ON_FEEDBACK, ON_LIST, ON_ITEM, ON_INCIDENT, ON_WINDOWS };
 static const struct {
 	int action;
 	const char *word;
@@ -102,6 +102,11 @@ static const struct {
 	{ACT_COMPARE, "another window", ON_WINDOWS}, {ACT_NEXT_PANEL, "panel", ON_WINDOWS}, {ACT_EXPORT, "export", ON_WINDOWS},
 	{ACT_OPEN, "what changed", ON_ALERTS},   {ACT_ACKNOWLEDGE, "acknowledge", ON_ALERTS},
 	{ACT_MUTE, "mute", ON_ALERTS},     {ACT_EDIT_LIMIT, "limit", ON_ALERTS},
+	{ACT_LIMITS, "of others", ON_ALERTS},
+	{ACT_MUTE, "silence", ON_OTHERS},  {ACT_UNMUTE, "end silence", ON_OTHERS},
+	{ACT_LIMITS, "silences", ON_OTHERS},
+	{ACT_UNMUTE, "end", ON_SILENCES},  {ACT_MUTE, "another end", ON_SILENCES},
+	{ACT_LIMITS, "alerts", ON_SILENCES},
 	{ACT_SET_BUDGET, "set", ON_BUDGETS}, {ACT_OPEN, "spend", ON_BUDGETS},
 	{ACT_ACKNOWLEDGE, "acknowledge", ON_BUDGETS}, {ACT_REMOVE_BUDGET, "remove", ON_BUDGETS},
 	{ACT_OPEN, "settle", ON_ITEM},     {ACT_DISMISS, "dismiss", ON_ITEM},
@@ -165,6 +170,8 @@ static bool is_offered(const struct deck *d, enum offer_place where)
 	case ON_GROUPS: return page && page->groups;
 	case ON_ROLLOUTS: return page == &rollouts_panel;
 	case ON_ALERTS: return page == &alerts_panel;
+	case ON_OTHERS: return page == &others_panel;
+	case ON_SILENCES: return page == &silences_panel;
 	case ON_INCIDENT: return page == &incident_panel;
 	case ON_WINDOWS: return page == &diff_panel;
 	case ON_BUDGETS: return page == &budgets_panel;

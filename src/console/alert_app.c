@@ -75,7 +75,7 @@ void app_alert(struct app *a, int action)
 	struct alert_dialog *w;
 	struct alert_pick p;
 
-	if (!app_alert_pick(a, &p))
+	if (app_manager(a, action) || !app_alert_pick(a, &p))
 		return;
 	if (action == ACT_UNMUTE && !p.silenced) {
 		app_say(a, true, "%.100s is not muted", p.rule);
@@ -116,6 +116,9 @@ static void add_text(struct buf *json, const char *name, const char *text)
 static bool send(struct app *a)
 {
 	const struct alert_dialog *w = a->alert;
+
+	if (w->theirs)
+		return app_manager_send(a);
 	const char *user = getenv("LLMDECK_USER");
 	char said[200], until[TIME_TEXT_BYTES];
 	struct buf json = {0};
@@ -195,6 +198,8 @@ bool app_alert_open(struct app *a)
 	int index = panel_index(&alerts_panel);
 	const struct panel_snapshot *shown = a->deck.shown[index];
 
+	if (app_manager_open(a))
+		return true;
 	if (a->deck.place.panel != index || !shown)
 		return false;
 	frame = frame_of(&a->deck, index, shown->form, false);

@@ -11,6 +11,7 @@
 #include "console/rollout_calls.h"
 #include "console/tiles.h"
 #include "console/triage_app.h"
+#include "panels/alertmanager.h"
 #include "panels/alerts.h"
 #include "ui/chooser.h"
 #include "ui/dialog.h"
@@ -28,7 +29,9 @@ enum app_mode { MODE_DECK, MODE_PALETTE, MODE_FILTER, MODE_COLUMNS, MODE_HELP, M
 struct alert_dialog {
 	struct alert_pick pick; /* of the moment it was opened */
 	int action;             /* ACT_ACKNOWLEDGE, ACT_MUTE, ACT_UNMUTE */
-	char title[160], dedup[100], below[100];
+	bool theirs;            /* it is about `held`, in an Alertmanager */
+	struct am_pick held;
+	char title[160], dedup[100], below[100], when[120];
 	struct dialog dialog;
 };
 
@@ -116,6 +119,12 @@ bool app_take_calls(struct app *a);
  * the most urgent one on other pages. */
 void app_alert(struct app *a, int action);
 void app_alert_key(struct app *a, struct key key);
+/* manager_app.c: the same keys on the pages of the Alertmanagers; false elsewhere. */
+bool app_manager(struct app *a, int action);
+/* Sends what the dialog says; false when what was typed does not do. */
+bool app_manager_send(struct app *a);
+/* Enter on an alert of others goes to the silence that holds it; false elsewhere. */
+bool app_manager_open(struct app *a);
 /* The alert that those would be about; says so when there is none. */
 bool app_alert_pick(struct app *a, struct alert_pick *out);
 /* Rings the terminal, as the config says, when an alert has begun to fire since the last call. */

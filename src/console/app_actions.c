@@ -263,6 +263,18 @@ static bool do_move(struct app *a, int action)
 	return false;
 }
 
+/* Alerts, and from there round by way of what the Alertmanagers hold. */
+static void go_alerts(struct deck *d)
+{
+	const struct panel *to = &alerts_panel;
+
+	if (d->place.panel == panel_index(&alerts_panel))
+		to = &others_panel;
+	else if (d->place.panel == panel_index(&others_panel))
+		to = &silences_panel;
+	deck_go(d, to->page, panel_index(to));
+}
+
 /* Actions that change what has to be loaded. */
 static bool do_view(struct app *a, int action, int64_t wall_us)
 {
@@ -282,7 +294,7 @@ static bool do_view(struct app *a, int action, int64_t wall_us)
 	case ACT_COMPARE: d->compare = !d->compare; break;
 	case ACT_PAUSE: deck_pause(d, wall_us, !d->paused); break;
 	case ACT_GROUP: group_next(a); break;
-	case ACT_LIMITS: deck_go(d, alerts_panel.page, panel_index(&alerts_panel)); break;
+	case ACT_LIMITS: go_alerts(d); break;
 	default:
 		if (action < ACT_PAGE0 || action > ACT_PAGE0 + 9)
 			return false;

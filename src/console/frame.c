@@ -26,6 +26,7 @@ struct panel_frame frame_of(const struct deck *d, int panel, enum panel_form for
 		.view = shown ? &shown->view : &d->where,
 		.form = form,
 		.now_us = shown ? shown->now_us : 0,
+		.wall_us = clock_wall_us(),
 		.focused = d->focus == panel,
 		.stale = stale,
 		.compare = shown && shown->compare && d->compare,

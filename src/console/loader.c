@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "console/worker.h"
+#include "panels/panels.h"
 
 #define REOPEN_US US_PER_S
 #define TRIM_EVERY_US (5 * US_PER_S)
@@ -159,7 +160,7 @@ static bool is_due(const struct loader *l, const struct load_job *job, size_t i,
 	if (l->done[panel].generation != job->generation ||
 	    l->done[panel].asked != panel_ask_serial(&job->ask, panels[panel]->asks) || l->memory[panel].more)
 		return true;
-	if (job->frozen && strcmp(panels[panel]->name, "alerts") != 0)
+	if (job->frozen && panels[panel] != &alerts_panel && panels[panel] != &others_panel && panels[panel] != &silences_panel)
 		return false;
 	pause = pause > 30 * US_PER_S ? 30 * US_PER_S : pause;
 	if (job->items[i].form == PANEL_TILE && pause < panels[panel]->pace_us)
