@@ -20,6 +20,7 @@
 #include "console/render.h"
 #include "core/serving.h"
 #include "panels/panels.h"
+#include "store/alertmanagers.h"
 #include "store/alerts.h"
 #include "store/writer.h"
 #include "ui/theme.h"
@@ -464,7 +465,7 @@ static void test_sources(void **state)
 static void test_every_size_is_drawn(void **state)
 {
 	static const char *const names[] = {NULL, "cost", "latency", "errors", "flags", "requests", "inference",
-	                                    "rollouts", "feedback", "slowest", "alerts", "monitor"};
+	                                    "rollouts", "feedback", "slowest", "alerts", "others", "silences", "monitor"};
 	struct err err = {""};
 
 	(void)state;
@@ -537,6 +538,65 @@ static void test_alarms(void **state)
 	test_every_size_is_drawn(state);
 }
 
+/* What Alertmanagers held when the collector read them: one that answers, one that fell silent. */
+static void store_managers(void)
+{
+	const struct am_status am = {.name = "am", .health = AM_OK, .words = "", .answered_us = NOW_US - 3 * US_PER_S, .every_us = 15 * US_PER_S,
+	                             .alert_count = 3, .own_count = 1, .silence_count = 2};
+	const struct am_status standby = {.name = "standby", .health = AM_FAILING, .words = "connection refused", .answered_us = NOW_US - 4 * US_PER_MIN,
+	                                  .every_us = 15 * US_PER_S, .alert_count = 1};
+	const char *held = "9387fcbc-e052-410d-9e5b-470353b83411";
+	const struct am_alert held_alerts[] = {
+		{"am", "89ba53061bb074ea", "DiskFull", "critical", "{\"alertname\":\"DiskFull\",\"instance\":\"db1\",\"severity\":\"critical\"}", "suppressed",
+		 held, "", "night, day", "/var/lib is 97 % full", "https://runbooks/disk", "http://prometheus/graph?g0", NOW_US - 9 * US_PER_MIN, NOW_US - 20 * US_PER_S, 0},
+		{"am", "89ba53061bb074eb", "NodeDown", "warning", "{\"alertname\":\"NodeDown\",\"instance\":\"n2\",\"severity\":\"warning\"}", "active", "", "",
+		 "night", "node \x1b[31mn2 is down", "", "", NOW_US - 2 * US_PER_HOUR, NOW_US - 20 * US_PER_S, 0},
+		{"am", "89ba53061bb074ec", "QueueLong", "info", "{\"alertname\":\"QueueLong\",\"queue\":\"mail\"}", "suppressed", "", "89ba53061bb074eb", "day", "", "",
+		 "", NOW_US - 3 * US_PER_DAY, NOW_US - 20 * US_PER_S, 0},
+		{"am", "0000000000000001", "slow", "critical", "{\"alertname\":\"slow\"}", "suppressed", held, "", "night", "", "", "", NOW_US, NOW_US, 0},
+	};
+	const struct am_alert other = {"standby", "89ba53061bb074ed", "CertExpires", "page", "{\"alertname\":\"CertExpires\"}", "active", "", "", "day", "in 2 days", "",
+	                               "", NOW_US - 30 * US_PER_MIN, NOW_US - 5 * US_PER_MIN, 0};
+	const bool ours[] = {false, false, false, true};
+	const struct am_silence silences[] = {
+		{"am", held, "active", "alertname=~\"DiskFull|slow\" instance=~\"db.*\"", "bob", "disk is being changed", NOW_US - US_PER_HOUR, NOW_US + 40 * US_PER_MIN,
+		 NOW_US, 0, false, NULL},
+		{"am", "32681506-4420-494d-8e1d-35a7e80f1a8b", "active", "alertname=\"errors\"", "mia", "[llmdeck 1]", NOW_US - US_PER_MIN, NOW_US + US_PER_HOUR, NOW_US, 1,
+		 false, NULL},
+		{"am", "52681506-4420-494d-8e1d-35a7e80f1a8b", "expired", "alertname=\"NodeDown\"", "jo", "over", NOW_US - US_PER_HOUR, NOW_US - 2 * US_PER_MIN, NOW_US, 0,
+		 false, NULL},
+	};
+	struct store_options o = {.now_us = NOW_US};
+	struct store_writer *w = NULL;
+	struct err err = {""};
+
+	assert_int_equal(store_writer_open(&w, store_path, &o, &err), 0);
+	assert_int_equal(store_alertmanager_put(w, &am, 1, held_alerts, ours, 4, silences, 3, &err), 0);
+	assert_int_equal(store_alertmanager_put(w, &standby, 2, &other, ours, 1, NULL, 0, &err), 0);
+	assert_int_equal(store_writer_commit(w, &err), 0);
+	store_writer_close(&w);
+}
+
+static void test_managers(void **state)
+{
+	static const struct picture pictures[] = {
+		{"others-80x24", "others", NULL, 80, 24, false, true, 0, false, COLOURS_NONE},
+		{"others-132x43", "others", NULL, 132, 43, false, false, 0, false, COLOURS_NONE},
+		{"others-200x50", "others", NULL, 200, 50, false, false, 0, false, COLOURS_NONE},
+		{"others-80x24-mono", "others", NULL, 80, 24, true, false, 0, true, COLOURS_NONE},
+		{"silences-80x24", "silences", NULL, 80, 24, false, true, 0, false, COLOURS_NONE},
+		{"silences-132x43", "silences", NULL, 132, 43, false, false, 0, false, COLOURS_NONE},
+		{"silences-200x50", "silences", NULL, 200, 50, false, false, 0, false, COLOURS_NONE},
+		{"silences-80x24-mono", "silences", NULL, 80, 24, true, false, 0, true, COLOURS_NONE},
+		{"alarms-kept-back-132x43", "alerts", NULL, 132, 43, false, false, 0, false, COLOURS_NONE},
+	};
+
+	(void)state;
+	store_managers();
+	draw_all(pictures, sizeof pictures / sizeof *pictures);
+	test_every_size_is_drawn(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -545,6 +605,7 @@ int main(void)
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_every_size_is_drawn),
 		cmocka_unit_test(test_alarms), /* last: from then on somebody evaluates */
+		cmocka_unit_test(test_managers),
 	};
 
 	return cmocka_run_group_tests(tests, make_store, remove_store);
