@@ -637,7 +637,7 @@ static int run(const struct global *g, int argc, char **argv)
 const struct command alert_command = {
 	.name = "alert",
 	.usage = "list [--alertmanager] | show ID | ack ID | silence ID --for 1h | unsilence ID | silences | extend ID --for 1h | rules | edit RULE --over V | backtest RULE | undelivered",
-	.summary = "what fires, what is watched; acknowledge, silence, change a limit, try one on the past",
+	.summary = "what fires, what is watched, what Alertmanagers hold; acknowledge, silence, change a limit, try one on the past",
 	.help = "Changes go through the collector (see --socket) and are written to the audit. An acknowledgement is known to\n"
 	        "llmdeck and to webhooks that ask for it; Alertmanager knows none. That of a\n"
 	        "budget's threshold takes the lower ones of its basis with it. A silence is made in Alertmanager too.\n"

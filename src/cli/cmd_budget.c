@@ -343,7 +343,7 @@ static int run(const struct global *g, int argc, char **argv)
 const struct command budget_command = {
 	.name = "budget",
 	.usage = "list | set NAME [--amount USD] [--period P] [--where F=V] … | remove NAME | reconcile [--from T --to T]",
-	.summary = "what may be spent, what is spent and what will be",
+	.summary = "what may be spent, what is spent and what will be; set, remove, lay an imported bill beside our figure",
 	.help = "Changes go through the collector (see --socket) and are written to the audit. A budget set here wins over one of\n"
 	        "the same name in the config until it ends (--until) or is removed; what is not given stays as it was.\n"
 	        "A hard action only says that it would have acted until the config arms it (armed: true).",
