@@ -13,16 +13,15 @@ static bool read_object(struct json_reader *r, const struct read_field *fields, 
 
 static void initialise(const struct read_field *fields, void *into)
 {
-	static const char *const no_text = "";
-	static const double no_number = NAN;
-
 	for (const struct read_field *f = fields; f->name; f++) {
-		char *at = (char *)into + f->offset;
+		void *at = (char *)into + f->offset;
+		const char **text = at;
+		double *number = at;
 
 		if (f->type == READ_TEXT)
-			memcpy(at, &no_text, sizeof(const char *));
+			*text = "";
 		else if (f->type == READ_REAL)
-			memcpy(at, &no_number, sizeof no_number);
+			*number = NAN;
 		else if (f->type == READ_OBJECT)
 			initialise(f->fields, at);
 	}

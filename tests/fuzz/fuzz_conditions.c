@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
 #include "base/shell.h"
+#include "base/utf8.h"
+#include "console/document.h"
 #include "core/bad.h"
 #include "core/error_notes.h"
 #include "core/incident.h"
