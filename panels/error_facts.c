@@ -23,8 +23,8 @@ bool retries_draw(const struct retry_result *r, const struct panel_frame *frame,
 		x += surface_text(s, x, y, ROLE_CRITICAL | STYLE_BOLD, "RETRY STORM ");
 		x += surface_printf(s, x, y, ROLE_CRITICAL, "from %s: ", time_format_clock(worst->storm_from_us, frame->tz, at));
 	}
-	x += surface_printf(s, x, y, ROLE_TEXT, "%s of %s calls were made again%s, most by ", count_format((double)r->retried, again),
-	                    count_format((double)r->requests, all), r->sampled ? " (newest part)" : "");
+	x += surface_printf(s, x, y, ROLE_TEXT, "%s of %s%s calls are repeated, most by ", count_format((double)r->retried, again),
+	                    r->sampled ? "the newest " : "", count_format((double)r->requests, all));
 	x += surface_outside(s, x, y, 24, ROLE_TITLE, str_of(worst->service));
 	x += surface_text(s, x, y, ROLE_MUTED, " at ");
 	x += surface_outside(s, x, y, 20, ROLE_TITLE, str_of(worst->provider));

@@ -193,6 +193,7 @@ static void open_here(struct app *a)
 	struct incident_pick *listed = mem_alloc(sizeof *listed);
 	struct view *where = mem_alloc(sizeof *where);
 	bool on_alerts = a->deck.place.panel == panel_index(&alerts_panel);
+	int64_t known_us = deck_now_us(&a->deck, clock_wall_us());
 
 	if (is_here(a)) {
 		deck_go(&a->deck, incidents_panel.page, panel_index(&incidents_panel));
@@ -202,6 +203,8 @@ static void open_here(struct app *a)
 	} else if (a->deck.time_cursor_us) {
 		t.from_us = a->deck.time_cursor_us - AROUND_US;
 		t.to_us = a->deck.time_cursor_us + AROUND_US;
+		if (t.to_us > known_us && known_us > a->deck.time_cursor_us)
+			t.to_us = known_us;
 		t.since_us = a->deck.time_cursor_us;
 		t.limit = limit_of(a, &a->deck.where, t.heat);
 		open_page(a, &t);

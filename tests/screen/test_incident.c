@@ -15,6 +15,8 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "cli/throwaway.h"
+#include "store/query.h"
 #include "screen_asserts.h"
 
 #define AT_ONCE_US (US_PER_S) /* a cancel takes milliseconds; the rest is for a busy machine */
@@ -93,6 +95,118 @@ static void work_on_it(struct screen *s)
 	assert_shows(s, "incidents 0 open of 1");
 }
 
+/* From a rollout, from an alert of the list, from a chart's time cursor, from the list of incidents, from a page about
+ * errors: each time with the window, the filters and the figure that it is about. */
+static void every_way_to_it(struct screen *s)
+{
+	screen_send(s, "4");
+	assert_shows(s, "GATE");
+	screen_send(s, "i");
+	assert_shows(s, "monitor > incident  service=check");
+	assert_shows(s, "depl v43");
+	screen_send(s, "!");
+	assert_shows(s, "alerts, as the collector has them");
+	screen_send(s, "i");
+	assert_shows(s, "monitor > incident");
+	assert_shows(s, "time>="); /* since the alert's window began to fill */
+	assert_shows(s, "suspects");
+	screen_send(s, ":live\r:t 15m\r:filter\r:latency\r");
+	assert_shows(s, "ttft p95");
+	screen_send(s, "hhhh");
+	assert_shows(s, "s at ");
+	screen_send(s, "i");
+	assert_shows(s, "monitor > incident");
+	assert_shows(s, "time>=");
+	screen_send(s, ":errors\r");
+	assert_shows(s, "by type");
+	screen_send(s, "i");
+	assert_shows(s, "server…");
+	screen_send(s, ":incidents\r");
+	assert_shows(s, "incidents 0 open of 1");
+	screen_send(s, "\r");
+	assert_shows(s, "INC-1 closed");
+	assert_shows(s, "requests of the bad");
+}
+
+/* The page's window beside the one before it: figures, what changed, commands; = goes on, :pin keeps one, :diff
+ * takes any; Enter narrows. */
+static void beside_another_window(struct screen *s)
+{
+	screen_send(s, ":filter\r:pin\r");
+	assert_shows(s, "pinned ");
+	screen_send(s, "w");
+	assert_shows(s, "monitor > two windows");
+	assert_shows(s, "compared with the pinned window");
+	assert_shows(s, "latency p99");
+	assert_shows(s, "llmdeck suspects --from");
+	screen_send(s, ":diff before\r");
+	assert_shows(s, "as long just before");
+	assert_shows(s, "depl v43");
+	screen_send(s, "\t\r");
+	assert_shows(s, "narrowed to depl v43");
+	screen_send(s, "==");
+	assert_shows(s, "a week ago");
+	assert_shows(s, "no requests then");
+	screen_send(s, ":diff lunch\r");
+	assert_shows(s, "diff: ");
+	screen_send(s, ":filter\r");
+	assert_gone(s, "deployment=v43");
+	screen_send(s, "\x1b");
+	assert_shows(s, "signals");
+}
+
+static int64_t requests_of(const char *store)
+{
+	struct store_reader *r = NULL;
+	struct store_summary summary;
+	struct err err = {""};
+
+	if (store_reader_open(&r, store, &err) || query_summary(r, &summary, &err))
+		fail_msg("%s", err.text);
+	store_reader_close(&r);
+	return summary.requests;
+}
+
+/* While a question runs that would never end, another console answers its keys, and the collector stores. */
+static void others_are_left_alone(struct screen *s)
+{
+	char store[300], socket[300];
+	int64_t stored, until_us = clock_mono_us() + SOON * US_PER_MS, slowest_us = 0;
+
+	screen_demo_file(s, THROWAWAY_STORE, store, sizeof store);
+	screen_demo_file(s, "control.sock", socket, sizeof socket);
+	const char *argv[] = {binary, "--store", store, "--socket", socket, "console", NULL};
+	struct screen *other = screen_start(argv, NULL, 100, 30);
+
+	assert_shows(other, "LIVE");
+	screen_send(s, ":sql with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c\r");
+	assert_shows(s, "running for");
+	stored = requests_of(store);
+	for (int i = 0; i < 10; i++) {
+		int64_t from_us = clock_mono_us();
+
+		screen_send(other, i % 2 ? "\x1b" : "?");
+		if (i % 2)
+			assert_gone(other, "this help");
+		else
+			assert_shows(other, "this help");
+		slowest_us = clock_mono_us() - from_us > slowest_us ? clock_mono_us() - from_us : slowest_us;
+	}
+	while (requests_of(store) <= stored) {
+		if (clock_mono_us() > until_us)
+			fail_msg("the collector stores nothing while a question runs");
+		screen_settle(other, 50, 100);
+	}
+	print_message("another console's slowest key took %.0f ms\n", (double)slowest_us / 1000);
+	assert_true(slowest_us < AT_ONCE_US);
+	assert_shows(s, "running for");
+	screen_send(s, "\x03");
+	assert_shows(s, "cancelled after");
+	screen_send(s, "\x1b");
+	assert_shows(s, "Enter edits");
+	screen_quit(&other);
+}
+
 static void cancelled_at_once(struct screen *s, const char *key)
 {
 	int64_t started;
@@ -128,6 +242,8 @@ static void on_call(void **state)
 	from_the_strip_to_the_cause(s);
 	its_trace(s);
 	work_on_it(s);
+	every_way_to_it(s);
+	beside_another_window(s);
 	screen_quit(&s);
 }
 
@@ -155,6 +271,7 @@ static void asking(void **state)
 	assert_true(file_exists("answer.csv"));
 	cancelled_at_once(s, "\x03");
 	cancelled_at_once(s, "\x1b");
+	others_are_left_alone(s);
 	refused(s, "delete from v_requests", "cannot modify v_requests");
 	refused(s, "select * from strings", "private to the store");
 	refused(s, "attach 'x.db' as x", "ATTACH and DETACH are not allowed");
