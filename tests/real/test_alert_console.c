@@ -1,5 +1,6 @@
 /* A person at the console and a real Alertmanager: an alert rings the terminal, is muted by keyboard and
- * silent there, is unmuted, and gets another limit that was tried on the past first. */
+ * silent there, is unmuted, and gets another limit that was tried on the past first. What others have sent there
+ * and their silences are shown, silenced, extended and ended from the console. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -18,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/timefmt.h"
 #include "screen/screen.h"
 
 #define SOON 15000
@@ -135,7 +137,7 @@ static void start_servers(void)
 	snprintf(storage, sizeof storage, "--storage.path=%s/am", scene.folder);
 	write_file(scene.config, "listen: none\nbell: osc9\nalerts:\n"
 	           "  - {name: slow, metric: latency_p95, over: 1s, window: 1m, severity: critical}\n"
-	           "notify:\n  - {name: am, kind: alertmanager, url: \"" URL "\"}\n"
+	           "notify:\n  - {name: am, kind: alertmanager, url: \"" URL "\", every: 1s}\n"
 	           "  - {name: pager, kind: webhook, url: \"http://127.0.0.1:1/\", timeout: 1s, deadline: 5s}\n");
 	scene.alertmanager = spawn(alertmanager);
 	scene.collector = spawn(collector);
@@ -243,15 +245,95 @@ static void another_limit(void **state)
 	assert_int_equal(screen_run(undelivered, NULL, &out), 0);
 	assert_non_null(strstr(out.data, "\"notifier\":\"pager\",\"what\":\"firing\""));
 	assert_true(feed_until_told("active=true&silenced=true&inhibited=true", "Watchdog"));
+	buf_fini(&out);
+}
+
+/* Somebody else, with a tool of their own. */
+static void post(const char *path, const char *json)
+{
+	char url[200];
+	const char *argv[] = {"/usr/bin/curl", "-sf", "--max-time", "5", "-H", "Content-Type: application/json", "-d", json, url, NULL};
+
+	snprintf(url, sizeof url, URL "/api/v2/%s", path);
+	assert_int_equal(screen_run(argv, NULL, NULL), 0);
+}
+
+static void assert_says(const char *verb, const char *option, const char *text)
+{
+	const char *const argv[] = {screen_binary(), "--store", scene.store, "alert", verb, "--format", "json", option, NULL};
+	int64_t until_us = clock_mono_us() + SOON * US_PER_MS;
+	struct buf out = {0};
+
+	do
+		assert_int_equal(screen_run(argv, NULL, &out), 0);
+	while (!strstr(out.data, text) && clock_mono_us() < until_us);
+	if (!strstr(out.data, text))
+		fail_msg("alert %s does not say %s:\n%s", verb, text, out.data);
+	assert_null(strstr(out.data, "\"name\":\"slow\"")); /* ours is not among those of others */
+	buf_fini(&out);
+}
+
+static void what_others_have_there(void **state)
+{
+	char silence[400], from[32], until[32];
+
+	(void)state;
+	if (!scene.folder[0])
+		skip();
+	time_format(clock_wall_us(), from);
+	time_format(clock_wall_us() + US_PER_HOUR, until);
+	snprintf(silence, sizeof silence, "{\"matchers\":[{\"name\":\"alertname\",\"value\":\"Disk.*\",\"isRegex\":true}],\"startsAt\":\"%s\","
+	         "\"endsAt\":\"%s\",\"createdBy\":\"bob\",\"comment\":\"changing it\"}", from, until);
+	post("alerts", "[{\"labels\":{\"alertname\":\"DiskFull\",\"instance\":\"db1\"},\"annotations\":{\"summary\":\"it is full\"},"
+	     "\"startsAt\":\"2026-01-01T00:00:00Z\"}]");
+	post("alerts", "[{\"labels\":{\"alertname\":\"NodeDown\",\"instance\":\"n2\",\"severity\":\"warning\"},\"generatorURL\":\"http://prom/g\"}]");
+	post("silences", silence);
+	assert_says("list", "--alertmanager", "\"name\":\"DiskFull\"");
+	assert_says("silences", NULL, "\"author\":\"bob\"");
+
+	assert_shows("of others, 1 silence"); /* on the alerts page */
+	screen_send(scene.console, "!");
+	assert_shows("alerts of others, in Alertmanager");
+	assert_shows("am OK");
+	assert_shows("DiskFull");
+	assert_shows("http://prom/g"); /* the newest is under the cursor */
+	assert_shows("silenced");
+	screen_send(scene.console, "m");
+	assert_shows("Nobody is told of alerts with all of these labels");
+	assert_shows("instance=\"n2\"");
+	screen_send(scene.console, "\tnight shift\t\t\r");
+	assert_shows("silenced in am, read back: NodeDown");
+	assert_true(told("active=false&silenced=true", "\"alertname\":\"NodeDown\""));
+	assert_audit("alertmanager.silence");
+	assert_says("silences", NULL, "night shift [llmdeck]");
+
+	screen_send(scene.console, "!");
+	assert_shows("silences, all of Alertmanager's");
+	assert_shows("night shift");
+	screen_send(scene.console, "m"); /* bob's ends first */
+	assert_shows("Its new end, counted from now");
+	screen_send(scene.console, "\x15" "30m\t\t\r");
+	assert_shows("another end in am, read back");
+	assert_audit("alertmanager.extend");
+	screen_send(scene.console, "gj"); /* the last one is ours, and has ended */
+	assert_shows("instance=\"n2\"");
+	screen_send(scene.console, "M");
+	assert_shows("It ends now");
+	screen_send(scene.console, "\r");
+	assert_shows("ended in am, read back");
+	assert_true(told("active=true&silenced=false", "\"alertname\":\"NodeDown\""));
+	assert_true(told("active=false&silenced=true", "\"alertname\":\"DiskFull\""));
+	assert_audit("alertmanager.expire");
+	end_process(&scene.alertmanager);
+	assert_shows("am STALE"); /* and no list is taken for one of now */
 	screen_send(scene.console, "q");
 	assert_int_not_equal(screen_wait_exit(scene.console, SOON), -1);
-	buf_fini(&out);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(muted_by_keyboard), cmocka_unit_test(another_limit),
+		cmocka_unit_test(muted_by_keyboard), cmocka_unit_test(another_limit), cmocka_unit_test(what_others_have_there),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
