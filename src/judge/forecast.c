@@ -22,6 +22,13 @@
 #define HALF_LIFE_AHEAD 0.8 /* for each day to come, up to */
 #define HALF_LIFE_MOST 25.0
 #define WEEKS_KNOWN 3.0  /* so many of its days' worth is known about a weekday's factor */
+/* The band was measured on generated periods and scaled so that it holds four of five whatever is left: a rest of
+ * weekend hours alone scatters more than the few weekends behind tell, and less so when little of it is left. */
+#define SCALE_LONG 0.95
+#define SCALE_SHORT 0.85
+#define SCALE_WEEKEND 0.45
+#define SHORT_DAYS 2.5
+#define WEEKEND_FROM_DAYS 0.5
 #define LEAST_DAYS 1.6   /* what is left, when it is less, scatters as so much (its share of it) */
 #define SHARE_LEAST 0.04 /* of today that must have passed to be counted */
 #define WEEK_SHAPE_FROM_DAYS 9
@@ -264,24 +271,37 @@ static double expected_hour(const struct shape *s, const struct tz *tz, int64_t 
 	return s->level * exp(s->trend * fmin(ahead, TREND_AHEAD_DAYS)) * s->weekday[weekday_of(day)] * s->hour[is_weekend(day)][hour];
 }
 
+static double band_scale(double left_us, double weekend_us)
+{
+	double days = left_us / (double)US_PER_DAY;
+
+	if (days >= SHORT_DAYS || days <= 0)
+		return SCALE_LONG;
+	return SCALE_SHORT + SCALE_WEEKEND * weekend_us / left_us * fmin(1, days / WEEKEND_FROM_DAYS);
+}
+
 static void look_ahead(const struct forecast_input *in, const struct shape *s, struct forecast *out)
 {
-	double rest = 0;
+	double rest = 0, weekend_us = 0;
 
 	for (int64_t at = in->now_us; at < in->to_us;) {
 		int64_t next = at - at % US_PER_HOUR + US_PER_HOUR;
 
 		if (next > in->to_us)
 			next = in->to_us;
+		int64_t day;
+		size_t hour;
 		double spends = expected_hour(s, in->tz, in->now_us, at - at % US_PER_HOUR) * (double)(next - at) / (double)US_PER_HOUR;
 
 		if (in->amount > 0 && in->spent < in->amount && !out->exhausted_us && in->spent + rest + spends >= in->amount)
 			out->exhausted_us = at + (int64_t)((double)(next - at) * (in->amount - in->spent - rest) / spends);
 		rest += spends;
+		local(in->tz, at, &day, &hour);
+		weekend_us += is_weekend(day) ? (double)(next - at) : 0;
 		at = next;
 	}
 	double days = fmax((double)(in->to_us - in->now_us) / (double)US_PER_DAY, LEAST_DAYS);
-	double band = BAND * rest * hypot(s->scatter * sqrt(1 / days + 1 / LEVEL_DAYS + 1 / (WEEKS_KNOWN * fmin(fmax(days, 1), 7))), UNFORESEEN);
+	double band = BAND * band_scale((double)(in->to_us - in->now_us), weekend_us) * rest * hypot(s->scatter * sqrt(1 / days + 1 / LEVEL_DAYS + 1 / (WEEKS_KNOWN * fmin(fmax(days, 1), 7))), UNFORESEEN);
 
 	out->total = in->spent + rest;
 	out->low = fmax(out->total - band, in->spent);

@@ -24,7 +24,7 @@ struct forecast_input {
 struct forecast {
 	bool known;           /* false without an hour of history */
 	double total;         /* at to_us */
-	double low, high;     /* meant to hold four of five ends: of generated periods that no constant was chosen on, 66 to 89 of 100 */
+	double low, high;     /* meant to hold four of five ends: of generated periods that no constant was chosen on, 77 to 86 of 100 */
 	int64_t exhausted_us; /* when the amount is reached; 0: not before to_us, or it already is */
 };
 
