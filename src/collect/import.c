@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "collect/headroom.h"
 #include "collect/import_input.h"
 #include "collect/judges.h"
 #include "parse/json.h"
@@ -34,6 +35,7 @@ struct import {
 	struct rows *rows;
 	enum rows_format format;
 	struct mapping *mapping;
+	struct headroom *headroom;
 	struct import_mark mark; /* the reading thread's */
 	uint64_t skip_to;        /* JSON: records that end up to here were stored before */
 	uint64_t records;        /* in the batch being filled */
@@ -228,6 +230,7 @@ static void *read_all(void *arg)
 		if (!b)
 			break;
 		step = asked_to_stop(im) ? STEP_END : fill_batch(im, b);
+		headroom_of_requests(im->headroom, b, 0);
 		im->stopped |= step == STEP_END && asked_to_stop(im) && !im->input.ended;
 		mark_batch(im, b, step == STEP_END && !im->stopped, step == STEP_ON);
 		queue_put(im, &im->filled, b);
@@ -463,6 +466,7 @@ static int begin(struct import *im, struct import_totals *totals, struct err *er
 	im->format = job->format == ROWS_AUTO ? rows_detect(input_window(in), in->ended) : job->format;
 	const char *base = strrchr(job->path, '/');
 	options.source = str_of(base ? base + 1 : job->path);
+	im->headroom = headroom_new();
 	if (mapping_new(&im->mapping, &options, err) != 0)
 		return -1;
 	const struct import_mark *known = begin_mark(im, totals);
@@ -512,6 +516,7 @@ int import_run(const struct import_job *job, struct import_totals *totals, struc
 	}
 	rows_free(&im.rows);
 	mapping_free(&im.mapping);
+	headroom_free(&im.headroom);
 	free((char *)(uintptr_t)im.header.ptr);
 	input_close(&im.input);
 	pthread_cond_destroy(&im.changed);

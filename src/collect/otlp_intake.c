@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "collect/headroom.h"
 #include "collect/judges.h"
 #include "collect/otlp_metrics.h"
 #include "collect/otlp_texts.h"
@@ -31,6 +32,16 @@ struct note {
 	size_t request;  /* of a model call: its place in the batch */
 };
 
+/* A reply's word on its rate limit, until it is known which call it is of. */
+#define REPLIES_MAX 4096u
+struct reply {
+	struct headroom_told told;
+	uint64_t span_id; /* 0: none */
+	size_t request;   /* its place in the batch; NO_REQUEST: the span is within a call's */
+	struct str service, address;
+};
+#define NO_REQUEST SIZE_MAX
+
 struct otlp_intake {
 	char *source;
 	const struct price_table *prices;
@@ -41,6 +52,9 @@ struct otlp_intake {
 	int64_t now_us;
 	struct note *notes;
 	size_t note_count, note_cap;
+	struct headroom *headroom;
+	struct reply *replies;
+	size_t reply_count, reply_cap;
 	struct intmap by_span; /* span id -> index of its note + 1 */
 };
 
@@ -51,6 +65,7 @@ struct otlp_intake *otlp_intake_new(const char *source, const struct price_table
 	in->source = mem_strdup(source);
 	in->prices = prices;
 	in->metrics = otlp_metrics_new(source);
+	in->headroom = headroom_new();
 	return in;
 }
 
@@ -62,6 +77,8 @@ void otlp_intake_free(struct otlp_intake **in)
 		return;
 	otlp_metrics_free(&old->metrics);
 	intmap_fini(&old->by_span);
+	headroom_free(&old->headroom);
+	free(old->replies);
 	free(old->notes);
 	free(old->source);
 	free(old);
@@ -134,6 +151,27 @@ static const struct note *find_note(const struct otlp_intake *in, uint64_t span_
 	return at ? &in->notes[at - 1] : NULL;
 }
 
+static struct str text_in(struct otlp_intake *in, struct otlp_attrs attrs, const char *key)
+{
+	const struct otlp_value *v = otlp_find(attrs, key);
+
+	return v && v->kind == OTLP_STRING ? batch_text(in->out, v->text, EVENT_NAME_MAX_BYTES) : (struct str){0};
+}
+
+/* A call's own span, or that of an HTTP client within it. */
+static void keep_reply(struct otlp_intake *in, const struct otlp_origin *from, const struct otlp_span *span, size_t request)
+{
+	struct headroom_told told;
+
+	if (in->reply_count >= REPLIES_MAX || !headroom_read(span, &told))
+		return;
+	in->replies = mem_grow(in->replies, &in->reply_cap, in->reply_count + 1, sizeof *in->replies);
+	in->replies[in->reply_count++] = (struct reply){
+		.told = told, .request = request, .span_id = span->has_ids ? id64(span->span_id) : 0,
+		.service = text_in(in, from->resource, "service.name"), .address = text_in(in, span->attrs, "server.address"),
+	};
+}
+
 static void keep_step(struct otlp_intake *in, const struct otlp_origin *from, const struct otlp_span *span,
                       enum genai_kind kind)
 {
@@ -178,10 +216,12 @@ static int on_span(void *arg, const struct otlp_origin *from, const struct otlp_
 	in->tally->records++;
 	if (kind != GENAI_MODEL) {
 		leave_note(in, from, span, kind, NULL);
-		if (kind == GENAI_OTHER)
+		if (kind == GENAI_OTHER) {
+			keep_reply(in, from, span, NO_REQUEST);
 			in->tally->ignored++;
-		else
+		} else {
 			keep_step(in, from, span, kind);
+		}
 		return 0;
 	}
 	r = batch_add_request(in->out);
@@ -196,6 +236,7 @@ static int on_span(void *arg, const struct otlp_origin *from, const struct otlp_
 	}
 	r->source = source_text(in);
 	otlp_take_texts(in->out, r, span);
+	keep_reply(in, from, span, in->out->request_count - 1);
 	leave_note(in, from, span, kind, r);
 	return 0;
 }
@@ -276,6 +317,34 @@ static void absorb(struct request *outer, const struct request *inner)
 	}
 }
 
+/* The request of the call that the span is in. */
+static const struct request *call_of(const struct otlp_intake *in, const struct reply *reply)
+{
+	const struct note *note = reply->span_id ? find_note(in, reply->span_id) : NULL;
+
+	if (reply->request != NO_REQUEST)
+		return &in->out->requests[reply->request];
+	for (int steps = 0; note && note->kind != GENAI_MODEL && note->has_parent && steps < LINE_MAX_SPANS; steps++)
+		note = find_note(in, note->parent_id);
+	return note && note->kind == GENAI_MODEL ? &in->out->requests[note->request] : NULL;
+}
+
+/* What replies told, by the provider, model and deployment of their calls; of a call that is not in the
+ * body, by the provider's address. */
+static void finish_replies(struct otlp_intake *in)
+{
+	for (size_t i = 0; i < in->reply_count; i++) {
+		const struct reply *reply = &in->replies[i];
+		const struct request *r = call_of(in, reply);
+		char *source = mem_printf("%s%s%.*s", in->source, reply->service.len ? "/" : "", STR_ARG(reply->service));
+
+		headroom_add(in->headroom, batch_text(in->out, str_of(source), EVENT_NAME_MAX_BYTES),
+		             r ? headroom_instance(in->out, r) : reply->address, &reply->told);
+		free(source);
+	}
+	headroom_end(in->headroom, in->out);
+}
+
 static void finish_requests(struct otlp_intake *in)
 {
 	struct batch *out = in->out;
@@ -290,6 +359,7 @@ static void finish_requests(struct otlp_intake *in)
 			absorb(outer, r);
 		set_shown_parent(in, &r->has_parent, r->parent_id);
 	}
+	finish_replies(in);
 	for (size_t i = 0; i < out->request_count; i++) {
 		struct request *r = &out->requests[i];
 		if (repeated[i]) {
@@ -443,7 +513,7 @@ static void begin_body(struct otlp_intake *in, struct batch *out, struct otlp_ta
 	in->out = out;
 	in->tally = tally;
 	in->now_us = now_us;
-	in->note_count = 0;
+	in->note_count = in->reply_count = 0;
 	intmap_clear(&in->by_span);
 }
 

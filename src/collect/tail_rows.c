@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "collect/headroom.h"
 #include "collect/judges.h"
 #include "judge/price.h"
 #include "parse/json.h"
@@ -24,6 +25,7 @@ struct tail_rows {
 	bool has_header; /* the mapping has taken one */
 	uint64_t offset, rejected;
 	struct err last_reject;
+	struct headroom *headroom;
 };
 
 /* "map.time: ts" as "time=ts". */
@@ -78,6 +80,7 @@ struct tail_rows *tail_rows_new(const struct tail_rows_options *o, struct err *e
 	struct tail_rows *r = mem_zalloc(sizeof *r);
 
 	r->env = o->env;
+	r->headroom = headroom_new();
 	r->wanted = o->format;
 	if (read_options(r, o, err) != 0 || mapping_new(&r->mapping, &r->options, err) != 0)
 		tail_rows_free(&r);
@@ -97,6 +100,7 @@ void tail_rows_free(struct tail_rows **rows)
 	mapping_free(&r->mapping);
 	rows_free(&r->rows);
 	tz_free(&r->tz);
+	headroom_free(&r->headroom);
 	free(r);
 	*rows = NULL;
 }
@@ -182,7 +186,7 @@ static void take_record(struct tail_rows *r, struct batch *b, struct rows_record
 
 size_t tail_rows_take(struct tail_rows *r, struct batch *b, struct str window, bool last, size_t rows_max)
 {
-	size_t done = 0;
+	size_t done = 0, first = b->request_count;
 
 	while (batch_rows(b) < rows_max) {
 		struct str rest = {window.ptr + done, window.len - done};
@@ -198,6 +202,7 @@ size_t tail_rows_take(struct tail_rows *r, struct batch *b, struct str window, b
 		if (got == ROWS_MORE || got == ROWS_END)
 			break;
 	}
+	headroom_of_requests(r->headroom, b, first);
 	return done;
 }
 

@@ -53,6 +53,7 @@ struct request *batch_add_request(struct batch *b)
 	r->latency_us = r->ttft_us = UNKNOWN_INT;
 	r->input_tokens = r->output_tokens = UNKNOWN_INT;
 	r->cached_tokens = r->cache_write_tokens = r->reasoning_tokens = UNKNOWN_INT;
+	r->requests_left = r->tokens_left = UNKNOWN_INT;
 	return r;
 }
 

@@ -52,6 +52,7 @@ struct request {
 	int64_t input_tokens, output_tokens;       /* UNKNOWN_INT when not reported */
 	int64_t cached_tokens, cache_write_tokens; /* subsets of input; UNKNOWN_INT */
 	int64_t reasoning_tokens;                  /* subset of output; UNKNOWN_INT */
+	int64_t requests_left, tokens_left;        /* of the provider's rate limit, after it; UNKNOWN_INT. Become gauges */
 	int64_t cost_nusd;                         /* see cost_source */
 	struct str cost_basis; /* the receipt's rates as one interned line (judge/price.h) */
 	uint8_t cost_source;   /* enum cost_source */

@@ -105,6 +105,14 @@ const struct field_row fields[FIELD_COUNT_ALL] = {
 		"flag safety safety_flags content_filter moderation", "category or category:severity, list or |-separated"},
 	[FIELD_REQ_TAGS] = {R, "tags", FIELD_TAGS, UNIT_NONE, 0, "request_tags labels",
 		"list of name:value for the tags of the config"},
+	[FIELD_REQ_REQUESTS_LEFT] = {R, "remaining_requests", FIELD_COUNT, UNIT_NONE, REQ(requests_left),
+		"x-ratelimit-remaining-requests anthropic-ratelimit-requests-remaining llm_provider-x-ratelimit-remaining-requests "
+		"hidden_params.additional_headers.x_ratelimit_remaining_requests",
+		"what the provider's rate limit left, as its reply told; becomes a gauge"},
+	[FIELD_REQ_TOKENS_LEFT] = {R, "remaining_tokens", FIELD_COUNT, UNIT_NONE, REQ(tokens_left),
+		"x-ratelimit-remaining-tokens anthropic-ratelimit-tokens-remaining llm_provider-x-ratelimit-remaining-tokens "
+		"hidden_params.additional_headers.x_ratelimit_remaining_tokens",
+		"the same in tokens"},
 
 	[FIELD_FB_TIME] = {F, "time", FIELD_TIME, UNIT_NONE, FB(time_us), TIME_ALIASES, "when it was given"},
 	[FIELD_FB_ID] = {F, "id", FIELD_TEXT, UNIT_NONE, FB(id), "feedback_id", "the source's id"},
