@@ -32,6 +32,7 @@
 #define FULL_BLOCK 0x2588
 /* Below it the change of attributes costs more than the characters. */
 #define BLANK_RUN_MIN 12
+#define GAP_MAX 8 /* cells */
 #define COPY_BYTES_MAX 74994
 #define RESIZE_QUIET_US (15 * US_PER_MS)
 #define RESIZE_LONGEST_US (60 * US_PER_MS)
@@ -395,6 +396,35 @@ static bool cell_equal(const struct cell *a, const struct cell *b)
 	       a->style == b->style;
 }
 
+static bool is_blank(const struct cell *c)
+{
+	return c->ch[0] == ' ' && c->ch[1] == 0;
+}
+
+/* Of a blank in this style nothing is seen. */
+static bool is_plain(const struct screen *s, style st)
+{
+	struct look look = theme_look(s->theme, st, s->colours);
+
+	return look.bg == COLOUR_DEFAULT && !(look.attributes & (STYLE_REVERSE | STYLE_UNDERLINE));
+}
+
+/* A gap between words or dots takes the style of what is left of it: it looks the same, and the terminal need
+ * not be told to change colours for it. `row` has `width` cells, a blank at x. */
+static style gap_style(const struct screen *s, const struct cell *row, int width, int x)
+{
+	int left = x - 1, right = x + 1;
+
+	while (left > 0 && x - left < GAP_MAX && is_blank(&row[left]))
+		left--;
+	while (right < width - 1 && right - x < GAP_MAX && is_blank(&row[right]))
+		right++;
+	if (left < 0 || right >= width || is_blank(&row[left]) || is_blank(&row[right]) || row[left].ch[0] == FULL_BLOCK ||
+	    !is_plain(s, row[x].style) || !is_plain(s, row[left].style))
+		return row[x].style;
+	return row[left].style;
+}
+
 /* How many full blocks of one style begin here. */
 static int block_run(const struct cell *c, int left)
 {
@@ -427,7 +457,10 @@ static void paint_row(struct screen *s, int y)
 		if (!s->repaint && !block && cell_equal(&now[x], &shown[x]) &&
 		    (!wide || cell_equal(&now[x + 1], &shown[x + 1])))
 			continue;
-		if (now[x].ch[0] != 0) {
+		if (is_blank(&now[x])) {
+			blank.style = gap_style(s, now, s->surface->width, x);
+			paint_cell(s, x, y, &blank, false);
+		} else if (now[x].ch[0] != 0) {
 			paint_cell(s, x, y, &now[x], block && in_run);
 		} else if (ascii) {
 			blank.style = now[x].style;

@@ -397,6 +397,7 @@ static int run_screen(const struct console_options *o, struct err *err)
 	a->generation = 1;
 	if (deck_setup(&a->deck, o, &a->tz, err) != 0 || open_wake(a, err) != 0)
 		goto out;
+	a->deck.filling = o->demo;
 	if (o->banner)
 		snprintf(a->deck.banner, sizeof a->deck.banner, "%s", o->banner);
 	a->keymap = keymap_new();

@@ -95,7 +95,7 @@ enum deck_mode deck_mode(const struct deck *d, int64_t wall_us, int64_t mono_us,
 		*age_us = silent;
 		return DECK_STALE;
 	}
-	if (!d->status.opened || !newest)
+	if (!d->status.opened || !newest || d->filling)
 		return DECK_WAITING;
 	if (d->end_us)
 		*age_us = wall_us > d->end_us ? wall_us - d->end_us : 0;
@@ -322,5 +322,6 @@ void deck_judge_history(struct deck *d, int64_t wall_us)
 {
 	int64_t newest = d->status.summary.last_us;
 
-	d->history = newest != 0 && wall_us - newest > HISTORY_US;
+	d->filling = d->filling && wall_us - newest > STALE_DATA_US;
+	d->history = newest != 0 && wall_us - newest > HISTORY_US && !d->filling;
 }

@@ -74,6 +74,7 @@ struct deck {
 	/* labels */
 	const char *context, *context_colour, *user;
 	bool demo;
+	bool filling;                       /* a demo's past is being invented: its data will reach the present */
 	bool read_only;                     /* this session may change nothing whatever its role */
 	bool raised;                        /* :rw was given */
 	struct collector_status collector;

@@ -74,7 +74,7 @@ static style mode_text(const struct deck *d, const struct frame_options *o, char
 	if (mode == DECK_PAUSED)
 		snprintf(out, cap, "PAUSED +%s", count_format((double)deck_came_since(d), count));
 	else if (mode == DECK_WAITING)
-		snprintf(out, cap, "%s", d->status.opened ? "NO DATA" : "WAITING");
+		snprintf(out, cap, "%s", d->filling ? "FILLING" : d->status.opened ? "NO DATA" : "WAITING");
 	else
 		snprintf(out, cap, "%s %s", words[mode], duration_format(age_us / unit * unit, age));
 	return styles[mode];

@@ -18,6 +18,7 @@
 #define REOPEN_US US_PER_S
 #define TRIM_EVERY_US (5 * US_PER_S)
 #define MORE_US (5 * US_PER_MS)  /* a panel that has not read all is called again after this */
+#define BEHIND_US (5 * US_PER_S) /* newest data older than this */
 #define BEAT_SLACK_US (100 * US_PER_MS) /* loads begin on a beat and end a little later */
 #define SHOW_US (20 * US_PER_MS) /* what is there is shown when the rest takes longer than this */
 
@@ -35,9 +36,11 @@ struct loader {
 	struct store_reader *reader;
 	struct rule_set *rules;
 	int64_t version, data_from_us, trimmed_mono_us;
+	bool behind; /* the store's newest data is not of now: it is silent, or still being filled */
 	struct {
 		uint64_t generation, asked;
 		int64_t version, to_us, mono_us, took_us;
+		bool behind;
 		char error[512]; /* why its last load failed; "" = it did not */
 	} done[DECK_PANELS_MAX];
 	struct load_memory memory[DECK_PANELS_MAX];
@@ -162,6 +165,8 @@ static bool is_due(const struct loader *l, const struct load_job *job, size_t i,
 		return true;
 	if (job->frozen && panels[panel] != &alerts_panel && panels[panel] != &others_panel && panels[panel] != &silences_panel)
 		return false;
+	if (l->done[panel].behind && !l->behind)
+		return true; /* the first news after a silence */
 	pause = pause > 30 * US_PER_S ? 30 * US_PER_S : pause;
 	if (job->items[i].form == PANEL_TILE && pause < panels[panel]->pace_us)
 		pause = panels[panel]->pace_us;
@@ -184,6 +189,7 @@ static void load_item(struct loader *l, const struct load_job *job, size_t i,
 	l->done[item->panel].asked = panel_ask_serial(&job->ask, panels[item->panel]->asks);
 	l->done[item->panel].version = l->version;
 	l->done[item->panel].to_us = view->to_us;
+	l->done[item->panel].behind = l->behind;
 	l->done[item->panel].mono_us = clock_mono_us();
 	snprintf(l->done[item->panel].error, sizeof l->done[item->panel].error, "%s", s ? "" : err->text);
 	if (!s)
@@ -269,6 +275,7 @@ static void run_job(struct loader *l, const struct load_job *job)
 		return;
 	}
 	l->data_from_us = summary.first_us;
+	l->behind = clock_wall_us() - summary.last_us > BEHIND_US;
 	publish_status(l, &summary, first_error(l, job));
 	view = job_view(job, &summary, clock_wall_us(), &now_us);
 	woken = clock_mono_us();
