@@ -34,50 +34,9 @@
 #include "console/control_client.h"
 #include "daemon/spawn.h"
 #include "store/query.h"
+#include "unit/collector_place.h"
 
-#define DEADLINE_US (15 * US_PER_S)
 #define PER_BODY 64
-
-struct place {
-	char folder[64], store[96], socket[96], log[96];
-	struct config config;
-	struct collector_child *child;
-	int port;
-};
-
-static inline int make_place(void **state)
-{
-	struct place *p = mem_zalloc(sizeof(*p));
-
-	snprintf(p->folder, sizeof(p->folder), "/tmp/llmdeck-receiver-XXXXXX");
-	assert_non_null(mkdtemp(p->folder));
-	snprintf(p->store, sizeof(p->store), "%s/s.db", p->folder);
-	snprintf(p->socket, sizeof(p->socket), "%s/c.sock", p->folder);
-	snprintf(p->log, sizeof(p->log), "%s/log", p->folder);
-	config_init(&p->config);
-	*state = p;
-	return 0;
-}
-
-static inline int remove_place(void **state)
-{
-	struct place *p = *state;
-	char command[128];
-
-	collector_child_stop(&p->child, DEADLINE_US);
-	config_fini(&p->config);
-	snprintf(command, sizeof(command), "rm -rf '%s'", p->folder);
-	assert_int_equal(system(command), 0);
-	free(p);
-	return 0;
-}
-
-static inline void pause_ms(long ms)
-{
-	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-
-	nanosleep(&t, NULL);
-}
 
 /* Waits until the receiver's state and reason hold the given words; `reason` gets a copy. */
 static inline void await_source(struct place *p, const char *state, const char *words, char reason[512])
@@ -110,16 +69,12 @@ static inline void await_source(struct place *p, const char *state, const char *
 
 static inline void start_at(struct place *p, const char *listen)
 {
-	struct spawn_options o = {
-		.collector = {.store_path = p->store, .socket_path = p->socket, .config = &p->config, .receive = true,
-		              .listen = listen},
-		.log_path = p->log,
-	};
-	struct err err = {""};
+	struct spawn_options o = place_options(p);
 	char reason[512];
 
-	if (collector_child_start(&p->child, &o, DEADLINE_US, &err))
-		fail_msg("%s", err.text);
+	o.collector.receive = true;
+	o.collector.listen = listen;
+	place_start(p, &o);
 	await_source(p, "starting", "listening on", reason);
 	p->port = atoi(strrchr(strtok(reason, ";"), ':') + 1);
 	assert_true(p->port > 0);

@@ -28,55 +28,16 @@
 #include "net/unix_socket.h"
 #include "store/query.h"
 #include "store/writer.h"
+#include "unit/collector_place.h"
 
-#define DEADLINE_US (90 * US_PER_S) /* sanitizers on a busy machine are slow */
 #define STRANGER 54321
-
-struct place {
-	char folder[64], store[96], socket[96], log[96];
-	struct config config;
-	struct collector_child *child;
-};
-
-static int make_place(void **state)
-{
-	struct place *p = mem_zalloc(sizeof(*p));
-
-	snprintf(p->folder, sizeof(p->folder), "/tmp/llmdeck-collector-XXXXXX");
-	assert_non_null(mkdtemp(p->folder));
-	assert_int_equal(chmod(p->folder, 0755), 0);
-	snprintf(p->store, sizeof(p->store), "%s/s.db", p->folder);
-	snprintf(p->socket, sizeof(p->socket), "%s/c.sock", p->folder);
-	snprintf(p->log, sizeof(p->log), "%s/log", p->folder);
-	config_init(&p->config);
-	*state = p;
-	return 0;
-}
-
-static int remove_place(void **state)
-{
-	struct place *p = *state;
-	char command[128];
-
-	collector_child_stop(&p->child, DEADLINE_US);
-	config_fini(&p->config);
-	snprintf(command, sizeof(command), "rm -rf '%s'", p->folder);
-	assert_int_equal(system(command), 0);
-	free(p);
-	return 0;
-}
 
 static void start(struct place *p, bool demo)
 {
-	struct spawn_options o = {
-		.collector = {
-			.store_path = p->store, .socket_path = p->socket, .config = &p->config, .demo = demo},
-		.log_path = p->log,
-	};
-	struct err err = {""};
+	struct spawn_options o = place_options(p);
 
-	if (collector_child_start(&p->child, &o, DEADLINE_US, &err))
-		fail_msg("%s", err.text);
+	o.collector.demo = demo;
+	place_start(p, &o);
 }
 
 static struct batch *batch_of(uint32_t first, size_t rows)
@@ -108,13 +69,6 @@ static struct store_summary summary_of(const struct place *p)
 		fail_msg("%s", err.text);
 	store_reader_close(&reader);
 	return summary;
-}
-
-static void pause_ms(long ms)
-{
-	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-
-	nanosleep(&t, NULL);
 }
 
 static void status_tells_about_the_collector(void **state)

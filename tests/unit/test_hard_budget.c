@@ -21,15 +21,8 @@
 #include "parse/config.h"
 #include "store/query_alerts.h"
 #include "store/writer.h"
+#include "unit/collector_place.h"
 
-#define DEADLINE_US (90 * US_PER_S)
-
-struct place {
-	char folder[64], store[96], socket[96], log[96];
-	struct config config;
-	struct collector_child *child;
-	struct store_reader *reader;
-};
 
 /* Keeps the candidate's percent in a file, and notes what it is asked. */
 static const char script[] =
@@ -87,54 +80,30 @@ static void put_spend(struct place *p)
 	batch_free(&b);
 }
 
-static int make_place(void **state)
+static int make_shop(void **state)
 {
-	struct place *p = mem_zalloc(sizeof *p);
 	struct err err = {""};
 
-	snprintf(p->folder, sizeof p->folder, "/tmp/llmdeck-hard-XXXXXX");
-	assert_non_null(mkdtemp(p->folder));
-	snprintf(p->store, sizeof p->store, "%s/s.db", p->folder);
-	snprintf(p->socket, sizeof p->socket, "%s/c.sock", p->folder);
-	snprintf(p->log, sizeof p->log, "%s/log", p->folder);
+	make_place(state);
+	struct place *p = *state;
+
 	put_file(p, "switch", script, 0755);
 	put_file(p, "percent", "25\n", 0644);
 	put_spend(p);
 	if (store_reader_open(&p->reader, p->store, &err))
 		fail_msg("%s", err.text);
-	*state = p;
-	return 0;
-}
-
-static int remove_place(void **state)
-{
-	struct place *p = *state;
-	char command[128];
-
-	collector_child_stop(&p->child, DEADLINE_US);
-	store_reader_close(&p->reader);
-	config_fini(&p->config);
-	snprintf(command, sizeof command, "rm -rf '%s'", p->folder);
-	assert_int_equal(system(command), 0);
-	free(p);
 	return 0;
 }
 
 static void start(struct place *p, const char *armed)
 {
 	struct buf yaml = {0};
-	struct err err = {""};
-	struct spawn_options o = {
-		.collector = {.store_path = p->store, .socket_path = p->socket, .config = &p->config}, .log_path = p->log,
-	};
 
-	config_fini(&p->config);
 	buf_printf(&yaml, "rollouts:\n"
 	           "  - {name: checkout, service: shop, stable: v42, candidate: v43,\n"
 	           "     actuator: {kind: exec, command: [\"%s/switch\"], reads: yes, timeout: 60s}}\n"
 	           "budgets: [{name: day, amount: 1, period: year, hard: rollback checkout, armed: %s}]\n", p->folder, armed);
-	if (config_parse(&p->config, buf_str(&yaml), "test.yaml", &err) || collector_child_start(&p->child, &o, DEADLINE_US, &err))
-		fail_msg("%s", err.text);
+	place_start_with(p, buf_str(&yaml));
 	buf_fini(&yaml);
 }
 
@@ -255,8 +224,8 @@ static void it_only_says_so_until_armed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(it_rolls_back_once, make_place, remove_place),
-		cmocka_unit_test_setup_teardown(it_only_says_so_until_armed, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(it_rolls_back_once, make_shop, remove_place),
+		cmocka_unit_test_setup_teardown(it_only_says_so_until_armed, make_shop, remove_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,51 +20,15 @@
 #include "parse/config.h"
 #include "parse/json_edit.h"
 #include "store/query_incidents.h"
+#include "unit/collector_place.h"
 
-#define DEADLINE_US (60 * US_PER_S)
 #define PATH "/v1/incidents/change"
-
-struct place {
-	char folder[64], store[96], socket[96], log[96];
-	struct config config;
-	struct collector_child *child;
-	struct control_client *client;
-};
 
 static int set_up(void **state)
 {
-	struct place *p = mem_zalloc(sizeof *p);
-	struct err err = {""};
-
-	snprintf(p->folder, sizeof p->folder, "/tmp/llmdeck-incident-XXXXXX");
-	assert_non_null(mkdtemp(p->folder));
-	assert_int_equal(chmod(p->folder, 0755), 0);
-	snprintf(p->store, sizeof p->store, "%s/s.db", p->folder);
-	snprintf(p->socket, sizeof p->socket, "%s/c.sock", p->folder);
-	snprintf(p->log, sizeof p->log, "%s/log", p->folder);
-	struct spawn_options o = {
-		.collector = {.store_path = p->store, .socket_path = p->socket, .config = &p->config}, .log_path = p->log,
-	};
-
-	if (config_parse(&p->config, STR_LIT("roles: {viewer: [any]}\n"), "test.yaml", &err) ||
-	    collector_child_start(&p->child, &o, DEADLINE_US, &err))
-		fail_msg("%s", err.text);
-	p->client = control_client_new(p->socket);
-	*state = p;
+	make_place(state);
+	place_start_with(*state, STR_LIT("roles: {viewer: [any]}\n"));
 	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *p = *state;
-	char command[128];
-
-	collector_child_stop(&p->child, DEADLINE_US);
-	control_client_free(&p->client);
-	config_fini(&p->config);
-	snprintf(command, sizeof command, "rm -rf '%s'", p->folder);
-	free(p);
-	return system(command);
 }
 
 static enum control_result order(const struct place *p, const char *json, int64_t *id, struct err *err)
@@ -443,13 +407,13 @@ static void test_a_storm_is_called_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_every_verb, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_what_is_refused_says_why, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_a_viewer_is_refused, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_the_commands, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_printed_commands_give_the_figures, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_two_windows, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_a_storm_is_called_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_every_verb, set_up, remove_place),
+		cmocka_unit_test_setup_teardown(test_what_is_refused_says_why, set_up, remove_place),
+		cmocka_unit_test_setup_teardown(test_a_viewer_is_refused, set_up, remove_place),
+		cmocka_unit_test_setup_teardown(test_the_commands, set_up, remove_place),
+		cmocka_unit_test_setup_teardown(test_printed_commands_give_the_figures, set_up, remove_place),
+		cmocka_unit_test_setup_teardown(test_two_windows, set_up, remove_place),
+		cmocka_unit_test_setup_teardown(test_a_storm_is_called_out, set_up, remove_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,16 +26,9 @@
 #include "store/audit.h"
 #include "store/ledger.h"
 #include "store/query.h"
+#include "unit/collector_place.h"
 
-#define DEADLINE_US (90 * US_PER_S)
 #define STRANGER 54321
-
-struct place {
-	char folder[64], store[96], socket[96], log[96];
-	struct config config;
-	struct collector_child *child;
-	struct control_client *client;
-};
 
 /* The target: keeps the candidate's percent in a file, and notes what it is asked. With a file "slow" an
  * apply takes effect and then does not end. */
@@ -84,59 +77,25 @@ static int times_asked(const struct place *p, const char *what)
 	return times;
 }
 
-static void pause_ms(long ms)
+static int make_target(void **state)
 {
-	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
-}
+	make_place(state);
+	struct place *p = *state;
 
-static int make_place(void **state)
-{
-	struct place *p = mem_zalloc(sizeof(*p));
-
-	snprintf(p->folder, sizeof(p->folder), "/tmp/llmdeck-rollouts-XXXXXX");
-	assert_non_null(mkdtemp(p->folder));
-	assert_int_equal(chmod(p->folder, 0755), 0);
-	snprintf(p->store, sizeof(p->store), "%s/s.db", p->folder);
-	snprintf(p->socket, sizeof(p->socket), "%s/c.sock", p->folder);
-	snprintf(p->log, sizeof(p->log), "%s/log", p->folder);
 	put_file(p, "switch", script, 0755);
 	put_file(p, "percent", "25\n", 0644);
-	p->client = control_client_new(p->socket);
-	*state = p;
-	return 0;
-}
-
-static int remove_place(void **state)
-{
-	struct place *p = *state;
-	char command[128];
-
-	collector_child_stop(&p->child, DEADLINE_US);
-	control_client_free(&p->client);
-	config_fini(&p->config);
-	snprintf(command, sizeof(command), "rm -rf '%s'", p->folder);
-	assert_int_equal(system(command), 0);
-	free(p);
 	return 0;
 }
 
 static void start(struct place *p)
 {
 	struct buf yaml = {0};
-	struct err err = {""};
-	struct spawn_options o = {
-		.collector = {.store_path = p->store, .socket_path = p->socket, .config = &p->config},
-		.log_path = p->log,
-	};
 
-	config_fini(&p->config);
 	buf_printf(&yaml, "roles: {viewer: [any]}\n"
 	           "rollouts:\n"
 	           "  - {name: checkout, service: shop, stable: v42, candidate: v43, countdown: {lower: 1s, raise: 1s},\n"
 	           "     actuator: {kind: exec, command: [\"%s/switch\"], reads: yes, timeout: 60s}}\n", p->folder);
-	if (config_parse(&p->config, buf_str(&yaml), "test.yaml", &err) ||
-	    collector_child_start(&p->child, &o, DEADLINE_US, &err))
-		fail_msg("%s", err.text);
+	place_start_with(p, buf_str(&yaml));
 	buf_fini(&yaml);
 }
 
@@ -474,14 +433,14 @@ static void the_ledger_keeps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(rolls_back, make_place, remove_place),
-		cmocka_unit_test_setup_teardown(a_silent_client_cancels, make_place, remove_place),
-		cmocka_unit_test_setup_teardown(killed_in_the_middle, make_place, remove_place),
-		cmocka_unit_test_setup_teardown(two_at_once, make_place, remove_place),
-		cmocka_unit_test_setup_teardown(viewers_are_refused, make_place, remove_place),
-		cmocka_unit_test_setup_teardown(the_chain_shows_changes, make_place, remove_place),
-		cmocka_unit_test_setup_teardown(a_head_kept_elsewhere, make_place, remove_place),
-		cmocka_unit_test_setup_teardown(the_ledger_keeps, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(rolls_back, make_target, remove_place),
+		cmocka_unit_test_setup_teardown(a_silent_client_cancels, make_target, remove_place),
+		cmocka_unit_test_setup_teardown(killed_in_the_middle, make_target, remove_place),
+		cmocka_unit_test_setup_teardown(two_at_once, make_target, remove_place),
+		cmocka_unit_test_setup_teardown(viewers_are_refused, make_target, remove_place),
+		cmocka_unit_test_setup_teardown(the_chain_shows_changes, make_target, remove_place),
+		cmocka_unit_test_setup_teardown(a_head_kept_elsewhere, make_target, remove_place),
+		cmocka_unit_test_setup_teardown(the_ledger_keeps, make_target, remove_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
