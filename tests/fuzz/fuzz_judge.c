@@ -21,6 +21,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t count = pii_find(text, spans, 64), end = 0;
 
 	for (size_t i = 0; i < count; i++) {
+		if (i && spans[i].kind == PII_IP && spans[i - 1].kind == PII_URL && spans[i].start < end) { /* its host */
+			assert(spans[i].start > spans[i - 1].start && spans[i].end <= end);
+			continue;
+		}
 		assert(spans[i].start >= end && spans[i].end > spans[i].start && spans[i].end <= size);
 		end = spans[i].end;
 	}

@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <arpa/inet.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -26,6 +29,7 @@
 struct place {
 	char *store, *socket, *config; /* config NULL: none */
 	struct screen *collector;
+	bool listens;
 	struct store_reader *reader;
 	int64_t ids[ITEMS]; /* newest first */
 };
@@ -50,6 +54,30 @@ static void list_items(struct place *p, struct feedback_list *list)
 	} while (!list->complete && (feedback_list_fini(list), true));
 }
 
+static void name_place(struct place *p, const char *name, const char *config)
+{
+	struct buf yaml = {0};
+
+	*p = (struct place){.store = mem_printf("%s/%s.db", screen_folder(), name),
+	                    .socket = mem_printf("%s/%s.sock", screen_folder(), name)};
+	if (!config)
+		return;
+	buf_puts(&yaml, config);
+	p->config = mem_printf("%s/%s.yaml", screen_folder(), name);
+	write_file(p->config, &yaml);
+	buf_fini(&yaml);
+}
+
+static void start_collector(struct place *p, const char *listen)
+{
+	const char *argv[] = {screen_binary(), "--store", p->store, "--socket", p->socket, "collect", "--listen", listen,
+	                      p->config ? "--config" : NULL, p->config, NULL};
+
+	p->listens = strcmp(listen, "none") != 0;
+	p->collector = screen_start(argv, NULL, 120, 20);
+	assert_shows(p->collector, p->listens ? "listening on" : "collecting into");
+}
+
 static void open_place(struct place *p, const char *name, const char *config)
 {
 	struct feedback_list list;
@@ -57,25 +85,13 @@ static void open_place(struct place *p, const char *name, const char *config)
 	struct err err = {""};
 	char *log = mem_printf("%s/%s.csv", screen_folder(), name);
 
-	*p = (struct place){.store = mem_printf("%s/%s.db", screen_folder(), name),
-	                    .socket = mem_printf("%s/%s.sock", screen_folder(), name)};
+	name_place(p, name, config);
 	buf_puts(&csv, "time,id,service,rating,text\n");
 	for (int i = 0; i < ITEMS; i++)
 		buf_printf(&csv, "2026-03-01T10:%02d:00Z,i%d,chat,%d,remark %02d of many\n", i, i, 1 + i % 5, i);
 	write_file(log, &csv);
 	screen_import(p->store, log, "feedback");
-	if (config) {
-		struct buf yaml = {0};
-
-		buf_puts(&yaml, config);
-		p->config = mem_printf("%s/%s.yaml", screen_folder(), name);
-		write_file(p->config, &yaml);
-		buf_fini(&yaml);
-	}
-	const char *argv[] = {screen_binary(), "--store", p->store, "--socket", p->socket, "collect", "--listen", "none",
-	                      config ? "--config" : NULL, p->config, NULL};
-	p->collector = screen_start(argv, NULL, 120, 20);
-	assert_shows(p->collector, "collecting into");
+	start_collector(p, "none");
 	if (store_reader_open(&p->reader, p->store, &err) != 0)
 		fail_msg("%s", err.text);
 	list_items(p, &list);
@@ -108,7 +124,7 @@ static struct screen *start(const struct place *p, const char *user)
 
 	snprintf(name, sizeof name, "LLMDECK_USER=%s", user);
 	s = screen_start(argv, env, WIDTH, HEIGHT);
-	assert_shows(s, "src 0/0"); /* the collector has answered: this session may change things */
+	assert_shows(s, p->listens ? "src 1/1" : "src 0/0"); /* the collector has answered: this session may change things */
 	assert_shows(s, "remark");
 	return s;
 }
@@ -396,6 +412,144 @@ static void own_label_sets(void **state)
 	buf_fini(&out);
 }
 
+/* `*` marks all that were not marked; an incident takes every marked item. */
+static void marks_inverted_and_added(void **state)
+{
+	struct place p;
+	struct screen *s;
+	struct buf out = {0};
+	char id[24];
+
+	(void)state;
+	open_place(&p, "invert", NULL);
+	s = start(&p, "mia");
+	screen_send(s, "gV"); /* the first three */
+	screen_send(s, "jj");
+	screen_send(s, "V");
+	assert_shows(s, "3 marked");
+	screen_send(s, "*");
+	assert_shows(s, "37 marked");
+	screen_send(s, "*");
+	assert_shows(s, "3 marked");
+	screen_send(s, "i");
+	assert_shows(s, "none is open");
+	screen_send(s, "dead links\r");
+	assert_shows(s, "3 added to INC-1");
+	run(&p, (const char *const[]){"incident", "show", "1", "--format", "json", NULL}, &out);
+	for (int i = 0; i < 5; i++) {
+		snprintf(id, sizeof id, "%llx", (unsigned long long)p.ids[i]);
+		assert_int_equal(strstr(out.data, id) != NULL, i < 3);
+	}
+	screen_quit(&s);
+	close_place(&p);
+	buf_fini(&out);
+}
+
+/* ── a case of the data set ────────────────────────────────────────────────────────────────── */
+
+static int free_port(void)
+{
+	struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof where;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&where, sizeof where), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&where, &len), 0);
+	close(fd);
+	return ntohs(where.sin_port);
+}
+
+static void post_json(int port, const char *path, const char *body)
+{
+	struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct buf request = {0};
+	char answer[512] = "";
+
+	buf_printf(&request, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+	                     "Connection: close\r\n\r\n%s", path, strlen(body), body);
+	assert_int_equal(connect(fd, (struct sockaddr *)&where, sizeof where), 0);
+	assert_int_equal(write(fd, request.data, request.len), request.len);
+	assert_true(read(fd, answer, sizeof answer - 1) > 0);
+	if (!strstr(answer, " 200 "))
+		fail_msg("%s: %s", path, answer);
+	close(fd);
+	buf_fini(&request);
+}
+
+#define TRACE "0af7651916cd43dd8448eb211c80319c"
+
+/* A call with its question and answer, and a remark on it. */
+static void send_exchange(struct place *p, int port)
+{
+	long long now_ns = (long long)clock_wall_us() * 1000;
+	char *log = mem_printf("%s/remark.jsonl", screen_folder());
+	struct buf body = {0}, out = {0};
+
+	buf_printf(&body, "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}}]},"
+	    "\"scopeSpans\":[{\"spans\":[{\"traceId\":\"" TRACE "\",\"spanId\":\"b7ad6b7169203331\",\"name\":\"chat m\",\"kind\":3,"
+	    "\"startTimeUnixNano\":\"%lld\",\"endTimeUnixNano\":\"%lld\",\"attributes\":["
+	    "{\"key\":\"gen_ai.operation.name\",\"value\":{\"stringValue\":\"chat\"}},{\"key\":\"gen_ai.request.model\",\"value\":{\"stringValue\":\"m\"}},"
+	    "{\"key\":\"gen_ai.input.messages\",\"value\":{\"stringValue\":\"[{\\\"role\\\":\\\"user\\\",\\\"parts\\\":[{\\\"type\\\":\\\"text\\\","
+	    "\\\"content\\\":\\\"May I return shoes?\\\"}]}]\"}},"
+	    "{\"key\":\"gen_ai.output.messages\",\"value\":{\"stringValue\":\"[{\\\"role\\\":\\\"assistant\\\",\\\"parts\\\":[{\\\"type\\\":\\\"text\\\","
+	    "\\\"content\\\":\\\"Never.\\\"}]}]\"}}]}]}]}]}", now_ns - 2000000000, now_ns - 1000000000);
+	post_json(port, "/v1/traces", body.data);
+	buf_reset(&body);
+	buf_printf(&body, "{\"time\":%lld,\"id\":\"r1\",\"service\":\"shop\",\"rating\":1,\"trace_id\":\"" TRACE "\",\"text\":\"a wrong remark\"}\n",
+	           now_ns / 1000000);
+	write_file(log, &body);
+	run(p, (const char *const[]){"import", log, "--as", "feedback", NULL}, &out);
+	buf_fini(&body);
+	buf_fini(&out);
+	free(log);
+}
+
+/* What the reviewer types is the assistant's message of the case, to the letter; undone, it is no case. */
+static void corrected_answer_is_exported(void **state)
+{
+	static const char *const to_chat[] = {"feedback", "export", "--format", "chat", NULL};
+	static const char wanted[] = "{\"messages\":[{\"role\":\"user\",\"content\":\"May I return shoes?\"},{\"role\":\"assistant\","
+	    "\"content\":\"Yes: \\\"unworn\\\", within 30 days \\\\ ask \xc3\xbc" "ber us.\"}],";
+	struct place p;
+	struct screen *s;
+	struct buf out = {0};
+	struct err err = {""};
+	int port = free_port();
+	char listen[40];
+
+	(void)state;
+	snprintf(listen, sizeof listen, "127.0.0.1:%d", port);
+	name_place(&p, "case", "keep_text: yes\n");
+	start_collector(&p, listen);
+	send_exchange(&p, port);
+	if (store_reader_open(&p.reader, p.store, &err) != 0)
+		fail_msg("%s", err.text);
+	s = start(&p, "mia");
+	assert_shows(s, "May I return shoes?");
+	assert_shows(s, "Never.");
+	screen_send(s, "\r");
+	assert_shows(s, "yours");
+	screen_send(s, "d");
+	assert_shows(s, "right answer");
+	screen_send(s, "\025Yes: \"unworn\", within 30 days \\ ask \xc3\xbc" "ber us.\r");
+	assert_shows(s, "corrected answer (in the data set)");
+	run(&p, to_chat, &out);
+	assert_int_equal(count_of(&out, "\n"), 1);
+	if (strstr(out.data, wanted) != out.data)
+		fail_msg("%s", out.data);
+	assert_non_null(strstr(out.data, "\"rejected_answer\":\"Never.\""));
+	screen_send(s, "u");
+	assert_gone(s, "corrected answer");
+	run(&p, to_chat, &out);
+	assert_int_equal(count_of(&out, "messages"), 0);
+	screen_send(s, "\033");
+	assert_gone(s, "yours");
+	screen_quit(&s);
+	close_place(&p);
+	buf_fini(&out);
+}
+
 /* ── two reviewers ─────────────────────────────────────────────────────────────────────────── */
 
 /* The item that somebody has open; 0 when there is none. */
@@ -475,6 +629,8 @@ int main(void)
 		cmocka_unit_test(thirty_items_by_keyboard),
 		cmocka_unit_test(labels_notes_marks),
 		cmocka_unit_test(own_label_sets),
+		cmocka_unit_test(marks_inverted_and_added),
+		cmocka_unit_test(corrected_answer_is_exported),
 		cmocka_unit_test(two_reviewers_never_share),
 	};
 
