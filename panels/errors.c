@@ -193,6 +193,7 @@ static void draw_types(const struct errors *e, struct surface *s)
 	int64_t errors = e->fleet.now.total.total.errors;
 	char text[FIGURE_TEXT_BYTES];
 	int lines; /* of a type: with room what is known of it has a line of its own */
+	int more = s->width >= 110 ? 12 : 0; /* columns for long names */
 
 	surface_rule(s, 0, ROLE_BORDER, "by type", "");
 	if (e->types.row_count == 0)
@@ -201,13 +202,13 @@ static void draw_types(const struct errors *e, struct surface *s)
 	for (size_t i = 0; i < e->types.row_count && 1 + lines * (int)i < s->height; i++) {
 		const struct breakdown_row *row = &e->types.rows[i];
 		double share = errors > 0 ? (double)row->count / (double)errors : 0;
-		int y = 1 + lines * (int)i, note = lines > 1 ? 3 : 31 + BAR;
+		int y = 1 + lines * (int)i, note = lines > 1 ? 3 : 31 + BAR + more;
 
-		surface_outside(s, 1, y, 16, ROLE_TEXT,
+		surface_outside(s, 1, y, 16 + more, ROLE_TEXT,
 		                row->name[0] ? str_of(row->name) : STR_LIT("unnamed"));
-		draw_right(s, 17, y, 7, ROLE_TEXT, count_format((double)row->count, text));
-		surface_printf(s, 25, y, ROLE_MUTED, "%3.0f%%", share * 100);
-		bar_draw(s, 30, y, BAR, ROLE_NEGATIVE, share);
+		draw_right(s, 17 + more, y, 7, ROLE_TEXT, count_format((double)row->count, text));
+		surface_printf(s, 25 + more, y, ROLE_MUTED, "%3.0f%%", share * 100);
+		bar_draw(s, 30 + more, y, BAR, ROLE_NEGATIVE, share);
 		surface_outside(s, note, y + lines - 1, s->width - note - 1, ROLE_MUTED,
 		                str_of(error_note(str_of(provider_of(e, row->name)), str_of(row->name), 0)));
 	}

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "console/app.h"
 #include "console/frame.h"
+#include "panels/incident.h"
+#include "panels/panels.h"
 #include "panels/waterfall.h"
 
 bool app_trace_pick(const struct app *a, int panel, struct trace_pick *out)
@@ -53,6 +55,9 @@ void app_trace(struct app *a)
 	int panel = a->deck.focus;
 	struct trace_pick pick;
 
+	/* The incident page has one table of requests, whichever of its panels has the focus. */
+	if (a->deck.place.panel >= 0 && a->deck.place.panel == panel_index(&incident_panel))
+		panel = panel_index(&cell_panel);
 	if (panel < 0 || !panels[panel]->row_trace)
 		app_say(a, true, "no request is under the cursor: open :slowest or an incident, or :trace ID");
 	else if (!app_trace_pick(a, panel, &pick))

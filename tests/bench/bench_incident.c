@@ -79,6 +79,25 @@ static void ask_retries(struct store_reader *r, const struct view *v)
 	retry_result_fini(&res);
 }
 
+/* What the page of two windows adds: what changed since the window as long before, in both directions. */
+static void ask_windows(struct store_reader *r, const struct view *v)
+{
+	int64_t length_us = v->to_us - v->from_us;
+
+	for (int way = 0; way < 2; way++) {
+		struct suspects_query q = {.view = *v, .limit = 16, .scan_limit = PAGE_ROWS};
+		struct suspects_result res;
+
+		bad_init(&q.bad);
+		q.view.from_us -= way ? length_us : 0;
+		q.view.to_us -= way ? length_us : 0;
+		q.against_from_us = v->from_us - (way ? 0 : length_us);
+		q.against_to_us = v->to_us - (way ? 0 : length_us);
+		check(query_suspects(r, &q, &res, &err));
+		suspects_result_fini(&res);
+	}
+}
+
 static const struct {
 	const char *name;
 	bool page; /* part of what the page waits for */
@@ -86,6 +105,7 @@ static const struct {
 } asks[] = {
 	{"heat map", true, ask_heat}, {"suspects, requests", true, ask_suspects}, {"marks", true, ask_marks}, {"requests of a cell", true, ask_cell},
 	{"suspects, every row", false, ask_all_suspects}, {"retries", false, ask_retries},
+	{"two windows", false, ask_windows},
 };
 #define ASKS (sizeof asks / sizeof *asks)
 

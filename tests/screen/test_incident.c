@@ -39,7 +39,7 @@ static void from_the_strip_to_the_cause(struct screen *s)
 	assert_shows(s, "suspects");
 	assert_shows(s, "depl v43"); /* the canary that has gone bad */
 	assert_shows(s, "requests of the bad");
-	press(s, "\t");
+	press(s, "\t"); /* from the map to the suspects */
 	press(s, "\r");
 	assert_shows(s, "narrowed to depl v43");
 	assert_true(keys < 10);
@@ -50,6 +50,11 @@ static void from_the_strip_to_the_cause(struct screen *s)
 static void its_trace(struct screen *s)
 {
 	press(s, "\t"); /* the requests */
+	press(s, "s");
+	assert_shows(s, "sorted by end");
+	press(s, "s");
+	assert_shows(s, "sorted by latency_s");
+	press(s, "\t"); /* the trace beside them: t is about the request all the same */
 	press(s, "t");
 	assert_shows(s, "monitor > trace");
 	assert_shows(s, "llm gpt-4o");
