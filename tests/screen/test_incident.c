@@ -156,8 +156,9 @@ static void beside_another_window(struct screen *s)
 	assert_shows(s, "diff: ");
 	screen_send(s, ":filter\r");
 	assert_gone(s, "deployment=v43");
-	screen_send(s, "\x1b");
-	assert_shows(s, "signals");
+	screen_send(s, "\x7f");
+	if (!screen_wait_row(s, 0, "monitor > incident", SOON))
+		screen_fail(s, "Backspace does not go back");
 }
 
 static int64_t requests_of(const char *store)
