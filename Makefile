@@ -72,6 +72,9 @@ $(BUILD)/tests/real/%: $(BUILD)/tests/real/%.o $(BUILD)/libllmdeck.a
 $(BUILD)/tests/real/test_rollout_%: $(BUILD)/tests/real/test_rollout_%.o $(BUILD)/tests/screen/screen.o $(BUILD)/libllmdeck.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lvterm -lcmocka
+$(BUILD)/tests/real/show_%: $(BUILD)/tests/real/show_%.o $(BUILD)/tests/screen/screen.o $(BUILD)/libllmdeck.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lvterm -lcmocka
 $(BUILD)/tests/real/test_alert_%: $(BUILD)/tests/real/test_alert_%.o $(BUILD)/tests/screen/screen.o $(BUILD)/libllmdeck.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lvterm -lcmocka
@@ -108,7 +111,7 @@ check:
 	@tools/deps.sh check
 	@$(RECURSE) $(JOBS) tests
 
-real-tests: $(BUILD)/llmdeck $(REAL)
+real-tests: $(BUILD)/llmdeck $(REAL) $(BUILD)/tests/real/show_trace
 	@tests/real/install.sh $(BUILD)/real-clients
 	@LLMDECK_BINARY=$(BUILD)/llmdeck LLMDECK_CLIENTS=$(BUILD)/real-clients TEST_TIMEOUT=900 \
 		tools/run-tests.sh $(BUILD)/real-logs $(REAL)

@@ -12,10 +12,11 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 sys.dont_write_bytecode = True  # nothing of this belongs into the source tree
 
-from bench import Bench, CLIENTS, HERE, Skip, TOKEN, free_port, get, tap, wait
+from bench import BINARY, Bench, CLIENTS, HERE, Skip, TOKEN, free_port, get, tap, wait
 from openai_server import ANSWERED_SUFFIX, METRICS, METRICS_MODEL, MODELS, Server
 
 KEY = "sk-0123456789abcdef0123456789abcdef"  # LiteLLM's master key
@@ -207,6 +208,42 @@ def tree_of(spans):
     return list(below(None, 0))
 
 
+TRACE_ROW = re.compile(r"^ ((?:[\u2502 ] )*(?:[\u251c\u2514] )?)(agent|llm|embed|tool|retrieval) (.+?)  .*?(\d[\d.]*)(ms|s)(?: |$)")
+
+
+def page_of(bench, trace, text):
+    """The rows of the console's page of a trace, opened by its id on a terminal: (depth, kind, name, seconds, row)."""
+    program = Path(BINARY).resolve().parent / "tests/real/show_trace"
+    env = bench.environment({"REAL_TOKEN": TOKEN, "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"})
+    shown = subprocess.run([str(program), trace, text, *bench.command("console")], capture_output=True, text=True, timeout=90,
+                           env=env)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    rows = [(TRACE_ROW.match(line), line) for line in shown.stdout.splitlines()]
+    return [(len(m[1]) // 2, m[2], m[3], float(m[4]) * (0.001 if m[5] == "ms" else 1), line) for m, line in rows
+            if m], shown.stdout
+
+
+
+def name_of(span):
+    """What a step is called on a screen."""
+    if KINDS[span["operation"]] in ("call", "embed"):
+        return span["model"]
+    return span["name"] if span["operation"] == "retrieval" else span["name"].split(" ", 1)[-1]
+
+
+def console_check(bench, wanted):
+    """The same trace in the console, sent live, opened by its id: span by span."""
+    rows, screen = page_of(bench, wanted[0][1]["trace"], "agent " + name_of(wanted[0][1]))
+    assert len(rows) == len(wanted), "%d rows for %d spans:\n%s" % (len(rows), len(wanted), screen)
+    for (depth, kind, name, takes, row), (level, span) in zip(rows, wanted):
+        kind_wanted = {"call": "llm"}.get(KINDS[span["operation"]], KINDS[span["operation"]])
+        assert (depth, kind) == (level, kind_wanted), "%r is no row of %s:\n%s" % (row, span, screen)
+        assert name.startswith(name_of(span)[:20]) or name_of(span).startswith(name), "%r: not %s:\n%s" % (row, name_of(span), screen)
+        took = (span["end_us"] - span["start_us"]) / 1e6
+        assert abs(takes - took) < 0.002 + took * 0.02, "%r: not as long as %s" % (row, span)
+        assert not span["error"] or span["error"] in row, "%r: without its error:\n%s" % (row, screen)
+
+
 def agent_check(server):
     """The trace of an agent with tools, a retrieval and model calls, span by span as its client made it."""
     with Bench() as bench:
@@ -226,9 +263,7 @@ def agent_check(server):
         assert len(lines) == len(wanted), "%d lines for %d spans:\n%s" % (len(lines), len(wanted), shown)
         begin = wanted[0][1]["start_us"]
         for (critical, start, takes, indent, kind, rest), (depth, span) in zip(lines, wanted):
-            name = span["model"] if KINDS[span["operation"]] in ("call", "embed") else span["name"].split(" ", 1)[-1] \
-                if span["operation"] != "retrieval" else span["name"]
-            got = (len(indent) // 2, kind, rest.startswith(name), "failed" in rest)
+            got = (len(indent) // 2, kind, rest.startswith(name_of(span)), "failed" in rest)
             assert got == (depth, KINDS[span["operation"]], True, span["failed"]), "%s is no line of %s:\n%s" % (got, span, shown)
             assert abs(float(start) - (span["start_us"] - begin) / 1e6) < 0.002, "%s starts at %s:\n%s" % (span, start, shown)
             assert abs(float(takes) - (span["end_us"] - span["start_us"]) / 1e6) < 0.002, "%s takes %s:\n%s" % (span, takes, shown)
@@ -236,6 +271,7 @@ def agent_check(server):
             assert depth or critical == "*", "the agent is not on the critical path:\n%s" % shown
         tries = [rest for _, _, _, _, kind, rest in lines if kind == "tool" and rest.startswith("policy_lookup")]
         assert len(tries) == 2 and "timeout" in tries[0] and "try 2" in tries[1], shown
+        console_check(bench, wanted)
 
 
 def near(got, wanted, share=0.1):
