@@ -390,6 +390,31 @@ static void copying_uses_the_clipboard_sequence(void **state)
 	stop(&f);
 }
 
+static void assert_rings(const char *term, enum screen_bell how, const char *wanted)
+{
+	struct fixture f;
+
+	start(&f, term);
+	screen_ring(f.screen, how, STR_LIT("CRIT slow; p95\033]0;x\007 is 4 s"));
+	assert_int_equal(screen_present(f.screen), PRESENT_SENT);
+	struct buf bytes = received(&f, true);
+
+	assert_true(contains(&bytes, wanted));
+	assert_false(contains(&bytes, "\033]0;x"));
+	buf_fini(&bytes);
+	stop(&f);
+}
+
+/* An alert's words come from outside: no sequence of theirs gets out with the bell. */
+static void the_bell_rings_as_the_config_says(void **state)
+{
+	(void)state;
+	assert_rings("xterm-256color", SCREEN_BELL_PLAIN, "\007");
+	assert_rings("xterm-256color", SCREEN_BELL_OSC9, "\033]9;CRIT slow, p95^[]0,x^G is 4 s\007");
+	assert_rings("xterm-256color", SCREEN_BELL_OSC777, "\033]777;notify;llmdeck;CRIT slow, p95^[]0,x^G is 4 s\007");
+	assert_rings("vt100", SCREEN_BELL_OSC777, "\007"); /* no notifications there */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +430,7 @@ int main(void)
 		cmocka_unit_test(no_control_byte_of_the_text_gets_out),
 		cmocka_unit_test(no_color_has_no_colours),
 		cmocka_unit_test(copying_uses_the_clipboard_sequence),
+		cmocka_unit_test(the_bell_rings_as_the_config_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
