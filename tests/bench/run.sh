@@ -39,6 +39,8 @@ ask() {
 	"$build/tests/bench/gen_requests" jsonl "$1" >"$dir/e.jsonl"
 	"$bin" --store "$dir/q.db" import "$dir/e.jsonl" >/dev/null 2>&1
 	"$build/tests/bench/bench_store" -q "$dir/q.db"
+	echo "2,000 alert rules (wanted: under 100 ms, the same on ten times the history):"
+	"$build/tests/bench/bench_alerts" "$dir/q.db"
 	echo "the incident page's data:"
 	"$build/tests/bench/bench_incident" "$dir/q.db"
 	if [ "${2:-}" = keys ]; then keys; fi
