@@ -22,11 +22,21 @@
 #define BATCH_ROWS 2500 /* with the batches and the store's cache the process stays under 64 MiB */
 #define BATCH_RECORDS (16 * BATCH_ROWS) /* a batch also ends after so many records, good or bad */
 #define BATCHES 4
+#define LENT_MAX 2 /* one is stored, one waits for that */
 
 /* A queue of at most BATCHES batches between two threads. */
 struct batch_queue {
 	struct batch *items[BATCHES];
 	size_t count;
+};
+
+/* A batch that the sink has. */
+struct lent {
+	struct import *im;
+	struct batch *batch;
+	struct sink_ack ack;
+	struct err err;
+	bool over, ok; /* under the import's lock, with what is above */
 };
 
 struct import {
@@ -48,6 +58,10 @@ struct import {
 	pthread_cond_t changed;
 	struct batch_queue filled, empty; /* under lock */
 	bool reading_done, storing_failed; /* under lock */
+
+	struct lent lent[LENT_MAX]; /* a ring */
+	size_t lent_first, lent_count;
+	struct sink_chain chain;
 };
 
 static void note(const struct import *im, const char *text)
@@ -96,13 +110,18 @@ static struct batch *take_empty(struct import *im)
 	return b;
 }
 
-/* The next batch to store; NULL when the reader is through. */
+/* The next batch to store; NULL when the reader is through, or when the oldest lent one is to be looked at
+ * first. */
 static struct batch *take_filled(struct import *im)
 {
+	const struct lent *oldest = &im->lent[im->lent_first];
+
 	pthread_mutex_lock(&im->lock);
-	while (!im->filled.count && !im->reading_done)
+	while (im->lent_count == LENT_MAX ? !oldest->over
+	                                  : !im->filled.count && !im->reading_done && !(im->lent_count && oldest->over))
 		pthread_cond_wait(&im->changed, &im->lock);
-	struct batch *b = im->filled.count ? pop_locked(&im->filled) : NULL;
+	bool look = im->lent_count && oldest->over;
+	struct batch *b = !look && im->filled.count ? pop_locked(&im->filled) : NULL;
 	pthread_mutex_unlock(&im->lock);
 	return b;
 }
@@ -244,67 +263,124 @@ static void *read_all(void *arg)
 
 /* ---- storing ---- */
 
-/* Adds to `totals`; they become `durable` with the first answer that is not pending. */
-static int store_batch(struct import *im, struct batch *b, struct import_totals *totals,
-                       struct import_totals *durable, struct err *err)
+/* The sink's answer, on whatever thread. */
+static void on_answer(void *arg, bool ok, const struct sink_ack *ack, const char *error)
 {
-	struct sink_ack ack = {.added = batch_rows(b)};
+	struct lent *l = arg;
+
+	pthread_mutex_lock(&l->im->lock);
+	l->over = true;
+	l->ok = ok;
+	if (ok)
+		l->ack = *ack;
+	else
+		err_set(&l->err, "%s", error);
+	pthread_cond_broadcast(&l->im->changed);
+	pthread_mutex_unlock(&l->im->lock);
+}
+
+/* Gives a batch to the sink; it is among those lent from then on. */
+static int lend_batch(struct import *im, struct batch *b, struct err *err)
+{
+	struct lent *l = &im->lent[(im->lent_first + im->lent_count) % LENT_MAX];
 	struct sink *sink = im->job->sink;
 
-	b->import.rows_duplicate += totals->duplicates;
-	if (sink) {
+	*l = (struct lent){.im = im, .batch = b, .ack.added = batch_rows(b), .over = true, .ok = true};
+	if (sink && sink->lend) {
+		l->over = false;
+		if (sink->lend(sink, b, &im->chain, on_answer, l, err) != 0)
+			return -1;
+	} else if (sink) {
 		enum sink_result result;
-		while ((result = sink->store(sink, b, &ack, err)) == SINK_BUSY)
+		while ((result = sink->store(sink, b, &l->ack, err)) == SINK_BUSY)
 			;
 		if (result != SINK_OK)
 			return -1;
 	}
-	totals->imported += ack.added;
-	totals->duplicates += ack.duplicates;
+	im->lent_count++;
+	return 0;
+}
+
+/* Waits for the answer about the oldest lent batch. */
+static struct lent *await_answer(struct import *im)
+{
+	struct lent *l = &im->lent[im->lent_first];
+
+	pthread_mutex_lock(&im->lock);
+	while (!l->over)
+		pthread_cond_wait(&im->changed, &im->lock);
+	pthread_mutex_unlock(&im->lock);
+	im->lent_first = (im->lent_first + 1) % LENT_MAX;
+	im->lent_count--;
+	return l;
+}
+
+/* Takes back the oldest lent batch. Adds to `totals`; they become `durable` with the first answer that is not
+ * pending. */
+static int take_back(struct import *im, struct import_totals *totals, struct import_totals *durable, struct err *err)
+{
+	struct lent *l = await_answer(im);
+	struct batch *b = l->batch;
+
+	if (!l->ok) {
+		*err = l->err;
+		return -1;
+	}
+	totals->imported += l->ack.added;
+	totals->duplicates += l->ack.duplicates;
 	totals->lines = b->import.lines_done;
 	totals->bytes = b->import.bytes_done;
-	if (!ack.pending)
+	if (!l->ack.pending)
 		*durable = *totals;
 	struct import_progress p = {b->import.bytes_done, im->input.size, b->import.rows_done,
 	                            b->import.rows_rejected};
 	if (im->job->on_progress)
 		im->job->on_progress(im->job->arg, &p);
+	batch_reset(b);
+	queue_put(im, &im->empty, b);
 	return 0;
+}
+
+/* Stores batch after batch until the reader is through. */
+static int store_all(struct import *im, struct import_totals *totals, struct import_totals *durable, struct err *err)
+{
+	struct batch *b;
+	int result = 0;
+
+	while (result == 0 && ((b = take_filled(im)) || im->lent_count))
+		result = b ? lend_batch(im, b, err) : take_back(im, totals, durable, err);
+	if (result == 0)
+		return 0;
+	pthread_mutex_lock(&im->lock);
+	im->storing_failed = true;
+	pthread_cond_broadcast(&im->changed);
+	pthread_mutex_unlock(&im->lock);
+	while (im->lent_count)
+		await_answer(im);
+	return -1;
 }
 
 /* Runs the reading thread and stores what it brings. */
 static int transfer(struct import *im, struct import_totals *totals, struct err *err)
 {
-	struct batch *batches[BATCHES], *b;
+	struct batch *batches[BATCHES];
 	struct import_totals taken = {0}, mine = {0};
 	pthread_t reader;
-	int result = 0;
+	int result;
 	uint64_t rejected_before = im->mark.rows_rejected;
 
 	for (int i = 0; i < BATCHES; i++)
 		im->empty.items[im->empty.count++] = batches[i] = batch_new();
-	if (pthread_create(&reader, NULL, read_all, im) != 0)
+	if (pthread_create(&reader, NULL, read_all, im) != 0) {
 		result = err_set(err, "%s: cannot start a thread: free some memory and try again", im->job->path);
-	while (result == 0 && (b = take_filled(im))) {
-		if (store_batch(im, b, &taken, &mine, err) != 0) {
-			pthread_mutex_lock(&im->lock);
-			im->storing_failed = true;
-			pthread_cond_broadcast(&im->changed);
-			pthread_mutex_unlock(&im->lock);
-			pthread_join(reader, NULL);
-			result = -1;
-			goto out;
-		}
-		batch_reset(b);
-		queue_put(im, &im->empty, b);
-	}
-	if (result == 0)
+	} else {
+		result = store_all(im, &taken, &mine, err);
 		pthread_join(reader, NULL);
+	}
 	if (result == 0 && im->err.text[0]) {
 		*err = im->err;
 		result = -1;
 	}
-out:
 	for (int i = 0; i < BATCHES; i++)
 		batch_free(&batches[i]);
 	totals->imported += mine.imported;

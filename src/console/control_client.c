@@ -372,7 +372,7 @@ struct sink *control_client_sink(const char *socket_path)
 {
 	struct client_sink *cs = mem_zalloc(sizeof(*cs));
 
-	cs->sink = (struct sink){sink_store, sink_submit, sink_close};
+	cs->sink = (struct sink){.store = sink_store, .submit = sink_submit, .close = sink_close};
 	cs->client = control_client_new(socket_path);
 	return &cs->sink;
 }

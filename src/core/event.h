@@ -185,7 +185,8 @@ struct import_mark {
 	uint64_t head_bytes;
 	uint8_t prefix_hash[16]; /* of the bytes [0, bytes_done) */
 	uint64_t bytes_done;
-	uint64_t lines_done, rows_done, rows_rejected, rows_duplicate;
+	uint64_t lines_done, rows_done, rows_rejected;
+	uint64_t rows_duplicate; /* counted by the store */
 	bool complete;
 };
 

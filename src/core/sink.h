@@ -21,6 +21,11 @@ struct sink_ack {
 	bool pending; /* taken, but not durable before a later batch's answer says so (batch.more) */
 };
 
+/* Batches that build upon one another (an import's): once one of them has failed, those lent after it fail, too. */
+struct sink_chain {
+	bool broken; /* the writer's thread's own */
+};
+
 struct sink {
 	/* Stores the batch durably before it returns; waits while the queue is full. The batch stays the
 	 * caller's and may be reset and filled again. One with `more` set may share the commit of those
@@ -31,6 +36,12 @@ struct sink {
 	enum sink_result (*submit)(struct sink *s, struct batch *b,
 	                           void (*done)(void *arg, bool ok, const struct sink_ack *ack, const char *error),
 	                           void *arg, struct err *err);
+	/* As store(), but comes back as soon as the batch is queued, which keeps the writer busy while the answer
+	 * is on its way. The batch and `chain` stay the caller's, who leaves them alone until `done` was called,
+	 * on the writer's thread; calls come in the batches' order. -1: not taken. NULL where there is no queue. */
+	int (*lend)(struct sink *s, struct batch *b, struct sink_chain *chain,
+	            void (*done)(void *arg, bool ok, const struct sink_ack *ack, const char *error), void *arg,
+	            struct err *err);
 	void (*close)(struct sink *s); /* waits for what is queued; frees */
 };
 

@@ -303,7 +303,7 @@ static struct running *new_source(struct source_host *h, const struct config_sec
 		return r;
 	r = mem_zalloc(sizeof(*r));
 	r->is_judge = is_judge;
-	r->sink = (struct sink){source_store, source_submit, source_sink_close};
+	r->sink = (struct sink){.store = source_store, .submit = source_submit, .close = source_sink_close};
 	r->host = h;
 	copy_section(r, section);
 	r->latency_us = -1;

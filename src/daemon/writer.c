@@ -48,6 +48,7 @@ struct item {
 	done_fn *done;
 	void *arg;
 	bool owned; /* the batch is freed after its end */
+	struct sink_chain *chain; /* or NULL */
 	struct sink_ack ack;
 };
 
@@ -235,6 +236,17 @@ static enum sink_result sink_store(struct sink *s, struct batch *b, struct sink_
 	if (ack)
 		*ack = waiter.ack;
 	return SINK_OK;
+}
+
+static int sink_lend(struct sink *s, struct batch *b, struct sink_chain *chain, done_fn *done, void *arg, struct err *err)
+{
+	struct item *item = item_new(b, false, done, arg);
+
+	item->chain = chain;
+	if (enqueue_waiting((struct writer *)s, item))
+		return 0;
+	free(item);
+	return err_set(err, "store: the collector is stopping: send it to the next one");
 }
 
 int writer_run(struct writer *w, job_fn *job, void *arg, struct err *err)
@@ -431,6 +443,8 @@ static void give_back(struct writer *w, struct item *item, const char *why)
 	pthread_mutex_lock(&w->lock);
 	w->stats.given_back++;
 	pthread_mutex_unlock(&w->lock);
+	if (item->chain)
+		item->chain->broken = true;
 	end_item(item, false, why);
 }
 
@@ -441,6 +455,15 @@ static bool tell_lost(struct writer *w, struct item *item)
 		return false;
 	w->early.lost = false;
 	give_back(w, item, w->early.why.text);
+	return true;
+}
+
+/* What builds upon a batch that was not stored is not stored either. */
+static bool is_cut_off(struct writer *w, struct item *item)
+{
+	if (!item->chain || !item->chain->broken)
+		return false;
+	give_back(w, item, "store: a batch before this one was not stored");
 	return true;
 }
 
@@ -467,7 +490,7 @@ static int fill_group(struct writer *w, struct item_list *group, struct err *err
 			continue;
 		if (!item)
 			break;
-		if (tell_lost(w, item))
+		if (tell_lost(w, item) || is_cut_off(w, item))
 			continue;
 		rows += item->rows;
 		bool more = item->batch && item->batch->more;
@@ -697,7 +720,7 @@ int writer_start(struct writer **out, const char *path, const struct writer_opti
 		return -1;
 	struct writer *w = mem_zalloc(sizeof(*w));
 
-	w->sink = (struct sink){sink_store, sink_submit, sink_close};
+	w->sink = (struct sink){sink_store, sink_submit, sink_lend, sink_close};
 	w->options = *o;
 	set_defaults(&w->options);
 	w->keep = o->keep;

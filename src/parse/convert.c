@@ -9,15 +9,10 @@
 #include "base/hash.h"
 #include "core/money.h"
 
-bool value_is_absent(struct str s)
+bool value_word_is_absent(struct str s)
 {
 	static const char *const words[] = {"null", "none", "nil", "nan", "n/a", "\\N", "undefined"};
 
-	if (s.len == 0)
-		return true;
-	char first = (char)(s.ptr[0] | 0x20);
-	if (s.len > 9 || (first != 'n' && first != 'u' && s.ptr[0] != '\\'))
-		return false;
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (str_equal_nocase(s, str_of(words[i])))
 			return true;

@@ -21,8 +21,16 @@ struct time_reading {
 	int64_t day_us;
 };
 
-/* "", NULL, null, None, nil, NaN, \N and the like. */
-bool value_is_absent(struct str s);
+/* NULL, null, None, nil, NaN, \N and the like. */
+bool value_word_is_absent(struct str s);
+/* The same or "". */
+static inline bool value_is_absent(struct str s)
+{
+	if (s.len == 0)
+		return true;
+	char first = (char)(s.ptr[0] | 0x20);
+	return (first == 'n' || first == 'u' || s.ptr[0] == '\\') && s.len <= 9 && value_word_is_absent(s);
+}
 
 const char *convert_time(struct time_reading *how, struct str s, enum field_unit unit, int64_t *out_us);
 const char *convert_duration(struct str s, enum field_unit unit, int64_t *out_us);

@@ -1,11 +1,15 @@
-/* Two passes. find_record() knows only quotes, delimiters and line ends: it finds where a record stops
- * and where its fields begin (for messages). A record without quotes is then cut with memchr; one with
- * quotes is given to libcsv (a quote inside an unquoted field is a character like any other), whose callbacks copy the unescaped fields into one buffer. After a bad
- * record reading goes on at its second line, so that a stray quote costs one row and not a megabyte. */
+/* A line without quotes is cut in one pass, eight bytes at a time. One with quotes goes through two:
+ * find_record() knows only quotes, delimiters and line ends: it finds where a record stops and where its fields
+ * begin (for messages). libcsv is then given the record (a quote inside an unquoted field is a character like any
+ * other), and its callbacks copy the unescaped fields into one buffer. After a bad record reading goes on at its
+ * second line, so that a stray quote costs one row and not a megabyte. */
 #include "parse/csv.h"
 
 #include <csv.h>
+#include <endian.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -55,20 +59,58 @@ static struct str trim_blanks(const char *from, const char *to)
 	return (struct str){from, (size_t)(to - from)};
 }
 
-/* A line that holds no quote. */
-static void cut_plain(struct csv_reader *r, const char *line, const char *end)
-{
-	const char *field = line;
+#define EACH_BYTE 0x0101010101010101u
 
-	for (;;) {
-		const char *stop = memchr(field, r->delimiter, (size_t)(end - field));
-		if (!stop)
-			stop = end;
+/* 0x80 in every byte that is zero, 0 in all others. */
+static inline uint64_t zero_bytes(uint64_t x)
+{
+	const uint64_t low = 0x7f * EACH_BYTE;
+
+	return ~(((x & low) + low) | x | low);
+}
+
+/* The first delimiter, line end or quote in [p, end), else `end`. */
+static const char *slow_find_mark(const char *p, const char *end, char delimiter)
+{
+	while (p < end && *p != delimiter && *p != '\n' && *p != '"')
+		p++;
+	return p;
+}
+
+/* A field that ends at a delimiter; what is too many is only noticed. */
+static inline const char *end_field(struct csv_reader *r, const char *line, const char *field, const char *stop)
+{
+	if (r->count <= CSV_FIELDS_LIMIT)
 		add_cell(r, trim_blanks(field, stop), (size_t)(field - line));
-		if (stop == end)
-			return;
-		field = stop + 1;
+	return stop + 1;
+}
+
+/* Cuts a line up to its end, `end`, or a quote; returns where that is. The field before it is not among the cells
+ * yet, but begins at *field. */
+static const char *cut_plain(struct csv_reader *r, const char *line, const char *end, const char **field)
+{
+	const uint64_t delimiters = (unsigned char)r->delimiter * EACH_BYTE;
+	const char *p = line;
+
+	*field = line;
+	for (; end - p >= 8; p += 8) {
+		uint64_t word;
+
+		memcpy(&word, p, 8);
+		word = le64toh(word);
+		uint64_t marks = zero_bytes(word ^ delimiters) | zero_bytes(word ^ '\n' * EACH_BYTE) |
+		                 zero_bytes(word ^ '"' * EACH_BYTE);
+		for (; marks; marks &= marks - 1) {
+			const char *at = p + __builtin_ctzll(marks) / 8;
+
+			if (*at != r->delimiter)
+				return at;
+			*field = end_field(r, line, *field, at);
+		}
 	}
+	while ((p = slow_find_mark(p, end, r->delimiter)) < end && *p == r->delimiter)
+		*field = end_field(r, line, *field, p++);
+	return p;
 }
 
 static void on_field(void *bytes, size_t len, void *arg)
@@ -211,24 +253,29 @@ static enum csv_result next_quoted(struct csv_reader *r, struct str window, bool
 
 enum csv_result csv_reader_next(struct csv_reader *r, struct str window, bool last, struct csv_row *out)
 {
+	const char *field, *behind = window.ptr + window.len;
+
 	*out = (struct csv_row){.lines = 1};
 	r->count = 0;
 	if (!window.len)
 		return CSV_MORE;
-	const char *newline = memchr(window.ptr, '\n', window.len);
+	const char *end = cut_plain(r, window.ptr, behind, &field);
+	bool quoted = end < behind && *end == '"';
+	const char *newline = quoted ? memchr(end, '\n', (size_t)(behind - end)) : end < behind ? end : NULL;
 	if (!newline && !last && window.len <= CSV_RECORD_MAX_BYTES)
 		return CSV_MORE;
-	const char *end = newline ? newline : window.ptr + window.len;
-	out->first_line_bytes = out->bytes = (size_t)(end - window.ptr) + (newline != NULL);
-	if (memchr(window.ptr, '"', (size_t)(end - window.ptr)))
+	out->first_line_bytes = out->bytes = newline ? (size_t)(newline - window.ptr) + 1 : window.len;
+	if (quoted) {
+		r->count = 0;
 		return next_quoted(r, window, last, out);
+	}
 	if (end - window.ptr > CSV_RECORD_MAX_BYTES)
 		return bad(out, "the line is longer than 1 MiB", CSV_RECORD_MAX_BYTES);
 	if (end > window.ptr && end[-1] == '\r')
 		end--;
 	if (end == window.ptr)
 		return CSV_BLANK;
-	cut_plain(r, window.ptr, end);
+	end_field(r, window.ptr, field, end);
 	if (r->count > CSV_FIELDS_LIMIT)
 		return bad(out, "more than 4096 fields", r->cells[CSV_FIELDS_LIMIT].offset);
 	out->cells = r->cells;

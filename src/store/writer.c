@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/checkpoint.h"
 #include "store/feedback.h"
 #include "store/lock.h"
 #include "store/schema.h"
@@ -25,6 +26,10 @@
 #define LEAF_ROWS_MAX 4500u /* accumulated before they are written out: bounds memory */
 #define TOPS_MAX 128u
 #define BUSY_MS 5000
+/* Frames of the log, where nobody waits for an answer: from the one on a thread brings them over, at the other the
+ * writer waits for that, so that the log can begin anew. */
+#define WAL_MANY 4000
+#define WAL_MOST 64000
 
 const char *const meta_name[META_COUNT] = {
 	"commit_us", "requests", "feedback", "billing", "first_us", "last_us", "floor_10s_us", "floor_1m_us",
@@ -98,9 +103,17 @@ static int set_up_connection(sqlite3 *db, const struct store_options *o, bool se
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
 	snprintf(text, sizeof text, "PRAGMA synchronous=%s; PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=%d;"
 	         "PRAGMA secure_delete=%s; PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY",
-	         o->full_sync ? "FULL" : "NORMAL", secure ? 1000 : o->full_sync ? 10000 : 6000, o->full_sync ? 6000 : 16000,
+	         o->full_sync ? "FULL" : "NORMAL", secure ? 1000 : o->full_sync ? 10000 : 6000, o->full_sync || secure ? 6000 : 0,
 	         secure ? "ON" : "FAST");
 	return sql_exec(db, text, err);
+}
+
+static int note_wal(void *arg, sqlite3 *db, const char *name, int frames)
+{
+	(void)db;
+	(void)name;
+	((struct store_writer *)arg)->wal_frames = frames;
+	return SQLITE_OK;
 }
 
 static int open_main(struct store_writer *w, struct err *err)
@@ -121,6 +134,10 @@ static int open_main(struct store_writer *w, struct err *err)
 	if (sql_exec(w->db, "PRAGMA journal_mode=WAL", err) || set_up_connection(w->db, &w->options, false, err) ||
 	    schema_add_functions(w->db, err))
 		return -1;
+	if (!w->options.full_sync) {
+		w->checkpointer = checkpointer_new(w->path);
+		sqlite3_wal_hook(w->db, note_wal, w);
+	}
 	return schema_migrate(w->db, w->path, w->options.demo, err);
 }
 
@@ -242,6 +259,7 @@ void store_writer_close(struct store_writer **writer)
 	sqlite3_finalize(w->add_text);
 	feedback_close(w);
 	late_texts_close(w);
+	checkpointer_free(&w->checkpointer);
 	if (w->texts)
 		sqlite3_wal_checkpoint_v2(w->texts, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	if (w->db)
@@ -338,6 +356,7 @@ int store_writer_append(struct store_writer *w, const struct batch *b, struct st
 	struct store_counts none = {0};
 
 	counts = counts ? counts : &none;
+	uint64_t duplicates = counts->duplicates;
 	if (writer_begin(w, err))
 		return -1;
 	int fits = writer_move_resume(w, b, err);
@@ -351,7 +370,7 @@ int store_writer_append(struct store_writer *w, const struct batch *b, struct st
 	    writer_add_feedback(w, b, counts, err) || feedback_add_verdicts(w, b, counts, err) || writer_add_spans(w, b, counts, err) ||
 	    writer_add_evaluations(w, b, counts, err) || writer_add_billing(w, b, counts, err) ||
 	    writer_add_gauges(w, b, counts, err) || writer_add_rollouts(w, b, counts, err) ||
-	    writer_mark_import(w, b, err))
+	    writer_mark_import(w, b, counts->duplicates - duplicates, err))
 		return writer_rollback(w);
 	return 0;
 }
@@ -372,6 +391,19 @@ static int store_meta(struct store_writer *w, struct err *err)
 	return 0;
 }
 
+/* Keeps the log of an import short. */
+static void shorten_wal(struct store_writer *w)
+{
+	if (!w->checkpointer || w->wal_frames < WAL_MANY)
+		return;
+	if (w->wal_frames < WAL_MOST) {
+		checkpointer_begin(w->checkpointer);
+		return;
+	}
+	checkpointer_wait(w->checkpointer);
+	sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
 int store_writer_commit(struct store_writer *w, struct err *err)
 {
 	if (!w->open)
@@ -385,6 +417,7 @@ int store_writer_commit(struct store_writer *w, struct err *err)
 		return writer_rollback(w);
 	w->open = w->spilled = false;
 	memcpy(w->meta_stored, w->meta, sizeof w->meta);
+	shorten_wal(w);
 	return 0;
 }
 

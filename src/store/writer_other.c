@@ -313,11 +313,11 @@ int writer_begin_import(struct store_writer *w, const struct batch *b, struct er
 	return 0;
 }
 
-int writer_mark_import(struct store_writer *w, const struct batch *b, struct err *err)
+int writer_mark_import(struct store_writer *w, const struct batch *b, uint64_t duplicates, struct err *err)
 {
 	const struct import_mark *m = &b->import;
 	sqlite3_stmt *st = w->st[ST_PUT_IMPORT];
-	const uint64_t numbers[] = {m->bytes_done, m->lines_done, m->rows_done, m->rows_rejected, m->rows_duplicate, m->complete};
+	const uint64_t numbers[] = {m->bytes_done, m->lines_done, m->rows_done, m->rows_rejected, duplicates, m->complete};
 
 	if (!b->has_import)
 		return 0;

@@ -68,6 +68,8 @@ struct store_writer {
 	sqlite3 *db, *texts; /* texts: NULL when its file cannot be opened */
 	char *path;
 	int lock;
+	struct checkpointer *checkpointer; /* NULL where answers are waited for: SQLite's own does for that */
+	int wal_frames; /* after the newest commit */
 	struct store_options options;
 	bool open;   /* in a transaction */
 	bool texts_open;
@@ -180,7 +182,8 @@ int writer_add_billing(struct store_writer *w, const struct batch *b, struct sto
 int writer_add_gauges(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
 int writer_add_rollouts(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);
 int writer_begin_import(struct store_writer *w, const struct batch *b, struct err *err);
-int writer_mark_import(struct store_writer *w, const struct batch *b, struct err *err);
+/* `duplicates`: of this batch. */
+int writer_mark_import(struct store_writer *w, const struct batch *b, uint64_t duplicates, struct err *err);
 /* Moves the batch's resume mark (resume.c): 1 moved, or there is none; 0 it does not fit; -1 error. */
 int writer_move_resume(struct store_writer *w, const struct batch *b, struct err *err);
 

@@ -211,6 +211,39 @@ static void an_imports_batches_share_a_commit(void **state)
 	writer_stop(&w);
 }
 
+/* Of the batches of a chain, the third cannot be stored: the fourth, which stands in the queue, is not either. */
+static void what_follows_a_lost_batch_is_not_stored(void **state)
+{
+	const struct place *p = *state;
+	struct writer *w = start(p, (struct writer_options){.retry_us = 1, .commit_us = 3600 * US_PER_S});
+	struct sink *sink = writer_sink(w);
+	struct gate gate = new_gate(true);
+	struct sink_chain chain = {false}, other = {false};
+	struct batch *batches[4];
+	struct err err = {""};
+
+	for (uint32_t i = 0; i < 4; i++) {
+		batches[i] = import_batch(i * 10, 10, i < 3);
+		if (i == 2)
+			batches[i]->requests[5].end_us = -1;
+		assert_int_equal(sink->lend(sink, batches[i], &chain, pass_gate, &gate, &err), 0);
+	}
+	open_gate(&gate);
+	wait_for(&gate, 4);
+	assert_int_equal(gate.ok, 2);
+	assert_int_equal(gate.failed, 2);
+	assert_string_not_equal(gate.error, "");
+	/* Another import is taken. */
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(sink->lend(sink, batches[1 - i], &other, pass_gate, &gate, &err), 0);
+	wait_for(&gate, 6);
+	writer_stop(&w);
+	assert_int_equal(gate.ok, 4);
+	assert_int_equal(stored(p), 20);
+	for (int i = 0; i < 4; i++)
+		batch_free(&batches[i]);
+}
+
 static void waiting_batches_share_a_commit(void **state)
 {
 	const struct place *p = *state;
@@ -452,6 +485,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(store_is_durable_when_it_returns, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(an_imports_batches_share_a_commit, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(what_follows_a_lost_batch_is_not_stored, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(waiting_batches_share_a_commit, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(full_queue_is_busy_and_loses_nothing, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(bytes_bound_the_queue_too, make_place, remove_place),
