@@ -17,45 +17,24 @@
 #include "store/alerts.h"
 #include "store/incidents.h"
 #include "store/query_marks.h"
+#include "unit/temp_store.h"
 
 #define NOW_US (INT64_C(1767225600) * US_PER_S)
 #define HOSTILE "<script>alert(1)</script> *b* [x](http://evil) | `c` \x1b[31m\xff \xe2\x80\xae & \"q\" www.evil.example"
 
-static char folder[64], path[96];
-static struct store_writer *w;
 static struct store_reader *r;
-static struct batch *b;
-static struct err err;
-
-static void must(int result)
-{
-	if (result)
-		fail_msg("%s", err.text);
-}
 
 static int set_up(void **state)
 {
-	struct store_options o = {.now_us = NOW_US};
-
-	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/llmdeck-test-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof path, "%s/t.db", folder);
-	b = batch_new();
-	must(store_writer_open(&w, path, &o, &err));
+	make_folder(state);
+	open_writer(NOW_US);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	char command[128];
-
-	(void)state;
 	store_reader_close(&r);
-	store_writer_close(&w);
-	batch_free(&b);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command);
+	return remove_folder(state);
 }
 
 static void commit(void)
@@ -68,8 +47,6 @@ static void commit(void)
 /* A request a minute for `minutes` from `from_us` on, each with a span. */
 static void fill(int64_t from_us, int minutes)
 {
-	struct store_counts counts = {0};
-
 	for (int i = 0; i < minutes; i++) {
 		struct request *q = batch_add_request(b);
 		struct span *s = batch_add_span(b);
@@ -246,7 +223,6 @@ static void test_feedback_belongs_to_it(void **state)
 {
 	struct view v = {.from_us = NOW_US - US_PER_HOUR, .to_us = NOW_US};
 	struct feedback *f = batch_add_feedback(b);
-	struct store_counts counts = {0};
 	struct feedback_result items;
 	struct incident_detail d;
 	struct incident before;
@@ -279,7 +255,6 @@ static void test_feedback_belongs_to_it(void **state)
 static void test_deploys_and_weights_are_marks(void **state)
 {
 	struct view v = {.from_us = NOW_US - US_PER_HOUR, .to_us = NOW_US};
-	struct store_counts counts = {0};
 	struct mark_result marks;
 
 	(void)state;

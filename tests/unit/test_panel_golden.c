@@ -24,6 +24,7 @@
 #include "store/alerts.h"
 #include "store/writer.h"
 #include "ui/theme.h"
+#include "unit/golden.h"
 
 /* 2026-11-23T13:21:33Z */
 #define NOW_US INT64_C(1795440093000000)
@@ -263,24 +264,6 @@ static void append_styles(const struct surface *s, struct buf *out)
 	}
 }
 
-static void compare(const char *name, struct buf *got)
-{
-	char path[128];
-	struct buf want = {0};
-	struct err err = {""};
-
-	snprintf(path, sizeof path, "tests/golden/%s.txt", name);
-	if (getenv("UPDATE")) {
-		assert_int_equal(file_write_atomic(path, got->data, got->len, 0644, &err), 0);
-	} else if (file_read(path, 1 << 20, &want, &err) != 0) {
-		fail_msg("%s: UPDATE=1 makes it", err.text);
-	} else if (!str_equal(buf_str(got), buf_str(&want))) {
-		print_error("%.*s\n", (int)got->len, got->data);
-		fail_msg("%s differs from what is drawn now (above)", path);
-	}
-	buf_fini(&want);
-}
-
 struct picture {
 	const char *name, *page, *where;
 	int width, height;
@@ -315,7 +298,7 @@ static void draw_picture(const struct picture *p)
 	}
 	if (p->styles)
 		append_styles(s, &text);
-	compare(p->name, &text);
+	compare_golden(p->name, &text);
 	buf_fini(&text);
 	surface_free(&s);
 	clock_set_fake_us(NOW_US);
@@ -432,7 +415,7 @@ static void draw_sources(const char *name, const struct collector_status *c, int
 	surface_to_text(s, &text);
 	if (styles)
 		append_styles(s, &text);
-	compare(name, &text);
+	compare_golden(name, &text);
 	buf_fini(&text);
 	surface_free(&s);
 }

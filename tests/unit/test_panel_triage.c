@@ -22,6 +22,7 @@
 #include "store/triage.h"
 #include "store/writer.h"
 #include "ui/theme.h"
+#include "unit/golden.h"
 
 /* 2026-11-23T13:21:33Z */
 #define NOW_US INT64_C(1795440093000000)
@@ -231,24 +232,6 @@ static struct panel_frame frame_over(const struct scene *sc)
 	                            .ui = &sc->ui, .ask = &sc->ask, .desk = &sc->desk};
 }
 
-static void compare(const char *name, struct buf *got)
-{
-	char file[128];
-	struct buf want = {0};
-	struct err err = {""};
-
-	snprintf(file, sizeof file, "tests/golden/%s.txt", name);
-	if (getenv("UPDATE")) {
-		assert_int_equal(file_write_atomic(file, got->data, got->len, 0644, &err), 0);
-	} else if (file_read(file, 1 << 20, &want, &err) != 0) {
-		fail_msg("%s: UPDATE=1 makes it", err.text);
-	} else if (!str_equal(buf_str(got), buf_str(&want))) {
-		print_error("%.*s\n", (int)got->len, got->data);
-		fail_msg("%s differs from what is drawn now (above)", file);
-	}
-	buf_fini(&want);
-}
-
 static void draw(const struct scene *sc, const char *name, int width, int height, bool mono)
 {
 	struct surface *s = surface_new(width, height);
@@ -266,7 +249,7 @@ static void draw(const struct scene *sc, const char *name, int width, int height
 	else
 		surface_to_text(s, &text);
 	if (name)
-		compare(name, &text);
+		compare_golden(name, &text);
 	buf_fini(&text);
 	surface_free(&s);
 }

@@ -14,52 +14,16 @@
 #include "core/error_notes.h"
 #include "store/query_retries.h"
 #include "store/writer.h"
+#include "unit/temp_store.h"
 
 #define START_US (INT64_C(1767225600) * US_PER_S)
 
-static char folder[64], path[96];
-static struct batch *b;
 static struct store_reader *r;
-static struct err err;
 
-static void must(int result)
+static int close_all(void **state)
 {
-	if (result)
-		fail_msg("%s", err.text);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/llmdeck-test-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof path, "%s/t.db", folder);
-	b = batch_new();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	char command[128];
-
-	(void)state;
 	store_reader_close(&r);
-	batch_free(&b);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command);
-}
-
-static void store(void)
-{
-	struct store_options o = {.now_us = START_US + US_PER_HOUR};
-	struct store_counts counts = {0};
-	struct store_writer *w;
-
-	must(store_writer_open(&w, path, &o, &err));
-	must(store_writer_append(w, b, &counts, &err));
-	must(store_writer_commit(w, &err));
-	store_writer_close(&w);
-	must(store_reader_open(&r, path, &err));
+	return remove_folder(state);
 }
 
 static struct request *add(int64_t end_us, const char *service, const char *error)
@@ -97,7 +61,7 @@ static void test_a_storm_is_called_one(void **state)
 			q->attempt = storm || i == 7 ? 2 : 1;
 			add(START_US + minute * US_PER_MIN + i * US_PER_S, "calm", NULL)->attempt = 1;
 		}
-	store();
+	store_batch(START_US + US_PER_HOUR, &r);
 	must(query_retries(r, &v, 0, &res, &err));
 	assert_int_equal(res.row_count, 1);
 	const struct retry_row *row = &res.rows[0];
@@ -131,7 +95,7 @@ static void test_calls_of_a_trace_tell_it_too(void **state)
 			q->cost_source = COST_REPORTED;
 			q->cost_nusd = 1000;
 		}
-	store();
+	store_batch(START_US + US_PER_HOUR, &r);
 	must(query_retries(r, &v, 0, &res, &err));
 	assert_int_equal(res.row_count, 1);
 	assert_int_equal(res.rows[0].retried, 200);
@@ -165,7 +129,7 @@ static void test_headroom_from_gauges(void **state)
 	(void)state;
 	for (int i = 0; i < 30; i++)
 		add_gauge(i % 3 ? "serving.remaining_requests" : "serving.remaining_budget_usd", "litellm", "gpt-4o", i, i == 13 ? 3 : 100 - i);
-	store();
+	store_batch(START_US + US_PER_HOUR, &r);
 	must(query_headroom(r, START_US, START_US + US_PER_HOUR, &res, &err));
 	assert_int_equal(res.row_count, 1);
 	assert_false(res.rows[0].tokens);
@@ -194,7 +158,7 @@ static void test_headroom_with_limit_and_reset(void **state)
 	add_gauge("serving.remaining_requests", "otlp", "anthropic/claude", 20, 40);
 	add_gauge("serving.limit_requests", "otlp", "anthropic/claude", 20, 50);
 	add_gauge("serving.limit_tokens", "otlp", "nobody/said", 20, 50);
-	store();
+	store_batch(START_US + US_PER_HOUR, &r);
 	must(query_headroom(r, START_US - US_PER_DAY, START_US + US_PER_HOUR, &res, &err));
 	assert_int_equal(res.row_count, 3);
 	assert_true(res.rows[0].tokens);
@@ -238,10 +202,10 @@ static void test_errors_have_a_class_and_a_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_a_storm_is_called_one, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_calls_of_a_trace_tell_it_too, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_headroom_from_gauges, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_headroom_with_limit_and_reset, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_storm_is_called_one, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_calls_of_a_trace_tell_it_too, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_headroom_from_gauges, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_headroom_with_limit_and_reset, make_folder, close_all),
 		cmocka_unit_test(test_errors_have_a_class_and_a_line),
 	};
 

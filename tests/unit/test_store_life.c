@@ -22,50 +22,15 @@
 #include "store/query.h"
 #include "store/schema.h"
 #include "store/writer.h"
+#include "unit/temp_store.h"
 
 #define NOW_US (INT64_C(1767225600) * US_PER_S)
 
-static char folder[64], path[96];
-static struct store_writer *w;
-static struct batch *b;
-static struct store_counts counts;
-static struct err err;
-
-static void must(int result)
-{
-	if (result)
-		fail_msg("%s", err.text);
-}
-
-static void open_writer(void)
-{
-	struct store_options o = {.now_us = NOW_US};
-
-	must(store_writer_open(&w, path, &o, &err));
-}
-
 static int set_up(void **state)
 {
-	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/llmdeck-test-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof path, "%s/t.db", folder);
-	memset(&counts, 0, sizeof counts);
-	err.text[0] = 0;
-	b = batch_new();
-	open_writer();
+	make_folder(state);
+	open_writer(NOW_US);
 	return 0;
-}
-
-static int tear_down(void **state)
-{
-	char command[128];
-
-	(void)state;
-	store_writer_close(&w);
-	batch_free(&b);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command);
 }
 
 static struct request *add_request(int64_t end_us, uint8_t span)
@@ -313,7 +278,7 @@ static void forgetting_a_user_leaves_nothing(void **state)
 	assert_consistent();
 	store_writer_close(&w);
 	assert_false(files_hold("secret-of-mia"));
-	open_writer();
+	open_writer(NOW_US);
 }
 
 static void forgetting_an_import_leaves_the_rest(void **state)
@@ -409,12 +374,12 @@ static void retention_by_size_gives_space_back(void **state)
 	store();
 	store_writer_close(&w);
 	assert_int_equal(stat(path, &before), 0);
-	open_writer();
+	open_writer(NOW_US);
 	keep.size_bytes = before.st_size - 600000;
 	retain_all(&keep);
 	store_writer_close(&w);
 	assert_int_equal(stat(path, &after), 0);
-	open_writer();
+	open_writer(NOW_US);
 	assert_true(after.st_size <= keep.size_bytes);
 	assert_true(raw_rows() > 1000);
 	assert_int_equal(totals(0, NOW_US).requests, 30000);
@@ -540,7 +505,7 @@ static void a_killed_writer_leaves_a_consistent_store(void **state)
 		assert_consistent();
 		last = s.requests;
 	}
-	open_writer();
+	open_writer(NOW_US);
 	assert_true(totals(0, NOW_US).requests >= last);
 }
 
@@ -610,7 +575,7 @@ static void another_user_may_read(void **state)
 		assert_int_equal(status, 0);
 		store_writer_close(&w);
 	}
-	open_writer();
+	open_writer(NOW_US);
 }
 
 static void a_full_disk_undoes_only_what_was_open(void **state)
@@ -673,7 +638,7 @@ static void views_show_what_is_stored(void **state)
 
 int main(void)
 {
-#define LIFE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define LIFE(name) cmocka_unit_test_setup_teardown(name, set_up, remove_folder)
 	const struct CMUnitTest tests[] = {
 		LIFE(a_span_counts_once), LIFE(rows_without_a_span_all_count), LIFE(a_correction_takes_back_what_was_added),
 		LIFE(late_flags_land_in_their_requests_time), LIFE(feedback_joins_its_request),

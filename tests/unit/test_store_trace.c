@@ -14,49 +14,15 @@
 #include "base/clock.h"
 #include "store/query.h"
 #include "store/writer.h"
+#include "unit/temp_store.h"
 
 #define NOW_US (INT64_C(1767225600) * US_PER_S)
 
-static char folder[64], path[96];
-static struct store_writer *w;
-static struct batch *b;
-static struct store_counts counts;
-static struct err err;
-
-static void must(int result)
-{
-	if (result)
-		fail_msg("%s", err.text);
-}
-
-static void open_writer(void)
-{
-	struct store_options o = {.now_us = NOW_US};
-
-	must(store_writer_open(&w, path, &o, &err));
-}
-
 static int set_up(void **state)
 {
-	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/llmdeck-test-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof path, "%s/t.db", folder);
-	memset(&counts, 0, sizeof counts);
-	b = batch_new();
-	open_writer();
+	make_folder(state);
+	open_writer(NOW_US);
 	return 0;
-}
-
-static int tear_down(void **state)
-{
-	char command[128];
-
-	(void)state;
-	store_writer_close(&w);
-	batch_free(&b);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command);
 }
 
 /* Calls of one trace: A is around B, B is around C. */
@@ -150,7 +116,7 @@ static void nested_calls_count_once_in_any_order(void **state)
 		for (int k = 0; k < 3; k++)
 			deliver(orders[i][k]);
 		assert_one_call(A, true);
-		tear_down(state);
+		remove_folder(state);
 		set_up(state);
 	}
 }
@@ -171,11 +137,11 @@ static void nested_calls_across_a_restart(void **state)
 	(void)state;
 	deliver(C);
 	store_writer_close(&w);
-	open_writer();
+	open_writer(NOW_US);
 	deliver(B);
 	assert_one_call(B, true);
 	store_writer_close(&w);
-	open_writer();
+	open_writer(NOW_US);
 	deliver(C);
 	assert_one_call(B, true);
 }
@@ -374,15 +340,15 @@ static void silent_clients_make_lower_bounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(nested_calls_count_once_in_any_order, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(nested_calls_in_one_delivery, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(nested_calls_across_a_restart, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_failed_transaction_takes_nothing_back, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(calls_with_the_same_parent_stay_until_it_is_a_call, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(late_arrivals_follow, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_trace_is_read_back_whole, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(retention_takes_the_oldest_with_their_steps, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(silent_clients_make_lower_bounds, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(nested_calls_count_once_in_any_order, set_up, remove_folder),
+		cmocka_unit_test_setup_teardown(nested_calls_in_one_delivery, set_up, remove_folder),
+		cmocka_unit_test_setup_teardown(nested_calls_across_a_restart, set_up, remove_folder),
+		cmocka_unit_test_setup_teardown(a_failed_transaction_takes_nothing_back, set_up, remove_folder),
+		cmocka_unit_test_setup_teardown(calls_with_the_same_parent_stay_until_it_is_a_call, set_up, remove_folder),
+		cmocka_unit_test_setup_teardown(late_arrivals_follow, set_up, remove_folder),
+		cmocka_unit_test_setup_teardown(a_trace_is_read_back_whole, set_up, remove_folder),
+		cmocka_unit_test_setup_teardown(retention_takes_the_oldest_with_their_steps, set_up, remove_folder),
+		cmocka_unit_test_setup_teardown(silent_clients_make_lower_bounds, set_up, remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

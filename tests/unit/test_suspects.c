@@ -16,29 +16,11 @@
 #include "store/query_heat.h"
 #include "store/query_suspects.h"
 #include "store/writer.h"
+#include "unit/temp_store.h"
 
 #define START_US (INT64_C(1767225600) * US_PER_S)
 
-static char folder[64], path[96];
-static struct batch *b;
 static struct store_reader *r;
-static struct err err;
-
-static void must(int result)
-{
-	if (result)
-		fail_msg("%s", err.text);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/llmdeck-test-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof path, "%s/t.db", folder);
-	b = batch_new();
-	return 0;
-}
 
 static void drop_store(void)
 {
@@ -49,26 +31,10 @@ static void drop_store(void)
 	assert_int_equal(system(command), 0);
 }
 
-static int tear_down(void **state)
+static int close_all(void **state)
 {
-	(void)state;
-	drop_store();
-	batch_free(&b);
-	return rmdir(folder);
-}
-
-static void store_batch(void)
-{
-	struct store_options o = {.now_us = START_US + US_PER_HOUR};
-	struct store_counts counts = {0};
-	struct store_writer *w;
-
-	must(store_writer_open(&w, path, &o, &err));
-	must(store_writer_append(w, b, &counts, &err));
-	must(store_writer_commit(w, &err));
-	store_writer_close(&w);
-	batch_reset(b);
-	must(store_reader_open(&r, path, &err));
+	store_reader_close(&r);
+	return remove_folder(state);
 }
 
 static struct suspects_query question(const char *bad)
@@ -86,7 +52,7 @@ static void fill_planted(uint64_t seed, enum planted_kind kind, enum planted_bad
 	planted_begin(p, seed, kind, badness);
 	for (int i = 0; i < requests; i++)
 		planted_add(p, b, START_US + (int64_t)i * (US_PER_HOUR / requests));
-	store_batch();
+	store_batch(START_US + US_PER_HOUR, &r);
 }
 
 /* A smaller version of tests/bench/bench_suspects.c: every kind of attribute with one badness each. */
@@ -159,7 +125,7 @@ static void test_three_requests_never_lead(void **state)
 		add(i, "gpt-4o", i % 40 ? US_PER_S : 5 * US_PER_S)->attrs[ATTR_USER] = i % 2 ? STR_LIT("a") : STR_LIT("b");
 	for (int i = 0; i < 3; i++)
 		add(2001 + i, "rare", 9 * US_PER_S)->attrs[ATTR_USER] = STR_LIT("c");
-	store_batch();
+	store_batch(START_US + US_PER_HOUR, &r);
 	q.weak = true;
 	must(query_suspects(r, &q, &res, &err));
 	for (size_t i = 0; i < res.row_count; i++)
@@ -183,7 +149,7 @@ static void test_proxies_stand_behind_their_cause(void **state)
 		x->dims[DIM_REGION] = v43 || i % 4 == 0 ? STR_LIT("eu") : STR_LIT("us");
 		x->attrs[ATTR_TENANT] = v43 && i % 20 ? STR_LIT("acme") : i % 7 ? STR_LIT("b") : STR_LIT("c");
 	}
-	store_batch();
+	store_batch(START_US + US_PER_HOUR, &r);
 	must(query_suspects(r, &q, &res, &err));
 	assert_true(res.named_count >= 3);
 	assert_string_equal(res.rows[0].value, "v43");
@@ -207,7 +173,7 @@ static void test_what_changed_leads(void **state)
 		x->dims[DIM_SERVICE] = batch ? STR_LIT("batch") : STR_LIT("chat");
 		x->dims[DIM_DEPLOYMENT] = v43 ? STR_LIT("v43") : STR_LIT("v42");
 	}
-	store_batch();
+	store_batch(START_US + US_PER_HOUR, &r);
 	must(query_suspects(r, &q, &res, &err));
 	assert_true(res.against_before);
 	assert_true(res.named_count >= 1);
@@ -243,7 +209,7 @@ static void test_two_causes_are_two(void **state)
 			x->error_type = STR_LIT("timeout");
 		}
 	}
-	store_batch();
+	store_batch(START_US + US_PER_HOUR, &r);
 	must(query_suspects(r, &q, &res, &err));
 	assert_true(res.named_count >= 2);
 	assert_int_equal(res.rows[0].explained_by, -1);
@@ -336,7 +302,7 @@ static void test_errors_and_flags_over_time(void **state)
 		x->flags = flags;
 		x->flag_count = i % 5 ? 0 : i % 2 ? 1 : 2;
 	}
-	store_batch();
+	store_batch(START_US + US_PER_HOUR, &r);
 	must(query_heat(r, HEAT_ERRORS, &v, 8, &h, &err));
 	assert_int_equal(h.band_count, 2);
 	assert_int_equal(h.total, 200);
@@ -405,7 +371,7 @@ static void fill_halves(uint64_t seed, int kind, int share)
 		if (i >= 4000 && planted_pick(&p, 100) < share)
 			move_to(&b->requests[b->request_count - 1], kind);
 	}
-	store_batch();
+	store_batch(START_US + US_PER_HOUR, &r);
 }
 
 static struct suspects_query halves(void)
@@ -515,7 +481,7 @@ static void test_what_ends_by_itself_is_no_suspect(void **state)
 			x->error_type = i < 1800 ? STR_LIT("timeout") : STR_LIT("rate_limit");
 		}
 	}
-	store_batch();
+	store_batch(START_US + US_PER_HOUR, &r);
 	must(query_suspects(r, &q, &res, &err));
 	for (size_t i = 0; i < res.row_count; i++)
 		assert_string_not_equal(res.rows[i].attribute, "session");
@@ -578,19 +544,19 @@ static void test_conditions_read_and_write(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_planted_causes_lead, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_clean_traffic_accuses_nobody, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_three_requests_never_lead, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_proxies_stand_behind_their_cause, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_what_changed_leads, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_two_causes_are_two, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_counts_agree, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_errors_and_flags_over_time, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_a_limit_takes_a_sample, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_two_windows_name_what_changed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_windows_alike_accuse_nobody, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_two_windows_count_as_reports_do, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_what_ends_by_itself_is_no_suspect, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_planted_causes_lead, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_clean_traffic_accuses_nobody, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_three_requests_never_lead, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_proxies_stand_behind_their_cause, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_what_changed_leads, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_two_causes_are_two, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_counts_agree, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_errors_and_flags_over_time, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_a_limit_takes_a_sample, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_two_windows_name_what_changed, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_windows_alike_accuse_nobody, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_two_windows_count_as_reports_do, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_what_ends_by_itself_is_no_suspect, make_folder, close_all),
 		cmocka_unit_test(test_conditions_read_and_write),
 	};
 
