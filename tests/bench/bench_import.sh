@@ -1,7 +1,9 @@
 #!/bin/sh
 # Import of JSONL and CSV with pricing, rollups and durable commit, against sqlite3's .import of the
-# same CSV into a table with one index, and lnav's count where it is installed; all in one run.
+# same CSV into a table with one index and, where they are found, lnav's count and DuckDB (its command or
+# python3's module) making a table in a file; all in turn, in one run.
 #   ROWS=1000000  events
+#   ROUNDS=3      times each is run; the best counts
 #   LLMDECK_BINARY, BUILD  from the Makefile
 set -eu
 rows=${ROWS:-1000000}
@@ -17,19 +19,16 @@ ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -o "$gen" "$here/gen_requests.c" -lm
 "$gen" jsonl "$rows" >"$dir/e.jsonl"
 "$gen" csv "$rows" >"$dir/e.csv"
 
-# Seconds a command takes, the best of two.
-best() {
-	b=
-	for _ in 1 2; do
-		rm -rf "$dir/out"
-		mkdir "$dir/out"
-		t0=$(date +%s%N)
-		"$@" >/dev/null 2>"$dir/log" || { cat "$dir/log" >&2; exit 1; }
-		t1=$(date +%s%N)
-		t=$((t1 - t0))
-		if [ -z "$b" ] || [ "$t" -lt "$b" ]; then b=$t; fi
-	done
-	echo "$b"
+# Runs a command and keeps its nanoseconds as NAME's if they are the least so far.
+time_of() {
+	name=$1
+	shift
+	rm -rf "$dir/out"
+	mkdir "$dir/out"
+	t0=$(date +%s%N)
+	"$@" >/dev/null 2>"$dir/log" || { cat "$dir/log" >&2; exit 1; }
+	t=$(($(date +%s%N) - t0))
+	if [ ! -f "$dir/best.$name" ] || [ "$t" -lt "$(cat "$dir/best.$name")" ]; then echo "$t" >"$dir/best.$name"; fi
 }
 sqlite_import() {
 	sqlite3 "$dir/out/s.db" 'PRAGMA journal_mode=WAL;' 'PRAGMA synchronous=NORMAL;' \
@@ -44,23 +43,52 @@ lnav_count() {
 	END
 	HOME=$dir/lnav XDG_CONFIG_HOME=$dir/lnav/.config lnav -n -c ';select count(*) from llm_log' "$dir/e.jsonl"
 }
-# Prints one line: name, rate, ratio to the yardstick.
+duckdb_sql() {
+	read=read_csv
+	[ "$1" = csv ] || read="read_json"
+	echo "CREATE TABLE e AS SELECT * FROM $read('$dir/e.$1'$([ "$1" = csv ] || echo ", format='newline_delimited'")); CHECKPOINT;"
+}
+duckdb_command() { duckdb "$dir/out/d.db" "$(duckdb_sql "$1")"; }
+duckdb_module() {
+	python3 -c 'import duckdb, sys; duckdb.connect(sys.argv[1]).execute(sys.argv[2])' "$dir/out/d.db" "$(duckdb_sql "$1")"
+}
+duckdb=
+if command -v duckdb >/dev/null; then duckdb=duckdb_command
+elif python3 -c 'import duckdb' 2>/dev/null; then duckdb=duckdb_module
+fi
+
+for _ in $(seq "${ROUNDS:-3}"); do
+	time_of sqlite sqlite_import
+	if command -v lnav >/dev/null; then time_of lnav lnav_count; fi
+	for form in jsonl csv; do
+		if [ "$duckdb" ]; then time_of "duckdb-$form" "$duckdb" "$form"; fi
+		time_of "llmdeck-$form" "$bin" --store "$dir/out/l.db" import "$dir/e.$form"
+	done
+done
+
+# Prints one line: name, rate, ratio to the yardstick, and to DuckDB on the same form where that ran.
 say() {
-	awk -v n="$1" -v t="$2" -v y="$3" -v r="$rows" 'BEGIN {
-		printf "  %-28s %7.0f k events/s  %5.2f x sqlite3 .import\n", n, r / t * 1e6, y / t }'
+	[ -f "$dir/best.$2" ] || { echo "  $1: not found, left out"; return; }
+	awk -v n="$1" -v t="$(cat "$dir/best.$2")" -v y="$(cat "$dir/best.sqlite")" -v r="$rows" \
+		-v d="$([ -f "$dir/best.${3:-none}" ] && cat "$dir/best.$3" || echo 0)" 'BEGIN {
+		printf "  %-28s %7.0f k events/s  %5.2f x sqlite3 .import", n, r / t * 1e6, y / t
+		if (d) printf "  %5.2f x DuckDB", d / t
+		print "" }'
 }
 
-echo "import, $rows events of 14 fields (whole process, best of two):"
-yard=$(best sqlite_import)
-say "sqlite3 .import (CSV, index)" "$yard" "$yard"
-if command -v lnav >/dev/null; then
-	say "lnav count (JSONL)" "$(best lnav_count)" "$yard"
-fi
+echo "import, $rows events of 14 fields (whole process, best of ${ROUNDS:-3}, in turn):"
+say "sqlite3 .import (CSV, index)" sqlite
+say "lnav count (JSONL)" lnav
 for form in jsonl csv; do
-	t=$(best "$bin" --store "$dir/out/l.db" import "$dir/e.$form")
-	say "llmdeck import ($form)" "$t" "$yard"
-	bytes=$(wc -c <"$dir/out/l.db")
-	rss=$( { command -v /usr/bin/time >/dev/null && rm -rf "$dir/out"/* &&
-		/usr/bin/time -f %M "$bin" --store "$dir/out/l.db" import "$dir/e.$form" 2>&1 >/dev/null | tail -1; } || echo '-')
-	echo "    $((bytes / rows)) bytes an event on disk, peak memory $rss kB"
+	say "DuckDB ($form)" "duckdb-$form"
+	say "llmdeck import ($form)" "llmdeck-$form" "duckdb-$form"
+	rm -rf "$dir/out"
+	mkdir "$dir/out"
+	rss=-
+	if command -v /usr/bin/time >/dev/null; then
+		rss=$(/usr/bin/time -f %M "$bin" --store "$dir/out/l.db" import "$dir/e.$form" 2>&1 >/dev/null | tail -1)
+	else
+		"$bin" --store "$dir/out/l.db" import "$dir/e.$form" >/dev/null 2>&1
+	fi
+	echo "    $(($(wc -c <"$dir/out/l.db") / rows)) bytes an event on disk, peak memory $rss kB"
 done

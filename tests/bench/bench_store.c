@@ -119,10 +119,12 @@ static void fill(const char *path)
 		       (double)st.st_size / (double)n);
 }
 
+/* Windows with steps end and begin with a step, as the console's do. */
 static void ask(struct store_reader *r, const char *what, int64_t to_us, int64_t span_us, int64_t step_us, const char *by,
                 const char *where, unsigned needs, unsigned series_needs)
 {
-	struct view v = {.from_us = to_us - span_us, .to_us = to_us, .step_us = step_us};
+	int64_t end_us = step_us ? (to_us + step_us - 1) / step_us * step_us : to_us;
+	struct view v = {.from_us = end_us - span_us, .to_us = end_us, .step_us = step_us};
 	struct figures_result res;
 	struct err err = {""};
 	int64_t best = INT64_MAX, requests = 0;
