@@ -20,7 +20,7 @@
 enum {
 	FB_ADD, FB_FIND, FB_ADD_VERDICT, FB_WAITING, FB_BY_TRACE, FB_BY_RESPONSE, FB_JOIN, FB_ADD_RESPONSE, FB_FIND_RESPONSE,
 	FB_GET_RESPONSE, FB_LAST_RESPONSES, FB_MOVE_RESPONSE, FB_REMOVE_RESPONSE, FB_REMOVE_LABELS, FB_REMOVE_VERDICTS, FB_REMOVE_LOCK, FB_REMOVE_CHANGES, FB_REMARKS,
-	FB_REMOVE_REMARKS, FB_COUNT
+	FB_REMOVE_REMARKS, FB_REMOVE_INCIDENTS, FB_REMOVE_LINES, FB_COUNT
 };
 enum { FBT_ADD_EXCHANGE, FBT_ADD_CONTEXT, FBT_HAS_EXCHANGE, FBT_MOVE_EXCHANGE, FBT_MOVE_CONTEXT, FBT_REMOVE_EXCHANGE, FBT_REMOVE_CONTEXT,
 	 FBT_REMOVE_TEXT, FBT_REMOVE_VERDICTS, FBT_REMOVE_REMARK, FBT_COUNT };
@@ -58,6 +58,8 @@ static const char *const statements[FB_COUNT] = {
 	[FB_REMOVE_CHANGES] = "DELETE FROM feedback_change_items WHERE feedback_id=?1",
 	[FB_REMARKS] = "SELECT id FROM feedback_remarks WHERE feedback_id=?1",
 	[FB_REMOVE_REMARKS] = "DELETE FROM feedback_remarks WHERE feedback_id=?1",
+	[FB_REMOVE_INCIDENTS] = "DELETE FROM incident_feedback WHERE feedback_id=?1",
+	[FB_REMOVE_LINES] = "DELETE FROM incident_notes WHERE kind=2 AND text=printf('%llx', ?1)", /* INCIDENT_LINE_FEEDBACK */
 };
 
 static const char *const text_statements[FBT_COUNT] = {
@@ -616,7 +618,7 @@ static int forget_remarks(struct store_writer *w, int64_t id, bool texts, struct
 
 int feedback_forget_item(struct store_writer *w, int64_t id, struct err *err)
 {
-	static const int kinds[] = {FB_REMOVE_LABELS, FB_REMOVE_VERDICTS, FB_REMOVE_LOCK, FB_REMOVE_CHANGES};
+	static const int kinds[] = {FB_REMOVE_LABELS, FB_REMOVE_VERDICTS, FB_REMOVE_LOCK, FB_REMOVE_CHANGES, FB_REMOVE_INCIDENTS, FB_REMOVE_LINES};
 	struct feedback_writer *f = w->feedback;
 	int open = feedback_begin_texts(w, err);
 

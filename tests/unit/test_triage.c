@@ -16,6 +16,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "core/config.h"
+#include "store/incidents.h"
+#include "store/query_incidents.h"
 #include "store/query_feedback.h"
 #include "store/triage.h"
 
@@ -394,11 +396,29 @@ static void a_request_may_come_after_what_is_said_of_it(void **state)
 	close_bench(&b);
 }
 
+static void add_to_an_incident(struct bench *b, int64_t item)
+{
+	const struct incident incident = {.opened_us = T0, .from_us = T0, .title = "an incident", .owner = "", .author = "mia", .bad = ""};
+	struct incident_change change = {.time_us = T0, .author = "mia", .feedback_id = item};
+	struct incident before;
+	struct arena arena = {0};
+	struct err err = {""};
+
+	if (store_incident_open(b->w, &incident, &change.id, &err) != 0 || store_incident_change(b->w, &change, &before, &arena, &err) != 0)
+		fail_msg("%s", err.text);
+	change.feedback_id = 0;
+	change.note = "a note";
+	assert_int_equal(store_incident_change(b->w, &change, &before, &arena, &err), 0);
+	arena_fini(&arena);
+}
+
 static void forgetting_takes_everything(void **state)
 {
 	struct bench b;
 	struct batch *batch = batch_new();
+	struct incident_detail told;
 	struct err err = {""};
+	int notes = 0;
 	char command[160];
 
 	(void)state;
@@ -416,9 +436,21 @@ static void forgetting_takes_everything(void **state)
 	feedback_list_fini(&l);
 	change(&b, "mia", TRIAGE_NOTE, id, "", "secretword three");
 	change(&b, "mia", TRIAGE_LABEL, id, "tone", "true");
+	change(&b, "mia", TRIAGE_DATASET, id, "", "secretword four");
+	add_to_an_incident(&b, id);
 	store_reader_close(&b.r);
 	assert_int_equal(store_writer_forget_user(b.w, STR_LIT("u1"), &err), 2);
 	store_writer_close(&b.w);
+	open_reader(&b); /* the incident stays, without the item */
+	assert_int_equal(query_incident(b.r, 1, T0 + US_PER_MIN, &told, &err), 0);
+	assert_int_equal(told.feedback_count, 0);
+	for (size_t i = 0; i < told.timeline_count; i++) {
+		assert_int_not_equal(told.timeline[i].kind, TIMELINE_FEEDBACK);
+		notes += told.timeline[i].kind == TIMELINE_NOTE;
+	}
+	assert_int_equal(notes, 1);
+	incident_detail_fini(&told);
+	store_reader_close(&b.r);
 	snprintf(command, sizeof command, "! grep -rq secretword '%s'", b.folder);
 	assert_int_equal(system(command), 0);
 	open_reader(&b);
