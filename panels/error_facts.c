@@ -35,16 +35,35 @@ bool retries_draw(const struct retry_result *r, const struct panel_frame *frame,
 	return true;
 }
 
+/* An answer names its model more exactly than the call did that told of the limit: "gpt-4o-2024-08-06" of "gpt-4o". */
+static bool is_model(struct str told, const char *model)
+{
+	struct str m = str_of(model);
+	size_t least = told.len < m.len ? told.len : m.len;
+
+	return least > 0 && memcmp(told.ptr, m.ptr, least) == 0;
+}
+
+/* Instances are "openai/gpt-4o [v43]", or of gateways a model or a provider alone. */
 static bool is_told(const struct headroom_result *h, const char *provider, const char *model)
 {
-	char both[2 * VIEW_VALUE_BYTES];
+	size_t len = strlen(provider);
 
-	snprintf(both, sizeof both, "%s/%s", provider, model);
 	for (size_t i = 0; i < h->row_count; i++) {
-		const char *of = h->rows[i].instance;
+		struct str of = str_of(h->rows[i].instance);
+		const char *bracket = strstr(h->rows[i].instance, " [");
 
-		if (strcmp(of, both) == 0 || (*model && strcmp(of, model) == 0) || (*provider && strcmp(of, provider) == 0) ||
-		    (*provider && !*of && strcmp(h->rows[i].source, provider) == 0))
+		if (bracket)
+			of.len = (size_t)(bracket - of.ptr);
+		if (len > 0 && (str_equal_c(of, provider) || (of.len == 0 && strcmp(h->rows[i].source, provider) == 0)))
+			return true;
+		if (*model && str_equal_c(of, model)) /* a model's own name may hold a slash */
+			return true;
+		if (len > 0 && of.len > len && memcmp(of.ptr, provider, len) == 0 && of.ptr[len] == '/')
+			of = (struct str){of.ptr + len + 1, of.len - len - 1};
+		else if (len > 0 && memchr(of.ptr, '/', of.len))
+			continue; /* of another provider */
+		if (is_model(of, model))
 			return true;
 	}
 	return false;

@@ -408,13 +408,15 @@ static void test_headroom(void **state)
 		{.source = "otlp", .instance = "openai/gpt-4o", .left = 900, .least = 1, .limit = 10000, .reset_us = NOW_US - US_PER_S, .seen_us = NOW_US - 3 * US_PER_S},
 		{.source = "litellm", .instance = "evil" HOSTILE, .left = 0, .least = 0, .limit = (double)NAN, .seen_us = NOW_US - 10 * US_PER_MIN},
 	};
-	struct headroom_result h = {.rows = rows, .row_count = 3}, none = {0};
+	struct headroom_row google = {.source = "otlp", .instance = "google/gemini-2 [v43]", .left = 5, .limit = 5, .seen_us = NOW_US};
+	struct headroom_result h = {.rows = rows, .row_count = 3}, none = {0}, one = {.rows = &google, .row_count = 1};
 	struct figures_group groups[] = {
 		{.key = {"openai", "gpt-4o"}, .total = {.requests = 9}}, {.key = {"azure", "gpt-4o"}, .total = {.requests = 8}},
 		{.key = {"anthropic", "claude"}, .total = {.requests = 7}}, {.key = {"", ""}, .total = {.requests = 6}},
 		{.key = {"x", HOSTILE}, .total = {.requests = 5}}, {.key = {"y", "z"}, .total = {.requests = 4}},
+		{.key = {"openai", "gpt-4o-2024-08-06"}, .total = {.requests = 3}}, {.key = {"google", "gemini-2"}, .total = {.requests = 3}},
 	};
-	struct figures_result models = {.groups = groups, .group_count = 6};
+	struct figures_result models = {.groups = groups, .group_count = 8};
 	struct panel_frame frame = {.now_us = NOW_US};
 	struct surface *s = surface_new(130, 3);
 	char untold[UNTOLD_BYTES];
@@ -429,7 +431,14 @@ static void test_headroom(void **state)
 	assert_non_null(strstr(text.data, "openai/gpt-4o 20.0k of 1.0M tok (2%), full in 6s  900 of 10.0k req (9%), full since  told 3s ago"));
 	assert_non_null(strstr(text.data, "0 req  told 10m ago"));
 	assert_non_null(strstr(text.data, "not told by azure/gpt-4o, anthropic/claude, x/"));
-	assert_non_null(strstr(text.data, "and 1 more"));
+	assert_non_null(strstr(text.data, "and 2 more"));
+	assert_non_null(strstr(untold, "2 more")); /* y/z and Google's: the exact name of the model that told is no other */
+	models.groups = &groups[6];
+	models.group_count = 2;
+	headroom_untold(&one, &models, untold);
+	assert_string_equal(untold, "openai/gpt-4o-2024-08-06");
+	models.groups = groups;
+	models.group_count = 6;
 	buf_reset(&text);
 	surface_clear(s, 0);
 	headroom_untold(&none, &models, untold);
