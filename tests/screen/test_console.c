@@ -52,7 +52,7 @@ static void demo_starts_labelled(void **state)
 
 	(void)state;
 	assert_shows(s, "DEMO");
-	assert_shows(s, "LIVE");
+	screen_wait_filled(s);
 	assert_shows(s, "checkout");
 	screen_send(s, "p");
 	assert_shows(s, "PAUSED");
