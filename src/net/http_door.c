@@ -39,7 +39,7 @@ struct http_door {
 	struct http_door_options options;
 	int listen_fd, epoll_fd;
 	struct visitor *oldest, *newest;
-	unsigned waiting;
+	unsigned waiting, ready; /* visitors; those who have spoken */
 	uint64_t dropped;
 	struct loop_timer *patience, *again;
 	bool deaf; /* no descriptors left: the listening socket is not watched until the next try */
@@ -56,6 +56,7 @@ static void forget(struct http_door *d, struct visitor *v)
 	else
 		d->newest = v->prev;
 	d->waiting--;
+	d->ready -= v->ready;
 	assert(d->oldest != v && d->newest != v);
 	free(v);
 }
@@ -80,7 +81,9 @@ static void turn_away(struct http_door *d, struct visitor *v, enum http_stranger
 static bool hand_over(struct http_door *d, struct visitor *v)
 {
 	if (!http_server_adopt(d->options.server, v->fd, (const struct sockaddr *)&v->from.bytes, v->from.len)) {
+		d->ready += !v->ready;
 		v->ready = true;
+		http_server_make_room(d->options.server, d->ready);
 		loop_timer_set(d->loop, d->again, TRY_AGAIN_US);
 		return false;
 	}

@@ -21,6 +21,7 @@
 #include "base/mem.h"
 
 #define MEMORY_BYTES ((size_t)64 << 10) /* for the head of a request, unless told otherwise */
+#define CUTS_AT_ONCE 64u /* connections on their way out to make room */
 #define SWALLOW_MAX_BYTES ((size_t)64 << 20) /* of a refused body */
 
 enum exchange_state {
@@ -328,26 +329,31 @@ static void cut_slow_clients(void *arg)
 	loop_timer_set(s->loop, s->patience, US_PER_S);
 }
 
-static void cut_longest_waiting(struct http_server *s)
+static struct client *longest_waiting(const struct http_server *s)
 {
 	struct client *longest = NULL;
 
-	for (struct client *c = s->clients; c; c = c->next) {
-		if (c->cut)
-			return; /* one is on its way out */
-		if (!c->held && (!longest || c->since_us < longest->since_us))
+	for (struct client *c = s->clients; c; c = c->next)
+		if (!c->cut && !c->held && (!longest || c->since_us < longest->since_us))
 			longest = c;
-	}
-	if (longest)
-		client_cut(s, longest);
+	return longest;
+}
+
+void http_server_make_room(struct http_server *s, unsigned places)
+{
+	unsigned leaving = 0;
+	struct client *c;
+
+	for (c = s->clients; c; c = c->next)
+		leaving += c->cut;
+	for (; leaving < places && leaving < CUTS_AT_ONCE && (c = longest_waiting(s)); leaving++)
+		client_cut(s, c);
 }
 
 bool http_server_adopt(struct http_server *s, int fd, const struct sockaddr *from, unsigned from_len)
 {
-	if (s->client_count >= s->options.connections_max) {
-		cut_longest_waiting(s);
+	if (s->client_count >= s->options.connections_max)
 		return false;
-	}
 	/* MHD closes the socket itself when it cannot take it. */
 	MHD_add_connection(s->daemon, fd, from, (socklen_t)from_len);
 	s->resumed = true;

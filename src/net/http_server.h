@@ -65,10 +65,12 @@ size_t http_server_pending(const struct http_server *s); /* exchanges without an
 void http_server_stop(struct http_server **s);
 
 /* Takes a connected socket of which nothing has been read. False when there are connections_max
- * already: the socket stays the caller's, and the connection that has waited longest for its next
- * request is being closed to make room. */
+ * already: the socket stays the caller's, see http_server_make_room(). */
 struct sockaddr;
 bool http_server_adopt(struct http_server *s, int fd, const struct sockaddr *from, unsigned from_len);
+/* Begins to close the connections that have waited longest for a request, or for its end, until so many
+ * are on their way out; a few at a time. */
+void http_server_make_room(struct http_server *s, unsigned places);
 /* Connections cut so far because no whole request came in time, or to make room. */
 uint64_t http_server_cut(const struct http_server *s);
 

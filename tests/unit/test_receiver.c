@@ -332,6 +332,7 @@ static void idle_and_half_spoken_connections(void **state)
 	static int fds[IDLE + HALF];
 	struct rlimit limit;
 	int64_t started_us;
+	char reason[512];
 
 	getrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_max < IDLE + HALF + 100) {
@@ -349,9 +350,11 @@ static void idle_and_half_spoken_connections(void **state)
 	started_us = clock_mono_us();
 	for (uint32_t i = 0; i < 20; i++)
 		assert_int_equal(post_calls(p, i, 1, clock_wall_us()).status, 200);
-	assert_true(clock_mono_us() - started_us < 15 * US_PER_S);
+	print_message("20 calls are answered in %lld ms\n", (long long)((clock_mono_us() - started_us) / US_PER_MS));
+	assert_true(clock_mono_us() - started_us < 5 * US_PER_S);
 	assert_int_equal(requests_of(p), 20);
 	assert_in_range(memory_kb(p, "VmHWM:"), 1, MEMORY_MAX_KB);
+	await_source(p, "ok", "slow or silent connections cut", reason);
 	for (int i = 0; i < IDLE + HALF; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
