@@ -156,7 +156,7 @@ static bool next_label(const char **at, struct str *name, struct str *value)
 
 static void labels_text(const char *labels, const char *without, struct buf *out)
 {
-	struct str name, value;
+	struct str name = {0}, value = {0};
 
 	while (next_label(&labels, &name, &value))
 		if (!str_equal_c(name, without))
@@ -447,7 +447,7 @@ static void add_line(struct am_pick *out, struct str name, struct str value)
 static void pick_alert(const struct page *p, const struct am_alert *a, struct am_pick *out)
 {
 	const char *labels = a->labels;
-	struct str name, value, ids = str_of(a->silenced_by);
+	struct str name = {0}, value = {0}, ids = str_of(a->silenced_by);
 
 	*out = (struct am_pick){.is_silence = false};
 	snprintf(out->manager, sizeof out->manager, "%s", a->manager);

@@ -253,6 +253,34 @@ static void people_acknowledge_silence_and_edit(void **state)
 	end(w);
 }
 
+/* A silence of ours that was given another end in Alertmanager, or ended there, does so here too; one of somebody else's
+ * llmdeck, which has another end, does not touch it. */
+static void a_silence_follows_alertmanager(void **state)
+{
+	struct world *w = begin("alerts: [{name: slow, metric: latency_p95, over: 2s, window: 1m}]\n");
+	int64_t silence, until_us = w->now_us + 300 * S;
+	struct silence_result res;
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(engine_silence(w->engine, 0, "slow", until_us, "", &mia, w->now_us, &silence, &err), 0);
+	engine_follow_silence(w->engine, silence, until_us + 60 * S, w->now_us, w->now_us);
+	assert_int_equal(engine_silence_find(w->engine, silence)->until_us, until_us);
+	engine_follow_silence(w->engine, silence, until_us + S / 1000, until_us + 600 * S, w->now_us);
+	engine_audit_alertmanager(w->engine, "alertmanager.extend", "am aa-1", "", "", "ok", &mia, w->now_us);
+	store_changes(w);
+	assert_int_equal(query_silences(w->reader, w->now_us, &res, &err), 0);
+	assert_int_equal(res.row_count, 1);
+	assert_int_equal(res.rows[0].until_us, until_us + 600 * S);
+	silence_result_fini(&res);
+	engine_follow_silence(w->engine, silence, until_us + 600 * S, w->now_us, w->now_us);
+	pass(w, 10 * S);
+	feed(w, "chat", 40, 5 * S, 1000);
+	turn(w);
+	assert_int_equal(w->firing, 1); /* told: nothing silences it */
+	end(w);
+}
+
 static void silence_is_told_of_only_after_watching(void **state)
 {
 	struct world *w = begin("alerts: [{name: gone, where: {service: chat}, absent: 1m}]\n");
@@ -605,7 +633,7 @@ int main(void)
 		cmocka_unit_test(an_alert_lives), cmocka_unit_test(restarts_change_nothing),
 		cmocka_unit_test(data_that_stops_neither_fires_nor_resolves), cmocka_unit_test(a_store_that_cannot_be_read_is_stale),
 		cmocka_unit_test(a_clock_that_jumps_raises_nothing), cmocka_unit_test(what_is_not_stored_is_not_told),
-		cmocka_unit_test(groups_and_labels), cmocka_unit_test(a_threshold_is_acknowledged_with_the_lower_ones), cmocka_unit_test(people_acknowledge_silence_and_edit),
+		cmocka_unit_test(groups_and_labels), cmocka_unit_test(a_threshold_is_acknowledged_with_the_lower_ones), cmocka_unit_test(people_acknowledge_silence_and_edit), cmocka_unit_test(a_silence_follows_alertmanager),
 		cmocka_unit_test(silence_is_told_of_only_after_watching), cmocka_unit_test(burn_rates_need_both_windows),
 		cmocka_unit_test(budgets_say_each_threshold_once),
 		cmocka_unit_test(a_hard_budget_that_is_not_armed_only_says_so), cmocka_unit_test(an_armed_budget_acts_once_a_period),
