@@ -84,10 +84,36 @@ static void what_is_refused(void **state)
 	}
 }
 
+/* Of an Alertmanager's: a responder's work, and nothing of what is sent on is anything but an id. */
+static void what_is_asked_of_an_alertmanager(void **state)
+{
+	static const char *const wrong[] = {
+		"{\"do\":\"am_silence\",\"target\":\"17\",\"until\":\"2026-11-23T18:00:00Z\"}",
+		"{\"do\":\"am_silence\",\"target\":\"e94c744ae3d44df8\"}",
+		"{\"do\":\"am_expire\",\"target\":\"../alerts\"}",
+		"{\"do\":\"am_expire\",\"target\":\"\"}",
+		"{\"do\":\"am_extend\",\"target\":\"9387fcbc-e052-410d-9e5b-470353b83411\"}",
+	};
+	struct alert_order o = order("{\"do\":\"am_extend\",\"target\":\"9387fcbc-e052-410d-9e5b-470353b83411\",\"alertmanager\":\"am\","
+	                             "\"until\":\"2026-11-23T18:00:00Z\"}");
+	struct err err;
+
+	(void)state;
+	assert_int_equal(o.verb, ALERT_VERB_AM_EXTEND);
+	assert_string_equal(o.manager, "am");
+	alert_order_fini(&o);
+	assert_false(alert_verb_changes_config(ALERT_VERB_AM_SILENCE) || alert_verb_changes_config(ALERT_VERB_AM_EXTEND));
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		assert_int_equal(alert_order_read(&o, str_of(wrong[i]), &err), -1);
+		alert_order_fini(&o);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_budget_gets_the_usual), cmocka_unit_test(what_is_not_given_stays), cmocka_unit_test(what_is_refused),
+		cmocka_unit_test(what_is_asked_of_an_alertmanager),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
