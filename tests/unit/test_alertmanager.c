@@ -335,7 +335,7 @@ static struct world *begin(void)
 	setenv("AM_TEST_TOKEN", "Bearer secret", 1);
 	small_start(&w->http, 0, handle, w);
 	assert_int_equal(loop_new(&w->loop, &err), 0);
-	buf_printf(&yaml, "notify: [{kind: alertmanager, name: am, url: \"http://127.0.0.1:%d/\", every: 1s, timeout: 1s,"
+	buf_printf(&yaml, "notify: [{kind: alertmanager, name: am, url: \"http://127.0.0.1:%d/\", every: 1s, timeout: 3s,"
 	           " headers: {Authorization: \"env:AM_TEST_TOKEN\"}}]\n", w->http.port);
 	if (config_parse(&w->config, buf_str(&yaml), "c", &err) || notifiers_check(&w->config, &err))
 		fail_msg("%s", err.text);
@@ -442,6 +442,7 @@ static void silences_are_made_extended_and_ended(void **state)
 	assert_true(w->outcome.done && w->outcome.after_us - w->outcome.before_us > US_PER_HOUR);
 	deed(w, AM_EXPIRE, id, 0);
 	assert_true(w->outcome.done && w->silences[0].expired);
+	wait_until(w, w->in_force == 0);
 	deed(w, AM_EXPIRE, id, 0);
 	assert_false(w->outcome.done || w->outcome.unsure);
 	assert_non_null(strstr(w->outcome.words, "has no silence"));
