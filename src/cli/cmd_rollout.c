@@ -58,7 +58,7 @@ static void sleep_us(int64_t us)
 
 static int fail(enum control_result result, const struct err *err)
 {
-	int code = cli_control_code(result);
+	int code = (int)cli_control_code(result);
 
 	cli_fail((enum exit_code)code, err);
 	return code;

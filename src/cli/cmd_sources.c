@@ -114,7 +114,7 @@ static int list(const struct global *g, int format)
 	struct err err = {""};
 	struct buf out = {0};
 	enum control_result result = control_client_status(client, &status, &err);
-	int code = cli_control_code(result);
+	int code = (int)cli_control_code(result);
 
 	if (result != CONTROL_OK) {
 		cli_fail((enum exit_code)code, &err);

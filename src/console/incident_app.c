@@ -62,7 +62,7 @@ static void open_page(struct app *a, const struct target *t)
 	ask->until_us = t->until_us;
 	ask->limit = t->limit;
 	ask->other_from_us = ask->other_to_us = ask->other_ago_us = 0;
-	a->compared = COMPARED_NONE;
+	a->compared = (int)COMPARED_NONE;
 	ask->has_trace = false;
 	panel_ask_changed(ask, ASK_INCIDENT | ASK_CELL | ASK_TRACE);
 	if (t->where)
@@ -320,7 +320,7 @@ static void compare_with(struct app *a, enum compared with)
 	struct view v = deck_view(&a->deck, clock_wall_us());
 	char from[TIME_TEXT_BYTES], to[TIME_TEXT_BYTES];
 
-	a->compared = with;
+	a->compared = (int)with;
 	ask->other_from_us = ask->other_to_us = ask->other_ago_us = 0;
 	panel_ask_changed(ask, ASK_INCIDENT);
 	switch (with) {
@@ -350,7 +350,7 @@ static void compare_with(struct app *a, enum compared with)
 
 static bool compare(struct app *a)
 {
-	enum compared next = a->compared < COMPARED_PINNED ? (enum compared)(a->compared + 1) : COMPARED_NONE;
+	enum compared next = a->compared < (int)COMPARED_PINNED ? (enum compared)(a->compared + 1) : COMPARED_NONE;
 
 	if (!is_here(a) && !on_windows(a))
 		return false;
@@ -364,7 +364,7 @@ static bool compare(struct app *a)
 
 static void open_windows(struct app *a)
 {
-	if (a->compared == COMPARED_NONE)
+	if (a->compared == (int)COMPARED_NONE)
 		compare_with(a, a->pinned_to_us ? COMPARED_PINNED : COMPARED_BEFORE);
 	a->deck.time_cursor_us = 0;
 	deck_go(&a->deck, diff_panel.page, panel_index(&diff_panel));
@@ -390,7 +390,7 @@ static void diff_command(struct app *a, const char *rest)
 		app_say(a, true, "diff: %.220s", err.text);
 		return;
 	} else if (rest[0]) {
-		a->compared = COMPARED_ANY;
+		a->compared = (int)COMPARED_ANY;
 		a->deck.ask.other_from_us = from_us;
 		a->deck.ask.other_to_us = to_us;
 		a->deck.ask.other_ago_us = to_us ? 0 : length_us;
