@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
 #include "panels/rollout_arms.h"
@@ -29,7 +30,7 @@ struct one {
 struct rollouts {
 	struct rollout_result rollouts;
 	struct rule_set *rules;           /* our own copy */
-	struct one ones[ROLLOUTS_MAX];    /* worst first */
+	struct one *ones;                 /* worst first; large, so no more than there are */
 	size_t count;
 };
 
@@ -91,11 +92,14 @@ static void order_worst_first(struct rollouts *r)
 static int rollouts_load(const struct panel_query *query, void *state, struct err *err)
 {
 	struct rollouts *r = state;
+	size_t most;
 
 	r->rules = rule_set_copy(query->rules);
 	if (query_rollouts(query->reader, &query->view, &r->rollouts, err) != 0)
 		return -1;
-	for (size_t i = 0; i < r->rollouts.row_count && i < ROLLOUTS_MAX; i++) {
+	most = r->rollouts.row_count < ROLLOUTS_MAX ? r->rollouts.row_count : ROLLOUTS_MAX;
+	r->ones = mem_zalloc((most ? most : 1) * sizeof *r->ones);
+	for (size_t i = 0; i < most; i++) {
 		struct one *one = &r->ones[r->count++];
 
 		one->row = &r->rollouts.rows[i];
@@ -113,6 +117,7 @@ static void rollouts_fini(void *state)
 
 	for (size_t i = 0; i < r->count; i++)
 		rollout_result_fini(&r->ones[i].history);
+	free(r->ones);
 	rollout_result_fini(&r->rollouts);
 	free(r->rules);
 }
