@@ -4,7 +4,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collect/judges.h"
 #include "collect/otlp_intake.h"
+#include "core/config.h"
+#include "core/options.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -16,6 +19,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	if (!in) {
+		struct config config;
+
+		config_init(&config);
+		config.options[OPTION_KEEP_TEXT].yes = true; /* texts are read, too */
+		judges_configure(&config);
+		config_fini(&config);
 		in = otlp_intake_new("fuzz", NULL);
 		out = batch_new();
 	}
