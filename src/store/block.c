@@ -320,16 +320,48 @@ static size_t row_bytes(const struct block_row *row)
 	return (size_t)row->figures_len + row->rest_len + 5;
 }
 
-void block_insert(struct block *b, size_t at, int64_t id, uint32_t series, const struct packed *p)
+static struct block_row *make_place(struct block *b, size_t at)
 {
 	if (b->count == b->cap)
 		b->rows = mem_grow(b->rows, &b->cap, b->count + 1, sizeof *b->rows);
 	if (at < b->count)
 		memmove(b->rows + at + 1, b->rows + at, (b->count - at) * sizeof *b->rows);
 	b->count++;
-	b->rows[at].id = id;
-	write_row(b, &b->rows[at], series, p);
-	b->size += row_bytes(&b->rows[at]);
+	return &b->rows[at];
+}
+
+void block_insert(struct block *b, size_t at, int64_t id, uint32_t series, const struct packed *p)
+{
+	struct block_row *row = make_place(b, at);
+
+	row->id = id;
+	write_row(b, row, series, p);
+	b->size += row_bytes(row);
+}
+
+/* Gives a row of another block's bytes a head and bytes here; what it is then. */
+static struct block_row take_row(struct block *b, const struct block *from, const struct block_row *source)
+{
+	struct block_row row = *source;
+
+	row.head = find_head(b, &from->heads[source->head]);
+	row.figures_at = (uint32_t)b->own.len;
+	row.rest_at = row.figures_at + row.figures_len;
+	buf_append(&b->own, from->bytes + source->figures_at, source->figures_len);
+	buf_append(&b->own, from->bytes + source->rest_at, source->rest_len);
+	b->bytes = (const uint8_t *)b->own.data;
+	b->len = b->own.len;
+	b->size += row_bytes(&row);
+	return row;
+}
+
+bool block_insert_row(struct block *b, size_t at, struct block *from, size_t row)
+{
+	if (!find_rests(from))
+		return false;
+	struct block_row taken = take_row(b, from, &from->rows[row]);
+	*make_place(b, at) = taken;
+	return true;
 }
 
 /* Begins the heads and the bytes anew when litter has gathered. */
@@ -371,23 +403,11 @@ void block_split(struct block *b, struct block *upper)
 	size_t from = (b->count + 1) / 2;
 
 	upper->key = b->rows[from].id;
+	if (upper->cap < b->count - from)
+		upper->rows = mem_grow(upper->rows, &upper->cap, b->count - from, sizeof *upper->rows);
 	for (size_t i = from; i < b->count; i++) {
-		struct block_row row = b->rows[i];
-
-		b->size -= row_bytes(&row);
-		upper->size += row_bytes(&row);
-		const struct pack_head head = b->heads[row.head];
-		row.head = find_head(upper, &head);
-		uint32_t figures_at = (uint32_t)upper->own.len;
-		buf_append(&upper->own, b->bytes + row.figures_at, row.figures_len);
-		buf_append(&upper->own, b->bytes + row.rest_at, row.rest_len);
-		row.figures_at = figures_at;
-		row.rest_at = figures_at + row.figures_len;
-		if (upper->count == upper->cap)
-			upper->rows = mem_grow(upper->rows, &upper->cap, upper->count + 1, sizeof *upper->rows);
-		upper->rows[upper->count++] = row;
+		b->size -= row_bytes(&b->rows[i]);
+		upper->rows[upper->count++] = take_row(upper, b, &b->rows[i]);
 	}
 	b->count = from;
-	upper->bytes = (const uint8_t *)upper->own.data;
-	upper->len = upper->own.len;
 }

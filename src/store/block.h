@@ -68,6 +68,8 @@ bool block_has_room(const struct block *b, int64_t id);
 bool block_spans(const struct block *b, int64_t key);
 /* Changes, of a block that owns its bytes. `at` is from block_find(). */
 void block_insert(struct block *b, size_t at, int64_t id, uint32_t series, const struct packed *p);
+/* The same with a row of another block. False when that one is damaged. */
+bool block_insert_row(struct block *b, size_t at, struct block *from, size_t row);
 void block_replace(struct block *b, size_t at, uint32_t series, const struct packed *p);
 void block_remove(struct block *b, size_t at);
 /* Moves the upper half, at least one row of two or more, to the empty block `upper` and gives it its key. */

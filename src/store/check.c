@@ -97,7 +97,7 @@ static int check_flags(struct check *c, struct err *err)
 	while ((got = sql_step(st, err)) > 0) {
 		uint32_t series;
 
-		found = block_walk_find(c->r->db, sqlite3_column_int64(st, 0), &series, &p, err);
+		found = block_walk_find(c->r->db, &c->r->fresh, sqlite3_column_int64(st, 0), &series, &p, err);
 		if (found < 0)
 			break;
 		lost += found ? 0 : 1;
@@ -120,7 +120,7 @@ static int count_raw(struct check *c, int64_t hour_us, struct err *err)
 	int got;
 
 	/* Rows of a crowded microsecond may stand a little later than they ended. */
-	if (block_walk_begin(&k, c->r->db, id_first_us(hour_us), id_first_us(hour_us + US_PER_HOUR + US_PER_S), false, err))
+	if (block_walk_begin(&k, c->r->db, &c->r->fresh, id_first_us(hour_us), id_first_us(hour_us + US_PER_HOUR + US_PER_S), false, err))
 		return -1;
 	while ((got = block_walk_next(&k, err)) > 0) {
 		int64_t id = block_walk_row(&k)->id;
@@ -153,7 +153,7 @@ static int check_blocks(struct check *c, struct err *err)
 	size_t len;
 	int got;
 
-	if (block_walk_begin(&k, c->r->db, 0, INT64_MAX, false, err))
+	if (block_walk_begin(&k, c->r->db, &c->r->fresh, 0, INT64_MAX, false, err))
 		return -1;
 	while ((got = block_walk_next_block(&k, &blob, &len, err)) > 0) {
 		if (!block_walk_open(&k, blob, len))
@@ -167,6 +167,8 @@ static int check_blocks(struct check *c, struct err *err)
 		last_key = k.block.key;
 		last_id = k.block.rows[k.block.count - 1].id;
 	}
+	if (c->r->fresh.damaged)
+		find(c, "%lld blocks of request_journal are damaged", (long long)c->r->fresh.damaged);
 	block_walk_end(&k);
 	return got;
 }
@@ -269,7 +271,7 @@ static int next_raw(struct check *c, int64_t from_us, int64_t *us, struct err *e
 {
 	struct block_walk k;
 
-	if (block_walk_begin(&k, c->r->db, id_first_us(from_us), INT64_MAX, false, err))
+	if (block_walk_begin(&k, c->r->db, &c->r->fresh, id_first_us(from_us), INT64_MAX, false, err))
 		return -1;
 	int got = block_walk_next(&k, err);
 	*us = got > 0 ? id_time_us(block_walk_row(&k)->id) : INT64_MAX;

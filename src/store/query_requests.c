@@ -219,13 +219,13 @@ static int scan(struct search *s, struct request_result *out, struct err *err)
 	/* Rows of one crowded microsecond may have gone on into the next ones. */
 	to_us = to_us > ID_TIME_MAX_US - US_PER_S ? ID_TIME_MAX_US : to_us < 0 ? 0 : to_us + US_PER_S;
 	from_us = from_us < ID_TIME_MAX_US ? from_us : ID_TIME_MAX_US;
-	if (block_walk_begin(&k, s->r->db, id_first_us(from_us), id_first_us(to_us), true, err))
+	if (block_walk_begin(&k, s->r->db, &s->r->fresh, id_first_us(from_us), id_first_us(to_us), true, err))
 		return -1;
 	while ((got = block_walk_next_block(&k, &blob, &len, err)) > 0) {
 		/* Most blocks without the trace are told apart by a search for its bytes. */
 		if (s->q->has_trace && !memmem(blob, len, s->q->trace_id, 16) &&
-		    (!s->q->scan_limit || out->scanned + (int64_t)block_count(blob, len) < s->q->scan_limit)) {
-			out->scanned += (int64_t)block_count(blob, len);
+		    (!s->q->scan_limit || out->scanned + (int64_t)block_walk_count(&k, blob, len) < s->q->scan_limit)) {
+			out->scanned += (int64_t)block_walk_count(&k, blob, len);
 			continue;
 		}
 		if (block_walk_open(&k, blob, len) && !scan_block(s, &k, out))
@@ -292,7 +292,7 @@ int query_request(struct store_reader *r, int64_t id, struct request_result *out
 	memset(out, 0, sizeof *out);
 	if (reader_begin(r, err))
 		return -1;
-	int got = block_walk_find(r->db, id, &series, &p, err);
+	int got = block_walk_find(r->db, &r->fresh, id, &series, &p, err);
 	if (got > 0) {
 		out->rows = arena_alloc(&out->arena, sizeof *out->rows);
 		unpack(r, &out->arena, id, series, &p, out->rows);

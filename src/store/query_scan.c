@@ -78,7 +78,7 @@ static int walk(struct scan *s, struct err *err)
 	/* Rows of one crowded microsecond may have gone on into the next ones. */
 	to_us = to_us > ID_TIME_MAX_US - US_PER_S ? ID_TIME_MAX_US : to_us < 0 ? 0 : to_us + US_PER_S;
 	from_us = from_us < ID_TIME_MAX_US ? from_us : ID_TIME_MAX_US;
-	if (block_walk_begin(&k, s->r->db, id_first_us(from_us), id_first_us(to_us), s->q->newest_first, err))
+	if (block_walk_begin(&k, s->r->db, &s->r->fresh, id_first_us(from_us), id_first_us(to_us), s->q->newest_first, err))
 		return -1;
 	while ((got = block_walk_next(&k, err)) > 0) {
 		const struct block_row *row = block_walk_row(&k);

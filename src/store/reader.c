@@ -90,6 +90,7 @@ void store_reader_close(struct store_reader **reader)
 	if (!r)
 		return;
 	names_close(&r->names);
+	fresh_fini(&r->fresh);
 	sqlite3_finalize(r->version);
 	for (int t = 0; t < TIER_COUNT; t++)
 		sqlite3_finalize(r->range[t]);

@@ -2,6 +2,7 @@
 #ifndef LLMDECK_STORE_READER_PRIVATE_H
 #define LLMDECK_STORE_READER_PRIVATE_H
 
+#include "store/fresh.h"
 #include "store/journal.h"
 #include "store/names.h"
 #include "store/query.h"
@@ -25,6 +26,7 @@ struct store_reader {
 	struct dense *dense;
 	struct feedback_index *feedback; /* query_feedback.c's; NULL until it is asked */
 	struct score_index *scores;      /* query_scores.c's; the same */
+	struct fresh fresh;
 	struct journal journal;
 	int64_t journal_version; /* data_version it was loaded at */
 };

@@ -50,6 +50,7 @@ struct table {
 	sqlite3_vtab base;
 	sqlite3 *db;
 	struct names names;
+	struct fresh fresh;
 };
 struct cursor {
 	sqlite3_vtab_cursor base;
@@ -102,6 +103,7 @@ static int disconnect_table(sqlite3_vtab *base)
 	struct table *t = (struct table *)base;
 
 	names_close(&t->names);
+	fresh_fini(&t->fresh);
 	free(t);
 	return SQLITE_OK;
 }
@@ -245,7 +247,7 @@ static int begin_scan(sqlite3_vtab_cursor *base, int down, const char *plan, int
 	int limit = sqlite3_limit(t->db, SQLITE_LIMIT_VARIABLE_NUMBER, 8);
 	at_work++;
 	bool failed = !t->names.db && names_open(&t->names, t->db, 0, &c->err);
-	c->open = !failed && !block_walk_begin(&c->walk, t->db, from, to, down, &c->err);
+	c->open = !failed && !block_walk_begin(&c->walk, t->db, &t->fresh, from, to, down, &c->err);
 	at_work--;
 	sqlite3_limit(t->db, SQLITE_LIMIT_VARIABLE_NUMBER, limit);
 	return c->open ? next_row(base) : fail(base->pVtab, &c->err);

@@ -20,6 +20,8 @@ static const char *const version_1[] = {
 	"INSERT INTO series VALUES(1, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
 	/* A block of requests whose ids begin at its own (store/block.h). */
 	"CREATE TABLE requests(id INTEGER PRIMARY KEY, rows BLOB NOT NULL)",
+	/* Blocks of what came last, until its rows are put into those above; first NULL: ids of rows that went (fresh.h). */
+	"CREATE TABLE request_journal(id INTEGER PRIMARY KEY, first INTEGER, rows BLOB NOT NULL)",
 	"CREATE TABLE rollups_10s(id INTEGER PRIMARY KEY, figures BLOB NOT NULL)",
 	"CREATE TABLE rollups_1m(id INTEGER PRIMARY KEY, figures BLOB NOT NULL)",
 	"CREATE TABLE rollups_10m(id INTEGER PRIMARY KEY, figures BLOB NOT NULL)",

@@ -34,7 +34,7 @@
 const char *const meta_name[META_COUNT] = {
 	"commit_us", "requests", "feedback", "billing", "first_us", "last_us", "floor_10s_us", "floor_1m_us",
 	"floor_10m_us", "floor_1h_us", "floor_1d_us", "raw_floor_us", "retain_id", "retain_series",
-	"feedback_touched",
+	"feedback_touched", FRESH_UPTO, FRESH_BELOW,
 };
 
 static const char *const statements[ST_COUNT] = {
@@ -205,6 +205,16 @@ static void raise_floor(struct store_writer *w)
 		w->meta[META_FLOOR_10S] = floor;
 }
 
+/* Large transactions gain nothing by it. */
+static int go_without_journal(struct store_writer *w, struct err *err)
+{
+	if (writer_fresh_due_us(w) >= 0 &&
+	    (writer_begin(w, err) || writer_fresh_fold(w, true, err) || store_writer_commit(w, err)))
+		return -1;
+	writer_fresh_turn_off(w);
+	return 0;
+}
+
 int store_writer_open(struct store_writer **out, const char *path, const struct store_options *o, struct err *err)
 {
 	struct store_writer *w = mem_zalloc(sizeof *w);
@@ -215,7 +225,8 @@ int store_writer_open(struct store_writer **out, const char *path, const struct 
 	w->options = *o;
 	w->lock = lock_take(path, err);
 	if (w->lock < 0 || open_main(w, err) || prepare_all(w, err) || load_meta(w, err) ||
-	    names_open(&w->names, w->db, limit, err) || writer_blocks_open(w, err) || rollup_writer_open(&w->rollups, w->db, err) ||
+	    names_open(&w->names, w->db, limit, err) || writer_blocks_open(w, err) ||
+	    writer_fresh_open(w, err) || rollup_writer_open(&w->rollups, w->db, err) ||
 	    top_writer_open(&w->tops, w->db, err) || journal_writer_open(&w->journal, w->db, err) || feedback_open(w, err) ||
 	    writer_load_waiting(w, err)) {
 		store_writer_close(&w);
@@ -230,12 +241,39 @@ int store_writer_open(struct store_writer **out, const char *path, const struct 
 	w->times = mem_zalloc(RECENT_TIMES * sizeof *w->times);
 	w->calls_by_span = mem_zalloc(RECENT_CALLS * sizeof *w->calls_by_span);
 	w->calls_by_parent = mem_zalloc(RECENT_CALLS * sizeof *w->calls_by_parent);
-	if (writer_load_calls(w, err) || feedback_load_recent(w, err)) {
+	if ((!o->full_sync && go_without_journal(w, err)) || writer_load_calls(w, err) || feedback_load_recent(w, err)) {
 		store_writer_close(&w);
 		return -1;
 	}
 	*out = w;
 	return 0;
+}
+
+/* All that is not in the tables yet: the journal and what the open transaction adds. */
+static int flush_all(struct store_writer *w, struct err *err)
+{
+	struct journal_writer *j = &w->journal;
+
+	/* What the transaction has begun to write is ended first: it may hold the same rows. */
+	if (w->spilled && rollup_writer_flush(&w->rollups, &w->delta, &w->names, err))
+		return -1;
+	journal_writer_absorb(j, &w->delta, &w->tops);
+	return rollup_writer_flush(&w->rollups, &j->delta, &w->names, err) || top_writer_flush(&j->tops, err) ||
+	       journal_writer_clear(j, err) ? -1 : 0;
+}
+
+/* Leaves nothing in the journals. */
+static int close_journals(struct store_writer *w, struct err *err)
+{
+	if (w->open && store_writer_commit(w, err))
+		return -1;
+	if (!w->fresh || !w->traces || (writer_fresh_due_us(w) < 0 && !w->journal.blobs))
+		return 0;
+	if (writer_begin(w, err))
+		return -1;
+	if (writer_fresh_fold(w, true, err) || flush_all(w, err))
+		return writer_rollback(w);
+	return store_writer_commit(w, err);
 }
 
 void store_writer_close(struct store_writer **writer)
@@ -245,11 +283,12 @@ void store_writer_close(struct store_writer **writer)
 
 	if (!w)
 		return;
-	if ((w->open && store_writer_commit(w, &err)) || (w->journal.blobs && store_writer_fold(w, &err)))
+	if (close_journals(w, &err))
 		log_error("store: closing: %s", err.text);
 	for (int i = 0; i < ST_COUNT; i++)
 		sqlite3_finalize(w->st[i]);
 	writer_blocks_close(w);
+	writer_fresh_close(w);
 	names_close(&w->names);
 	rollup_writer_close(&w->rollups);
 	top_writer_close(&w->tops);
@@ -287,7 +326,7 @@ int writer_begin(struct store_writer *w, struct err *err)
 {
 	if (w->open)
 		return 0;
-	if (journal_writer_load(&w->journal, err) || sql_exec(w->db, "BEGIN IMMEDIATE", err))
+	if (journal_writer_load(&w->journal, err) || writer_fresh_load(w, err) || sql_exec(w->db, "BEGIN IMMEDIATE", err))
 		return -1;
 	w->open = true;
 	raise_floor(w);
@@ -303,6 +342,7 @@ int writer_rollback(struct store_writer *w)
 		sqlite3_exec(w->texts, "ROLLBACK", NULL, NULL, NULL);
 	w->open = w->texts_open = w->spilled = false;
 	writer_blocks_forget(w);
+	writer_fresh_forget(w);
 	delta_clear(&w->delta);
 	journal_writer_forget(&w->journal);
 	rollup_writer_forget(&w->rollups);
@@ -315,24 +355,13 @@ int writer_rollback(struct store_writer *w)
 	return -1;
 }
 
-/* All that is not in the tables yet: the journal and what the open transaction adds. */
-static int flush_all(struct store_writer *w, struct err *err)
-{
-	struct journal_writer *j = &w->journal;
-
-	/* What the transaction has begun to write is ended first: it may hold the same rows. */
-	if (w->spilled && rollup_writer_flush(&w->rollups, &w->delta, &w->names, err))
-		return -1;
-	journal_writer_absorb(j, &w->delta, &w->tops);
-	return rollup_writer_flush(&w->rollups, &j->delta, &w->names, err) || top_writer_flush(&j->tops, err) ||
-	       journal_writer_clear(j, err) ? -1 : 0;
-}
-
 int writer_flush(struct store_writer *w, bool now, struct err *err)
 {
 	struct rollup_writer *r = &w->rollups;
 	bool many = w->delta.leaf_rows > LEAF_ROWS_MAX;
 
+	if (writer_fresh_is_full(w) && writer_fresh_fold(w, true, err))
+		return -1;
 	if (now)
 		return flush_all(w, err);
 	w->spilled |= many;
@@ -408,7 +437,7 @@ int store_writer_commit(struct store_writer *w, struct err *err)
 {
 	if (!w->open)
 		return 0;
-	if (writer_blocks_write(w, err) || write_rollups(w, err) || store_meta(w, err))
+	if (writer_blocks_write(w, err) || writer_fresh_write(w, err) || write_rollups(w, err) || store_meta(w, err))
 		return writer_rollback(w);
 	if (w->texts_open && sql_exec(w->texts, "COMMIT", err))
 		return writer_rollback(w);
@@ -423,14 +452,20 @@ int store_writer_commit(struct store_writer *w, struct err *err)
 
 int64_t store_writer_fold_due_us(const struct store_writer *w)
 {
-	return journal_writer_due_us(&w->journal);
+	int64_t rows_us = writer_fresh_due_us(w), rollups_us = journal_writer_due_us(&w->journal);
+
+	return rows_us < 0 || (rollups_us >= 0 && rollups_us < rows_us) ? rollups_us : rows_us;
 }
 
 int store_writer_fold(struct store_writer *w, struct err *err)
 {
+	int64_t rows_us = writer_fresh_due_us(w), rollups_us = journal_writer_due_us(&w->journal), now_us = clock_mono_us();
+	bool rows = rows_us >= 0 && rows_us <= now_us, rollups = rollups_us >= 0 && rollups_us <= now_us;
+	bool all = !rows && !rollups;
+
 	if (writer_begin(w, err))
 		return -1;
-	if (flush_all(w, err))
+	if (((rows || all) && writer_fresh_fold(w, all, err)) || ((rollups || all) && flush_all(w, err)))
 		return writer_rollback(w);
 	return store_writer_commit(w, err);
 }

@@ -45,10 +45,10 @@ int store_writer_append(struct store_writer *w, const struct batch *b, struct st
                         struct err *err);
 /* Makes all appended batches durable together. On -1 they are rolled back. */
 int store_writer_commit(struct store_writer *w, struct err *err);
-/* With full_sync, small transactions add to the rollups by a journal. When it is to be put into their
- * tables at the latest (monotonic time), should no commit do it before; -1: it is empty. */
+/* With full_sync, small transactions write their rows and what they add to the rollups to journals. When a
+ * step of putting these into the tables is due (monotonic time; the past: now); -1: they are empty. */
 int64_t store_writer_fold_due_us(const struct store_writer *w);
-/* Puts it into the tables, in a transaction of its own. */
+/* Does such a step, of some milliseconds, in a transaction of its own; all of it when none is due yet. */
 int store_writer_fold(struct store_writer *w, struct err *err);
 
 /* Replaces a stored request: the old row's share is taken out of every rollup exactly, the new one's

@@ -15,8 +15,8 @@
 #include "store/writer_private.h"
 
 #define OPEN_BLOCKS 16
-/* What many clients send at once ends anywhere in the last half minute. */
-#define OPEN_BLOCKS_COLLECTING 640
+/* What comes late and what is put into blocks later ends anywhere in the last half minute. */
+#define OPEN_BLOCKS_COLLECTING 128
 
 struct open_block {
 	struct block block;
@@ -299,20 +299,29 @@ static int make_room(struct block_cache *c, struct open_block **o, int64_t id, s
 	return 0;
 }
 
-int writer_insert_request(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct packed *taken,
-                          struct err *err)
+static int damaged_row(int64_t id, struct err *err)
+{
+	return err_set(err, "store: request %llx is damaged: run llmdeck doctor --deep", (long long)id);
+}
+
+/* The block that covers `id`, if need be a new one. */
+static int cover(struct store_writer *w, int64_t id, struct open_block **o, struct err *err)
+{
+	int got = find_block(w, id, o, err);
+
+	return got < 0 || (!got && extend_downwards(w->blocks, id, o, err)) ? -1 : 0;
+}
+
+static int insert_stored(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct packed *taken,
+                         struct err *err)
 {
 	struct open_block *o;
-	int got = find_block(w, id, &o, err);
 
-	if (got < 0 || (!got && extend_downwards(w->blocks, id, &o, err)))
+	if (cover(w, id, &o, err))
 		return -1;
 	size_t at = block_find(&o->block, id);
-	if (at < o->block.count && o->block.rows[at].id == id) {
-		if (taken && !block_read(&o->block, at, taken))
-			return err_set(err, "store: request %llx is damaged: run llmdeck doctor --deep", (long long)id);
-		return 0;
-	}
+	if (at < o->block.count && o->block.rows[at].id == id)
+		return taken && !block_read(&o->block, at, taken) ? damaged_row(id, err) : 0;
 	if (make_room(w->blocks, &o, id, err))
 		return -1;
 	block_insert(&o->block, block_find(&o->block, id), id, series, p);
@@ -320,7 +329,23 @@ int writer_insert_request(struct store_writer *w, int64_t id, uint32_t series, c
 	return 1;
 }
 
-/* The open block and place of a stored row: 1, 0 there is none, -1 error. */
+int writer_blocks_take(struct store_writer *w, struct block *from, size_t row, struct err *err)
+{
+	int64_t id = from->rows[row].id;
+	struct open_block *o;
+
+	if (cover(w, id, &o, err) || make_room(w->blocks, &o, id, err))
+		return -1;
+	size_t at = block_find(&o->block, id);
+	if (at < o->block.count && o->block.rows[at].id == id)
+		return 0;
+	if (!block_insert_row(&o->block, at, from, row))
+		return damaged_row(id, err);
+	o->dirty = true;
+	return 0;
+}
+
+/* The open block and place of a row that is stored there: 1, 0 there is none, -1 error. */
 static int find_row(struct store_writer *w, int64_t id, struct open_block **o, size_t *at, struct err *err)
 {
 	int got = find_block(w, id, o, err);
@@ -331,29 +356,70 @@ static int find_row(struct store_writer *w, int64_t id, struct open_block **o, s
 	return *at < (*o)->block.count && (*o)->block.rows[*at].id == id;
 }
 
+int writer_insert_request(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct packed *taken,
+                          struct err *err)
+{
+	struct open_block *o;
+	struct block *b;
+	size_t at;
+	enum fresh_place place = writer_fresh_find(w, id, &b, &at);
+
+	if (place == FRESH_HERE)
+		return taken && !block_read(b, at, taken) ? damaged_row(id, err) : 0;
+	if (!writer_fresh_takes(w, p)) {
+		int got = insert_stored(w, id, series, p, taken, err);
+
+		if (got > 0)
+			writer_fresh_note_stored(w, id);
+		return got;
+	}
+	int got = place == FRESH_NOWHERE ? 0 : find_row(w, id, &o, &at, err);
+	if (got)
+		return got < 0 ? -1 : taken && !block_read(&o->block, at, taken) ? damaged_row(id, err) : 0;
+	writer_fresh_insert(w, id, series, p);
+	return 1;
+}
+
+/* The block and place of a row, wherever it is: 1, *o is NULL when it is in the journal; 0 there is none, -1 error. */
+static int find_anywhere(struct store_writer *w, int64_t id, struct open_block **o, struct block **b, size_t *at, struct err *err)
+{
+	enum fresh_place place = writer_fresh_find(w, id, b, at);
+
+	*o = NULL;
+	if (place == FRESH_HERE || place == FRESH_NOWHERE)
+		return place == FRESH_HERE;
+	int got = find_row(w, id, o, at, err);
+	*b = got > 0 ? &(*o)->block : NULL;
+	return got;
+}
+
 int writer_get_request(struct store_writer *w, int64_t id, uint32_t *series, struct packed *p, struct err *err)
 {
 	struct open_block *o;
+	struct block *b;
 	size_t at;
-	int got = find_row(w, id, &o, &at, err);
+	int got = find_anywhere(w, id, &o, &b, &at, err);
 
 	if (got <= 0)
 		return got;
-	*series = o->block.rows[at].series;
-	if (!block_read(&o->block, at, p))
-		return err_set(err, "store: request %llx is damaged: run llmdeck doctor --deep", (long long)id);
-	return 1;
+	*series = b->rows[at].series;
+	return block_read(b, at, p) ? 1 : damaged_row(id, err);
 }
 
 int writer_set_request(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p, struct err *err)
 {
 	struct open_block *o;
+	struct block *b;
 	size_t at;
-	int got = find_row(w, id, &o, &at, err);
+	int got = find_anywhere(w, id, &o, &b, &at, err);
 
 	if (got <= 0)
 		return got;
-	block_replace(&o->block, at, series, p);
+	if (!o) {
+		writer_fresh_set(w, b, at, series, p);
+		return 0;
+	}
+	block_replace(b, at, series, p);
 	o->dirty = true;
 	return 0;
 }
@@ -361,17 +427,24 @@ int writer_set_request(struct store_writer *w, int64_t id, uint32_t series, cons
 int writer_remove_request(struct store_writer *w, int64_t id, struct err *err)
 {
 	struct open_block *o;
+	struct block *b;
 	size_t at;
-	int got = find_row(w, id, &o, &at, err);
+	int got = find_anywhere(w, id, &o, &b, &at, err);
 
 	if (got <= 0)
 		return got;
-	block_remove(&o->block, at);
+	if (!o) {
+		writer_fresh_remove(w, b, at);
+		return 0;
+	}
+	block_remove(b, at);
 	o->dirty = true;
+	writer_fresh_note_removed(w, id);
 	return 0;
 }
 
 int writer_walk_requests(struct store_writer *w, struct block_walk *k, int64_t from_id, int64_t to_id, bool down, struct err *err)
 {
-	return writer_blocks_write(w, err) ? -1 : block_walk_begin(k, w->db, from_id, to_id, down, err);
+	return writer_blocks_write(w, err) || writer_fresh_write(w, err) ? -1 :
+	       block_walk_begin(k, w->db, &w->fresh_read, from_id, to_id, down, err);
 }

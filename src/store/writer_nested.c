@@ -370,16 +370,22 @@ void writer_remember_call(struct store_writer *w, int64_t id, const struct packe
 
 int writer_load_calls(struct store_writer *w, struct err *err)
 {
+	int64_t lowest = INT64_MAX;
 	struct block_walk k;
 	int got = 0;
 
 	memset(w->calls_by_span, 0, RECENT_CALLS * sizeof *w->calls_by_span);
 	memset(w->calls_by_parent, 0, RECENT_CALLS * sizeof *w->calls_by_parent);
-	if (writer_walk_requests(w, &k, 0, INT64_MAX, true, err))
+	if (writer_fresh_load(w, err) || writer_walk_requests(w, &k, 0, INT64_MAX, true, err))
 		return -1;
-	for (int i = 0; i < CALLS_LOADED && (got = block_walk_next(&k, err)) > 0; i++)
+	for (int i = 0; i < CALLS_LOADED && (got = block_walk_next(&k, err)) > 0; i++) {
+		lowest = block_walk_row(&k)->id;
+		writer_fresh_note_seen(w, lowest);
 		if (block_read_figures(&k.block, k.at, &w->other) && block_read_rest(&k.block, k.at, PACK_IDS, &w->other))
-			writer_remember_call(w, block_walk_row(&k)->id, &w->other);
+			writer_remember_call(w, lowest, &w->other);
+	}
+	if (got >= 0 && !k.damaged)
+		writer_fresh_know_from(w, got ? lowest : 0);
 	block_walk_end(&k);
 	return got < 0 ? -1 : 0;
 }

@@ -3,6 +3,7 @@
 #define LLMDECK_STORE_WRITER_PRIVATE_H
 
 #include "store/delta.h"
+#include "store/fresh.h"
 #include "store/journal.h"
 #include "store/names.h"
 #include "store/rollup_writer.h"
@@ -26,6 +27,8 @@ enum meta {
 	META_RETAIN_ID,   /* where removing raw rows goes on */
 	META_RETAIN_SERIES, /* where removing rollups goes on */
 	META_TOUCHED,     /* newest number in feedback.touched */
+	META_FRESH_UPTO,  /* how far the journal's rows were put into blocks (fresh.h) */
+	META_FRESH_BELOW,
 	META_COUNT
 };
 extern const char *const meta_name[META_COUNT];
@@ -76,6 +79,8 @@ struct store_writer {
 	struct names names;
 	struct delta delta;
 	struct block_cache *blocks; /* writer_blocks.c's own */
+	struct fresh_writer *fresh; /* writer_fresh.c's own */
+	struct fresh fresh_read;    /* for walks */
 	struct rollup_writer rollups;
 	struct top_writer tops;
 	struct journal_writer journal; /* what earlier transactions added to both */
@@ -120,6 +125,41 @@ int writer_remove_request(struct store_writer *w, int64_t id, struct err *err);
 /* Begins a walk that sees all rows up to now. Rows must not be changed while it lasts. */
 struct block_walk;
 int writer_walk_requests(struct store_writer *w, struct block_walk *k, int64_t from_id, int64_t to_id, bool down, struct err *err);
+
+/* Puts a row of another block, whose id is in none, into the one that covers it. */
+int writer_blocks_take(struct store_writer *w, struct block *from, size_t at, struct err *err);
+
+/* What was stored last (writer_fresh.c). */
+int writer_fresh_open(struct store_writer *w, struct err *err);
+/* For a writer of large transactions, when there is nothing in the journal: rows go into blocks at once. */
+void writer_fresh_turn_off(struct store_writer *w);
+void writer_fresh_close(struct store_writer *w);
+void writer_fresh_forget(struct store_writer *w); /* after a rollback */
+/* Reads the journal when memory does not have it. */
+int writer_fresh_load(struct store_writer *w, struct err *err);
+enum fresh_place { FRESH_NOT_KNOWN, FRESH_NOWHERE, FRESH_STORED, FRESH_HERE };
+/* Where the row of this id is, as far as it is known here: in no block, in those of `requests`, or at *at in *b. */
+enum fresh_place writer_fresh_find(struct store_writer *w, int64_t id, struct block **b, size_t *at);
+void writer_fresh_prefetch(const struct store_writer *w, int64_t id);
+/* What was done to the blocks of `requests`, or found there. */
+void writer_fresh_note_stored(struct store_writer *w, int64_t id);
+void writer_fresh_note_removed(struct store_writer *w, int64_t id);
+void writer_fresh_note_seen(struct store_writer *w, int64_t id);
+/* Every row whose id is not below this one was noted. */
+void writer_fresh_know_from(struct store_writer *w, int64_t id);
+/* Whether a new row goes into the journal; imported ones do not. */
+bool writer_fresh_takes(const struct store_writer *w, const struct packed *p);
+void writer_fresh_insert(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p);
+/* Changes at a place that writer_fresh_find() found. */
+void writer_fresh_set(struct store_writer *w, struct block *b, size_t at, uint32_t series, const struct packed *p);
+void writer_fresh_remove(struct store_writer *w, struct block *b, size_t at);
+/* Writes what the open transaction changed into the journal. */
+int writer_fresh_write(struct store_writer *w, struct err *err);
+/* Puts some rows of the journal into the blocks of `requests`, or all. */
+int writer_fresh_fold(struct store_writer *w, bool whole, struct err *err);
+/* When some should be (monotonic): -1 there are none, 0 now. Whether so many are there that they must be. */
+int64_t writer_fresh_due_us(const struct store_writer *w);
+bool writer_fresh_is_full(const struct store_writer *w);
 
 /* Requests (writer_requests.c). */
 int writer_add_requests(struct store_writer *w, const struct batch *b, struct store_counts *counts, struct err *err);

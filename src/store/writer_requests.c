@@ -161,11 +161,17 @@ static struct recent_time *time_slot(const struct store_writer *w, int64_t end_u
 	return &w->times[hash_mix((uint64_t)end_us, 0) % RECENT_TIMES];
 }
 
+/* The id of a request with a span, when no other one has it. */
+static int64_t span_id_of(int64_t end_us, const uint8_t span_id[8])
+{
+	return id_first_us(end_us) + (int64_t)(hash_bytes(span_id, 8) & ((1u << ID_BITS) - 1));
+}
+
 static int64_t first_id(struct store_writer *w, const struct packed *p, struct recent_time **slot)
 {
 	*slot = NULL;
 	if (p->has_span)
-		return id_first_us(p->end_us) + (int64_t)(hash_bytes(p->span_id, 8) & ((1u << ID_BITS) - 1));
+		return span_id_of(p->end_us, p->span_id);
 	*slot = time_slot(w, p->end_us);
 	return (*slot)->end_us == p->end_us ? (*slot)->next_id : id_first_us(p->end_us);
 }
@@ -332,6 +338,8 @@ static inline void prefetch_slots(const struct store_writer *w, const struct req
 		__builtin_prefetch(&w->traces[trace_hash(r->trace_id) % RECENT_TRACES], 1);
 	if (!r->has_span)
 		__builtin_prefetch(time_slot(w, r->end_us), 1);
+	else
+		writer_fresh_prefetch(w, span_id_of(r->end_us, r->span_id));
 }
 
 /* Rows are added in the order of their keys, which fills the pages of the table one after the other. */

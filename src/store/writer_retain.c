@@ -426,9 +426,11 @@ static int64_t finish_forgetting(struct store_writer *w, int64_t rows, struct er
 	return rows;
 }
 
+/* The journal would keep the bytes of what is removed from it. */
 static int start_forgetting(struct store_writer *w, struct err *err)
 {
-	return store_writer_commit(w, err) || sql_exec(w->db, "PRAGMA secure_delete=ON", err) || writer_begin(w, err) ? -1 : 0;
+	return store_writer_commit(w, err) || sql_exec(w->db, "PRAGMA secure_delete=ON", err) || writer_begin(w, err) ||
+	       writer_fresh_fold(w, true, err) ? -1 : 0;
 }
 
 int64_t store_writer_forget_user(struct store_writer *w, struct str user, struct err *err)

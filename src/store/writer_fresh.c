@@ -1,0 +1,504 @@
+/* The writer's side of the request journal (store/fresh.h). What an open transaction stores gathers in
+ * blocks in memory, each written to the journal as it is by the commit; the blocks stay in memory until their
+ * rows are put into those of `requests`, which a round does, some thousands of rows at a time in the order of
+ * their ids. Each step of a round is one transaction, which says in the meta table how far it came; the last
+ * one empties the journal of what the round was about. What arrives meanwhile is the next round's.
+ *
+ * A table of the newest ids tells where their rows are, or that there are none: nearly all that comes is new,
+ * and is known to be so without looking into any block. The table is exact for the ids it has, and for all
+ * from `known_from` on; what is below that and not in it is asked of the blocks. */
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/sql.h"
+#include "store/writer_private.h"
+
+#define SLOTS (1u << 18)
+#define SLOTS_USED_MOST (SLOTS / 4 * 3)
+#define ROUND_ROWS 32768u  /* bounds what a reader has to add */
+#define ROUND_BLOCKS 1024u
+#define ROWS_MOST (4 * ROUND_ROWS)
+#define KEEP_US (5 * US_PER_S)
+#define STEP_ROWS 2048u
+#define SPLIT_ROWS 128u /* a smaller block takes rows out of order, too */
+#define SAMPLES 1001u
+
+enum { WHERE_FREE, WHERE_STORED, WHERE_NOWHERE, WHERE_BLOCKS }; /* from the last on: the number of a block */
+
+struct fresh_writer {
+	bool on, loaded;
+	int64_t *ids;
+	uint32_t *where;
+	size_t used;
+	int64_t known_from;
+	struct fresh_block **blocks; /* number 0: not written yet */
+	size_t block_count, block_cap;
+	uint32_t filling;            /* the open transaction's newest block; WHERE_FREE: there is none */
+	struct buf gone, blob;
+	int64_t last_number;
+	size_t rows, written_blocks;
+	int64_t since_us;            /* monotonic: the oldest one's */
+	struct fresh_row *round, *scratch;
+	size_t round_count, round_at, round_cap, scratch_cap;
+	bool in_round;
+	sqlite3_stmt *add, *clear;
+};
+
+/* ---- the table of ids ---- */
+
+static size_t slot_of(const struct fresh_writer *f, int64_t id)
+{
+	size_t at = (size_t)((uint64_t)id * 0x9e3779b97f4a7c15u >> 46);
+
+	while (f->where[at] != WHERE_FREE && f->ids[at] != id)
+		at = (at + 1) % SLOTS;
+	return at;
+}
+
+void writer_fresh_prefetch(const struct store_writer *w, int64_t id)
+{
+	size_t at = (size_t)((uint64_t)id * 0x9e3779b97f4a7c15u >> 46);
+
+	if (!w->fresh->on)
+		return;
+	__builtin_prefetch(&w->fresh->ids[at], 1);
+	__builtin_prefetch(&w->fresh->where[at], 1);
+}
+
+static int ascending(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* A time in the midst of the ids that are in blocks of `requests`: hashing has them in no order. */
+static int64_t middle_id(const struct fresh_writer *f)
+{
+	int64_t sample[SAMPLES];
+	size_t n = 0;
+
+	for (size_t i = 0; i < SLOTS && n < SAMPLES; i++)
+		if (f->where[i] == WHERE_STORED || f->where[i] == WHERE_NOWHERE)
+			sample[n++] = f->ids[i];
+	if (!n)
+		return f->known_from;
+	qsort(sample, n, sizeof *sample, ascending);
+	return sample[n / 2] + 1;
+}
+
+static void put(struct fresh_writer *f, int64_t id, uint32_t where);
+
+/* Forgets the older half of what is in blocks. */
+static void forget_older(struct fresh_writer *f)
+{
+	int64_t *ids = f->ids, from = middle_id(f);
+	uint32_t *where = f->where;
+
+	f->ids = mem_array(NULL, SLOTS, sizeof *ids);
+	f->where = mem_zalloc(SLOTS * sizeof *where);
+	f->used = 0;
+	f->known_from = from > f->known_from ? from : f->known_from;
+	for (size_t i = 0; i < SLOTS; i++)
+		if (where[i] >= WHERE_BLOCKS || (where[i] != WHERE_FREE && ids[i] >= from))
+			put(f, ids[i], where[i]);
+	free(ids);
+	free(where);
+}
+
+static void put(struct fresh_writer *f, int64_t id, uint32_t where)
+{
+	size_t at = slot_of(f, id);
+
+	if (f->where[at] == WHERE_FREE) {
+		if (f->used >= SLOTS_USED_MOST) {
+			forget_older(f);
+			at = slot_of(f, id);
+		}
+		f->used++;
+		f->ids[at] = id;
+	}
+	f->where[at] = where;
+}
+
+static struct block *block_of(const struct fresh_writer *f, uint32_t where)
+{
+	return &f->blocks[where - WHERE_BLOCKS]->block;
+}
+
+enum fresh_place writer_fresh_find(struct store_writer *w, int64_t id, struct block **b, size_t *at)
+{
+	struct fresh_writer *f = w->fresh;
+
+	if (!f->on)
+		return FRESH_NOT_KNOWN;
+	uint32_t where = f->where[slot_of(f, id)];
+	if (where < WHERE_BLOCKS)
+		return where == WHERE_STORED ? FRESH_STORED : where == WHERE_NOWHERE || id >= f->known_from ? FRESH_NOWHERE : FRESH_NOT_KNOWN;
+	*b = block_of(f, where);
+	*at = block_find(*b, id);
+	return FRESH_HERE;
+}
+
+void writer_fresh_note_stored(struct store_writer *w, int64_t id)
+{
+	if (w->fresh->on)
+		put(w->fresh, id, WHERE_STORED);
+}
+
+void writer_fresh_note_removed(struct store_writer *w, int64_t id)
+{
+	if (w->fresh->on)
+		put(w->fresh, id, WHERE_NOWHERE);
+}
+
+void writer_fresh_note_seen(struct store_writer *w, int64_t id)
+{
+	struct fresh_writer *f = w->fresh;
+
+	if (f->on && f->where[slot_of(f, id)] == WHERE_FREE)
+		put(f, id, WHERE_STORED);
+}
+
+void writer_fresh_know_from(struct store_writer *w, int64_t id)
+{
+	w->fresh->known_from = id;
+}
+
+bool writer_fresh_takes(const struct store_writer *w, const struct packed *p)
+{
+	return w->fresh->on && !p->import_ref;
+}
+
+/* ---- changes ---- */
+
+static uint32_t new_block(struct fresh_writer *f, int64_t number)
+{
+	size_t at = 0;
+
+	while (at < f->block_count && f->blocks[at])
+		at++;
+	if (at == f->block_cap)
+		f->blocks = mem_grow(f->blocks, &f->block_cap, at + 1, sizeof(struct fresh_block *));
+	f->blocks[at] = mem_zalloc(sizeof **f->blocks);
+	f->blocks[at]->number = number;
+	block_reset(&f->blocks[at]->block, 0);
+	f->block_count = at == f->block_count ? at + 1 : f->block_count;
+	return (uint32_t)at + WHERE_BLOCKS;
+}
+
+static bool has_room(const struct block *b, int64_t id)
+{
+	if (!b->count)
+		return true;
+	int64_t first = b->rows[0].id, last = b->rows[b->count - 1].id;
+	return b->count < BLOCK_ROWS_MAX && (id > last || b->count < SPLIT_ROWS) &&
+	       (uint64_t)id - (uint64_t)(first < id ? first : id) < BLOCK_SPAN_MAX &&
+	       (uint64_t)last - (uint64_t)(id < last ? id : last) < BLOCK_SPAN_MAX;
+}
+
+void writer_fresh_insert(struct store_writer *w, int64_t id, uint32_t series, const struct packed *p)
+{
+	struct fresh_writer *f = w->fresh;
+
+	if (f->filling == WHERE_FREE || !has_room(block_of(f, f->filling), id))
+		f->filling = new_block(f, 0);
+	struct block *b = block_of(f, f->filling);
+	block_insert(b, block_find(b, id), id, series, p);
+	put(f, id, f->filling);
+	if (!f->rows++)
+		f->since_us = clock_mono_us();
+}
+
+static bool is_written(const struct block *b)
+{
+	return ((const struct fresh_block *)(const void *)b)->number != 0;
+}
+
+void writer_fresh_set(struct store_writer *w, struct block *b, size_t at, uint32_t series, const struct packed *p)
+{
+	struct fresh_writer *f = w->fresh;
+	int64_t id = b->rows[at].id;
+
+	if (!is_written(b)) {
+		block_replace(b, at, series, p);
+		return;
+	}
+	block_remove(b, at);
+	f->rows--;
+	writer_fresh_insert(w, id, series, p);
+}
+
+void writer_fresh_remove(struct store_writer *w, struct block *b, size_t at)
+{
+	struct fresh_writer *f = w->fresh;
+	int64_t id = b->rows[at].id;
+
+	if (is_written(b)) {
+		uint64_t bytes = htole64((uint64_t)id);
+
+		buf_append(&f->gone, &bytes, sizeof bytes);
+	}
+	block_remove(b, at);
+	put(f, id, WHERE_NOWHERE);
+	f->rows--;
+}
+
+/* ---- the journal ---- */
+
+static int add_to_table(struct fresh_writer *f, const struct block *b, struct str bytes, struct err *err)
+{
+	sqlite3_bind_int64(f->add, 1, ++f->last_number);
+	if (b)
+		sqlite3_bind_int64(f->add, 2, b->key);
+	else
+		sqlite3_bind_null(f->add, 2);
+	sql_bind_blob(f->add, 3, bytes.ptr, bytes.len);
+	f->written_blocks++;
+	return sql_run(f->add, err);
+}
+
+int writer_fresh_write(struct store_writer *w, struct err *err)
+{
+	struct fresh_writer *f = w->fresh;
+
+	/* First what went: it may have come back in the same transaction. */
+	if (f->gone.len && add_to_table(f, NULL, buf_str(&f->gone), err))
+		return -1;
+	buf_reset(&f->gone);
+	for (size_t i = 0; i < f->block_count && f->filling != WHERE_FREE; i++) {
+		struct fresh_block *o = f->blocks[i];
+
+		if (!o || o->number || !o->block.count)
+			continue;
+		o->block.key = o->block.rows[0].id;
+		buf_reset(&f->blob);
+		block_encode(&o->block, &f->blob);
+		if (add_to_table(f, &o->block, buf_str(&f->blob), err))
+			return -1;
+		o->number = f->last_number;
+	}
+	f->filling = WHERE_FREE;
+	return 0;
+}
+
+/* ---- rounds ---- */
+
+static void free_block(struct fresh_writer *f, size_t at)
+{
+	block_fini(&f->blocks[at]->block);
+	free(f->blocks[at]);
+	f->blocks[at] = NULL;
+}
+
+/* The rows of all written blocks up to the round's number, by id. */
+static void gather_round(struct store_writer *w)
+{
+	struct fresh_writer *f = w->fresh;
+
+	f->round_count = f->round_at = 0;
+	for (size_t i = 0; i < f->block_count; i++) {
+		const struct fresh_block *o = f->blocks[i];
+
+		if (!o || !o->number || o->number > w->meta[META_FRESH_UPTO])
+			continue;
+		if (f->round_cap < f->round_count + o->block.count)
+			f->round = mem_grow(f->round, &f->round_cap, f->round_count + o->block.count, sizeof *f->round);
+		for (size_t k = 0; k < o->block.count; k++)
+			f->round[f->round_count++] = (struct fresh_row){o->block.rows[k].id, (uint32_t)i + WHERE_BLOCKS, 0};
+	}
+	if (f->scratch_cap < f->round_count)
+		f->scratch = mem_grow(f->scratch, &f->scratch_cap, f->round_count, sizeof *f->scratch);
+	fresh_sort(f->round, f->scratch, f->round_count);
+	f->in_round = true;
+}
+
+/* After a round: what it was about is in `requests`. */
+static int end_round(struct store_writer *w, struct err *err)
+{
+	struct fresh_writer *f = w->fresh;
+
+	sqlite3_bind_int64(f->clear, 1, w->meta[META_FRESH_UPTO]);
+	if (sql_run(f->clear, err))
+		return -1;
+	size_t gone = (size_t)sqlite3_changes(w->db);
+	f->written_blocks -= gone < f->written_blocks ? gone : f->written_blocks;
+	for (size_t i = 0; i < f->block_count; i++)
+		if (f->blocks[i] && f->blocks[i]->number && f->blocks[i]->number <= w->meta[META_FRESH_UPTO])
+			free_block(f, i);
+	while (f->block_count && !f->blocks[f->block_count - 1])
+		f->block_count--;
+	w->meta[META_FRESH_BELOW] = 0;
+	f->in_round = false;
+	f->since_us = clock_mono_us();
+	return 0;
+}
+
+/* Puts at most `most` rows of the round into the blocks of `requests`. */
+static int step_round(struct store_writer *w, size_t most, struct err *err)
+{
+	struct fresh_writer *f = w->fresh;
+
+	for (size_t done = 0; f->round_at < f->round_count && done < most; f->round_at++, done++) {
+		const struct fresh_row *row = &f->round[f->round_at];
+		size_t slot = slot_of(f, row->id);
+
+		if (f->where[slot] != row->block)
+			continue; /* removed or changed since */
+		struct block *b = block_of(f, row->block);
+		if (writer_blocks_take(w, b, block_find(b, row->id), err))
+			return -1;
+		f->where[slot] = WHERE_STORED;
+		f->rows--;
+	}
+	if (f->round_at == f->round_count)
+		return end_round(w, err);
+	w->meta[META_FRESH_BELOW] = f->round[f->round_at].id;
+	return 0;
+}
+
+static void begin_round(struct store_writer *w)
+{
+	w->meta[META_FRESH_UPTO] = w->fresh->last_number;
+	w->meta[META_FRESH_BELOW] = 0;
+	gather_round(w);
+}
+
+int writer_fresh_fold(struct store_writer *w, bool whole, struct err *err)
+{
+	struct fresh_writer *f = w->fresh;
+
+	if (writer_fresh_write(w, err))
+		return -1;
+	do {
+		if (!f->written_blocks)
+			return 0;
+		if (!f->in_round)
+			begin_round(w);
+		/* The more there is, the larger the steps: it must not grow faster than it goes. */
+		size_t most = f->rows / 8 > STEP_ROWS ? f->rows / 8 : STEP_ROWS;
+		if (step_round(w, whole ? SIZE_MAX : most, err))
+			return -1;
+	} while (whole);
+	return 0;
+}
+
+bool writer_fresh_is_full(const struct store_writer *w)
+{
+	return w->fresh->rows > ROWS_MOST;
+}
+
+int64_t writer_fresh_due_us(const struct store_writer *w)
+{
+	const struct fresh_writer *f = w->fresh;
+
+	if (!f->written_blocks)
+		return -1;
+	return f->in_round || f->rows >= ROUND_ROWS || f->written_blocks >= ROUND_BLOCKS ? 0 : f->since_us + KEEP_US;
+}
+
+/* ---- life ---- */
+
+/* What is in the table becomes blocks in memory: those of a round that was begun apart from later ones. */
+static void remember(struct fresh_writer *f, const struct fresh *from, int64_t upto)
+{
+	uint32_t filling[2] = {WHERE_FREE, WHERE_FREE};
+
+	for (size_t i = 0; i < from->count; i++) {
+		const struct fresh_row *row = &from->rows[i];
+		struct fresh_block *source = &from->blocks[row->block];
+		bool later = source->number > upto;
+		uint32_t *to = &filling[later];
+
+		if (*to == WHERE_FREE || !has_room(block_of(f, *to), row->id))
+			*to = new_block(f, later ? f->last_number : upto);
+		struct block *b = block_of(f, *to);
+		if (!block_insert_row(b, b->count, &source->block, row->row))
+			continue;
+		put(f, row->id, *to);
+		f->rows++;
+	}
+}
+
+int writer_fresh_load(struct store_writer *w, struct err *err)
+{
+	struct fresh_writer *f = w->fresh;
+	int64_t upto = w->meta[META_FRESH_UPTO], blocks = 0;
+
+	if (f->loaded)
+		return 0;
+	if (fresh_load(&w->fresh_read, w->db, err) || sql_int(w->db, "SELECT count(*) FROM request_journal", 0, &blocks, err))
+		return -1;
+	if (w->fresh_read.last > f->last_number)
+		f->last_number = w->fresh_read.last;
+	if (upto > f->last_number)
+		f->last_number = upto;
+	f->written_blocks = (size_t)blocks;
+	f->since_us = clock_mono_us();
+	remember(f, &w->fresh_read, upto);
+	if (w->meta[META_FRESH_BELOW])
+		gather_round(w);
+	f->loaded = true;
+	return 0;
+}
+
+int writer_fresh_open(struct store_writer *w, struct err *err)
+{
+	struct fresh_writer *f = w->fresh = mem_zalloc(sizeof *f);
+
+	f->ids = mem_array(NULL, SLOTS, sizeof *f->ids);
+	f->where = mem_zalloc(SLOTS * sizeof *f->where);
+	f->known_from = INT64_MAX;
+	f->on = true;
+	return sql_prepare(w->db, &f->add, "INSERT INTO request_journal(id, first, rows) VALUES(?1, ?2, ?3)", err) ||
+	       sql_prepare(w->db, &f->clear, "DELETE FROM request_journal WHERE id<=?1", err) || writer_fresh_load(w, err) ? -1 : 0;
+}
+
+void writer_fresh_turn_off(struct store_writer *w)
+{
+	w->fresh->on = false;
+	free(w->fresh->ids);
+	free(w->fresh->where);
+	w->fresh->ids = NULL;
+	w->fresh->where = NULL;
+}
+
+void writer_fresh_forget(struct store_writer *w)
+{
+	struct fresh_writer *f = w->fresh;
+
+	for (size_t i = 0; i < f->block_count; i++)
+		if (f->blocks[i])
+			free_block(f, i);
+	f->block_count = f->rows = f->written_blocks = f->used = 0;
+	f->in_round = f->loaded = false;
+	f->filling = WHERE_FREE;
+	f->known_from = INT64_MAX;
+	buf_reset(&f->gone);
+	if (f->on)
+		memset(f->where, 0, SLOTS * sizeof *f->where);
+}
+
+void writer_fresh_close(struct store_writer *w)
+{
+	struct fresh_writer *f = w->fresh;
+
+	if (!f)
+		return;
+	writer_fresh_forget(w);
+	fresh_fini(&w->fresh_read);
+	sqlite3_finalize(f->add);
+	sqlite3_finalize(f->clear);
+	buf_fini(&f->gone);
+	buf_fini(&f->blob);
+	free(f->ids);
+	free(f->where);
+	free(f->blocks);
+	free(f->round);
+	free(f->scratch);
+	free(f);
+	w->fresh = NULL;
+}
