@@ -620,7 +620,7 @@ static void set_gathering(struct writer *w, int64_t started_us)
 		w->gather_until_us = now_us + (took_us < GATHER_MOST_US ? took_us : GATHER_MOST_US);
 }
 
-/* Puts the rollups' journal into the tables when it is time for that; returns when it is next. */
+/* Puts some of the journals into the tables when it is time for that; returns when it is next. */
 static int64_t fold_step(struct writer *w)
 {
 	int64_t due_us = store_writer_fold_due_us(w->store);
@@ -632,7 +632,7 @@ static int64_t fold_step(struct writer *w)
 		count_failure(w, err.text);
 		return clock_mono_us() + RETRY_MOST_US;
 	}
-	return -1;
+	return store_writer_fold_due_us(w->store);
 }
 
 static int64_t sooner(int64_t a_us, int64_t b_us)

@@ -15,10 +15,12 @@
 #include "base/mem.h"
 #include "store/sql.h"
 
-#define ENTRIES_MAX 2048u  /* bounds what a reader has to add up */
+#define ENTRIES_MANY 2048u  /* from here on they are put into the tables */
+#define ENTRIES_MAX (2 * ENTRIES_MANY) /* bounds what a reader has to add up */
 #define LEAF_ROWS_MOST 1024u /* of one transaction: larger ones pay for the tables' rows themselves */
 #define POINTS_MAX 262144u /* bounds memory */
 #define KEEP_US (5 * US_PER_S)
+#define KEEP_MOST_US (2 * KEEP_US) /* who commits and never folds, folds then */
 
 /* ---- reading ---- */
 
@@ -107,7 +109,8 @@ int journal_writer_open(struct journal_writer *w, sqlite3 *db, struct err *err)
 {
 	*w = (struct journal_writer){.db = db};
 	if (sql_prepare(db, &w->add, "INSERT INTO rollup_journal(entries) VALUES(?1)", err) ||
-	    sql_prepare(db, &w->clear, "DELETE FROM rollup_journal", err) || top_writer_open(&w->tops, db, err))
+	    sql_prepare(db, &w->clear, "DELETE FROM rollup_journal WHERE id>?1 AND id<=?2", err) ||
+	    top_writer_open(&w->tops, db, err) || top_writer_open(&w->folded_tops, db, err))
 		return -1;
 	return journal_writer_load(w, err);
 }
@@ -117,7 +120,9 @@ void journal_writer_close(struct journal_writer *w)
 	sqlite3_finalize(w->add);
 	sqlite3_finalize(w->clear);
 	delta_fini(&w->delta);
+	delta_fini(&w->folded);
 	top_writer_close(&w->tops);
+	top_writer_close(&w->folded_tops);
 	buf_fini(&w->blob);
 	*w = (struct journal_writer){0};
 }
@@ -125,7 +130,10 @@ void journal_writer_close(struct journal_writer *w)
 void journal_writer_forget(struct journal_writer *w)
 {
 	delta_clear(&w->delta);
+	delta_clear(&w->folded);
 	top_writer_clear(&w->tops);
+	top_writer_clear(&w->folded_tops);
+	w->folding = false;
 	w->blobs = w->entries = 0;
 	w->loaded = false;
 }
@@ -137,7 +145,8 @@ int journal_writer_load(struct journal_writer *w, struct err *err)
 
 	if (w->loaded)
 		return 0;
-	int failed = sql_int(w->db, "SELECT count(*) FROM rollup_journal", 0, &blobs, err) || journal_read(&j, w->db, err) ||
+	int failed = sql_int(w->db, "SELECT count(*) FROM rollup_journal", 0, &blobs, err) ||
+	             sql_int(w->db, "SELECT max(id) FROM rollup_journal", 0, &w->last_id, err) || journal_read(&j, w->db, err) ||
 	             journal_collect(&j, &w->delta, &w->tops, err);
 	w->blobs = (size_t)blobs;
 	w->entries = j.len;
@@ -151,14 +160,16 @@ int journal_writer_load(struct journal_writer *w, struct err *err)
 
 int64_t journal_writer_due_us(const struct journal_writer *w)
 {
-	return w->blobs ? w->since_us + KEEP_US : -1;
+	if (!w->blobs)
+		return -1;
+	return w->entries > ENTRIES_MANY || w->delta.point_count > POINTS_MAX / 2 ? 0 : w->since_us + KEEP_US;
 }
 
 bool journal_writer_has_room(const struct journal_writer *w, const struct delta *d, int64_t now_us)
 {
 	return d->leaf_rows <= LEAF_ROWS_MOST &&
-	       (w->entries + d->leaf_rows <= ENTRIES_MAX || w->delta.leaf_rows + d->leaf_rows <= ENTRIES_MAX / 2) &&
-	       w->delta.point_count + d->point_count <= POINTS_MAX && (!w->blobs || now_us < w->since_us + KEEP_US);
+	       (w->entries + d->leaf_rows <= ENTRIES_MAX || w->delta.leaf_rows + d->leaf_rows <= ENTRIES_MANY) &&
+	       w->delta.point_count + d->point_count <= POINTS_MAX && (!w->blobs || now_us < w->since_us + KEEP_MOST_US);
 }
 
 static void put_head(struct buf *out, enum tier tier, int64_t key, size_t len)
@@ -214,13 +225,22 @@ void journal_writer_absorb(struct journal_writer *w, struct delta *d, struct top
 	top_writer_absorb(&w->tops, tops);
 }
 
+/* Deletes the blobs whose ids are in (after, upto]. */
+static int clear(struct journal_writer *w, int64_t after, int64_t upto, struct err *err)
+{
+	sqlite3_bind_int64(w->clear, 1, after);
+	sqlite3_bind_int64(w->clear, 2, upto);
+	return sql_run(w->clear, err);
+}
+
 int journal_writer_append(struct journal_writer *w, struct delta *d, struct top_writer *tops, int64_t now_us, struct err *err)
 {
 	if (!d->leaf_rows && !tops->fresh.count)
 		return 0;
-	bool anew = w->entries + d->leaf_rows > ENTRIES_MAX;
+	size_t entries = w->entries + d->leaf_rows, sum = w->delta.leaf_rows + d->leaf_rows;
+	bool anew = entries > ENTRIES_MAX || (entries > ENTRIES_MANY && sum <= ENTRIES_MANY / 2);
 	if (anew) {
-		if (sql_run(w->clear, err))
+		if (clear(w, w->folding ? w->folded_id : 0, INT64_MAX, err))
 			return -1;
 		journal_writer_absorb(w, d, tops);
 		w->entries = 0;
@@ -230,6 +250,7 @@ int journal_writer_append(struct journal_writer *w, struct delta *d, struct top_
 	sql_bind_blob(w->add, 1, w->blob.data, w->blob.len);
 	if (sql_run(w->add, err))
 		return -1;
+	w->last_id = sqlite3_last_insert_rowid(w->db);
 	if (!w->blobs++)
 		w->since_us = now_us;
 	if (!anew)
@@ -237,9 +258,29 @@ int journal_writer_append(struct journal_writer *w, struct delta *d, struct top_
 	return 0;
 }
 
+void journal_writer_begin_fold(struct journal_writer *w)
+{
+	struct delta none = w->folded;
+	struct top_writer no_tops = w->folded_tops;
+
+	w->folded = w->delta;
+	w->folded_tops = w->tops;
+	w->delta = none;
+	w->tops = no_tops;
+	w->folded_id = w->last_id;
+	w->folding = true;
+	w->blobs = w->entries = 0;
+}
+
+int journal_writer_end_fold(struct journal_writer *w, struct err *err)
+{
+	w->folding = false;
+	return clear(w, 0, w->folded_id, err);
+}
+
 int journal_writer_clear(struct journal_writer *w, struct err *err)
 {
-	if (w->blobs && sql_run(w->clear, err))
+	if (w->blobs && clear(w, 0, INT64_MAX, err))
 		return -1;
 	w->blobs = w->entries = 0;
 	return 0;

@@ -35,6 +35,11 @@ struct journal_writer {
 	sqlite3_stmt *add, *clear;
 	struct delta delta;
 	struct top_writer tops;
+	bool folding;          /* what was in it earlier is being put into the tables: */
+	int64_t folded_id;     /* the blobs up to this one, */
+	struct delta folded;   /* until a job takes it over, and */
+	struct top_writer folded_tops;
+	int64_t last_id;
 	size_t blobs, entries; /* stored */
 	int64_t since_us;      /* monotonic: the oldest one's */
 	bool loaded;
@@ -54,7 +59,11 @@ int64_t journal_writer_due_us(const struct journal_writer *w);
 int journal_writer_append(struct journal_writer *w, struct delta *d, struct top_writer *tops, int64_t now_us, struct err *err);
 /* Moves what a transaction adds into memory alone: the caller writes w->delta and w->tops to the tables. */
 void journal_writer_absorb(struct journal_writer *w, struct delta *d, struct top_writer *tops);
-/* Empties the table: all was put into those of the tiers. */
+/* Sets apart what is there, as `folded` and `folded_tops`, to be put into the tables while more comes. */
+void journal_writer_begin_fold(struct journal_writer *w);
+/* In the transaction that put it there. */
+int journal_writer_end_fold(struct journal_writer *w, struct err *err);
+/* Empties the table: all was put into those of the tiers. Not while what was set apart is not. */
 int journal_writer_clear(struct journal_writer *w, struct err *err);
 
 #endif

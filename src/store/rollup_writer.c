@@ -226,6 +226,16 @@ static enum stage get_stage(struct rollup_job *j)
 	return s;
 }
 
+bool rollup_writer_is_idle(const struct rollup_writer *w)
+{
+	return get_stage(w->job) == STAGE_NONE;
+}
+
+bool rollup_writer_is_waiting(const struct rollup_writer *w)
+{
+	return is_helpers(get_stage(w->job));
+}
+
 static void set_stage(struct rollup_job *j, enum stage s)
 {
 	pthread_mutex_lock(&j->lock);

@@ -23,6 +23,9 @@ void rollup_writer_close(struct rollup_writer *w);
 int rollup_writer_begin(struct rollup_writer *w, struct delta *d, struct names *n, struct err *err);
 /* Goes on with what was begun, as far as that needs no waiting. */
 int rollup_writer_go_on(struct rollup_writer *w, struct names *n, struct err *err);
+/* Whether nothing is begun; whether going on has to wait for the thread. */
+bool rollup_writer_is_idle(const struct rollup_writer *w);
+bool rollup_writer_is_waiting(const struct rollup_writer *w);
 /* Writes what was begun and all of `d`, and leaves it empty. */
 int rollup_writer_flush(struct rollup_writer *w, struct delta *d, struct names *n, struct err *err);
 /* Forgets what was begun: the transaction was rolled back. */

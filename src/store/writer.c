@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/checkpoint.h"
+#include "store/checkpoint_live.h"
 #include "store/feedback.h"
 #include "store/lock.h"
 #include "store/schema.h"
@@ -30,6 +31,7 @@
  * writer waits for that, so that the log can begin anew. */
 #define WAL_MANY 4000
 #define WAL_MOST 64000
+#define WAIT_FOR_JOB_US US_PER_MS
 
 const char *const meta_name[META_COUNT] = {
 	"commit_us", "requests", "feedback", "billing", "first_us", "last_us", "floor_10s_us", "floor_1m_us",
@@ -233,6 +235,8 @@ int store_writer_open(struct store_writer **out, const char *path, const struct 
 		return -1;
 	}
 	open_texts(w);
+	if (o->full_sync)
+		w->live_checkpoints = live_checkpoints_new(w->db, w->path);
 	if (feedback_open_texts(w, err) || late_texts_open(w, err)) {
 		store_writer_close(&w);
 		return -1;
@@ -249,12 +253,44 @@ int store_writer_open(struct store_writer **out, const char *path, const struct 
 	return 0;
 }
 
+/* After the job that puts the journal's part into the tables has written it. */
+static int settle_fold(struct store_writer *w, struct err *err)
+{
+	return top_writer_flush(&w->journal.folded_tops, err) || journal_writer_end_fold(&w->journal, err) ? -1 : 0;
+}
+
+int writer_end_fold(struct store_writer *w, struct err *err)
+{
+	struct delta none = {0};
+
+	if (!w->journal.folding)
+		return 0;
+	return rollup_writer_flush(&w->rollups, &none, &w->names, err) || settle_fold(w, err) ? -1 : 0;
+}
+
+/* One step of putting the journal into the tables: what takes long is done by the job's thread between two. */
+static int step_fold(struct store_writer *w, struct err *err)
+{
+	struct journal_writer *j = &w->journal;
+
+	if (!j->folding) {
+		journal_writer_begin_fold(j);
+		if (rollup_writer_begin(&w->rollups, &j->folded, &w->names, err))
+			return -1;
+	} else if (rollup_writer_go_on(&w->rollups, &w->names, err)) {
+		return -1;
+	}
+	return rollup_writer_is_idle(&w->rollups) ? settle_fold(w, err) : 0;
+}
+
 /* All that is not in the tables yet: the journal and what the open transaction adds. */
 static int flush_all(struct store_writer *w, struct err *err)
 {
 	struct journal_writer *j = &w->journal;
 
-	/* What the transaction has begun to write is ended first: it may hold the same rows. */
+	/* What has begun to be written is ended first: it may hold the same rows. */
+	if (writer_end_fold(w, err))
+		return -1;
 	if (w->spilled && rollup_writer_flush(&w->rollups, &w->delta, &w->names, err))
 		return -1;
 	journal_writer_absorb(j, &w->delta, &w->tops);
@@ -267,7 +303,7 @@ static int close_journals(struct store_writer *w, struct err *err)
 {
 	if (w->open && store_writer_commit(w, err))
 		return -1;
-	if (!w->fresh || !w->traces || (writer_fresh_due_us(w) < 0 && !w->journal.blobs))
+	if (!w->fresh || !w->traces || (writer_fresh_due_us(w) < 0 && !w->journal.blobs && !w->journal.folding))
 		return 0;
 	if (writer_begin(w, err))
 		return -1;
@@ -285,6 +321,7 @@ void store_writer_close(struct store_writer **writer)
 		return;
 	if (close_journals(w, &err))
 		log_error("store: closing: %s", err.text);
+	live_checkpoints_free(&w->live_checkpoints);
 	for (int i = 0; i < ST_COUNT; i++)
 		sqlite3_finalize(w->st[i]);
 	writer_blocks_close(w);
@@ -365,6 +402,10 @@ int writer_flush(struct store_writer *w, bool now, struct err *err)
 	if (now)
 		return flush_all(w, err);
 	w->spilled |= many;
+	if (w->journal.folding && !many)
+		return 0; /* the job that goes on is not this transaction's */
+	if (many && writer_end_fold(w, err))
+		return -1;
 	if (many ? rollup_writer_begin(r, &w->delta, &w->names, err) : rollup_writer_go_on(r, &w->names, err))
 		return -1;
 	return w->tops.fresh.count > TOPS_MAX ? top_writer_flush(&w->tops, err) : 0;
@@ -450,22 +491,29 @@ int store_writer_commit(struct store_writer *w, struct err *err)
 	return 0;
 }
 
+static int64_t rollups_due_us(const struct store_writer *w)
+{
+	if (!w->journal.folding)
+		return journal_writer_due_us(&w->journal);
+	return rollup_writer_is_waiting(&w->rollups) ? clock_mono_us() + WAIT_FOR_JOB_US : 0;
+}
+
 int64_t store_writer_fold_due_us(const struct store_writer *w)
 {
-	int64_t rows_us = writer_fresh_due_us(w), rollups_us = journal_writer_due_us(&w->journal);
+	int64_t rows_us = writer_fresh_due_us(w), rollups_us = rollups_due_us(w);
 
 	return rows_us < 0 || (rollups_us >= 0 && rollups_us < rows_us) ? rollups_us : rows_us;
 }
 
 int store_writer_fold(struct store_writer *w, struct err *err)
 {
-	int64_t rows_us = writer_fresh_due_us(w), rollups_us = journal_writer_due_us(&w->journal), now_us = clock_mono_us();
+	int64_t rows_us = writer_fresh_due_us(w), rollups_us = rollups_due_us(w), now_us = clock_mono_us();
 	bool rows = rows_us >= 0 && rows_us <= now_us, rollups = rollups_us >= 0 && rollups_us <= now_us;
 	bool all = !rows && !rollups;
 
 	if (writer_begin(w, err))
 		return -1;
-	if (((rows || all) && writer_fresh_fold(w, all, err)) || ((rollups || all) && flush_all(w, err)))
+	if (((rows || all) && writer_fresh_fold(w, all, err)) || (all && flush_all(w, err)) || (rollups && step_fold(w, err)))
 		return writer_rollback(w);
 	return store_writer_commit(w, err);
 }

@@ -71,7 +71,7 @@ struct store_writer {
 	sqlite3 *db, *texts; /* texts: NULL when its file cannot be opened */
 	char *path;
 	int lock;
-	struct checkpointer *checkpointer; /* NULL where answers are waited for: SQLite's own does for that */
+	struct checkpointer *checkpointer; /* NULL where answers are waited for */
 	int wal_frames; /* after the newest commit */
 	struct store_options options;
 	bool open;   /* in a transaction */
@@ -84,6 +84,7 @@ struct store_writer {
 	struct rollup_writer rollups;
 	struct top_writer tops;
 	struct journal_writer journal; /* what earlier transactions added to both */
+	struct live_checkpoints *live_checkpoints; /* where answers are waited for */
 	bool spilled; /* the open transaction has begun to write rollups into their tables */
 	int64_t meta[META_COUNT], meta_stored[META_COUNT];
 	sqlite3_stmt *st[ST_COUNT];
@@ -107,6 +108,8 @@ int writer_begin(struct store_writer *w, struct err *err);
 int writer_rollback(struct store_writer *w);
 /* Writes accumulated rollups when they grew too many; when `now`, all of them and all of the journal. */
 int writer_flush(struct store_writer *w, bool now, struct err *err);
+/* Ends, in the open transaction, what was begun of putting the rollups' journal into the tables. */
+int writer_end_fold(struct store_writer *w, struct err *err);
 int64_t writer_now_us(const struct store_writer *w);
 
 /* The blocks that hold the raw rows (writer_blocks.c). */
@@ -193,6 +196,8 @@ uint64_t writer_call_hash(const uint8_t trace_id[16], const uint8_t span_id[8]);
 /* The row that stands for the call of that span, its own or one that it is part of: 1 found among the
  * latest, 0 not, -1 error. Scratch: w->other. */
 int writer_find_call(struct store_writer *w, const uint8_t trace_id[16], const uint8_t span_id[8], int64_t *id, struct err *err);
+/* Asks for the memory that a request will be remembered in. */
+void writer_nested_prefetch(const struct store_writer *w, const struct request *r);
 void writer_remember_call(struct store_writer *w, int64_t id, const struct packed *p);
 /* Begins the memory anew, from the newest rows. */
 int writer_load_calls(struct store_writer *w, struct err *err);

@@ -20,44 +20,67 @@ static struct str bounded(struct str s)
 
 /* Texts of one batch that lie at the same place are the same, and a source that names the same things again
  * and again keeps them once: most names are known by their address, without looking at them. */
-#define SEEN_SLOTS 256u
+#define SEEN_NAMES 2048u
+#define SEEN_DIMS 512u
+#define SEEN_LENGTHS 32u
 struct seen {
+	uint32_t batch; /* what bears another number is forgotten */
 	struct seen_name {
 		struct str text;
-		uint32_t id;
-	} names[SEEN_SLOTS];
+		uint32_t id, batch;
+	} names[SEEN_NAMES];
 	struct seen_dims {
 		struct str dims[DIM_COUNT];
-		uint32_t series; /* 0 = free */
-	} dims[SEEN_SLOTS];
+		uint32_t series, batch;
+	} dims[SEEN_DIMS];
+	uint32_t latest[SEEN_LENGTHS]; /* by length: the name that was met last, in whatever batch */
 };
 
 /* Before each batch: what lies at an address then may be another text. */
 static void forget_seen(struct store_writer *w)
 {
 	if (!w->seen)
-		w->seen = mem_alloc(sizeof *w->seen);
-	memset(w->seen, 0, sizeof *w->seen);
+		w->seen = mem_zalloc(sizeof *w->seen);
+	if (!++w->seen->batch) {
+		memset(w->seen, 0, sizeof *w->seen);
+		w->seen->batch = 1;
+	}
 }
 
-static size_t slot_of(uint64_t mixed)
+static size_t slot_of(uint64_t mixed, size_t slots)
 {
-	return (size_t)(mixed * 0x9e3779b97f4a7c15u >> 56) % SEEN_SLOTS;
+	return (size_t)(mixed * 0x9e3779b97f4a7c15u >> 40) % slots;
+}
+
+/* A few names that every row has lie at a new place each time. */
+static int find_name(struct store_writer *w, struct str s, uint32_t *id, struct err *err)
+{
+	uint32_t *latest = &w->seen->latest[s.len % SEEN_LENGTHS];
+	const char *text = *latest && *latest < w->names.text_count ? names_text(&w->names, *latest) : NULL;
+
+	if (text && !strncmp(text, s.ptr, s.len) && !text[s.len]) {
+		*id = *latest;
+		return 0;
+	}
+	if (names_intern(&w->names, s, id, err))
+		return -1;
+	*latest = *id;
+	return 0;
 }
 
 static int intern(struct store_writer *w, struct str s, uint32_t *id, struct err *err)
 {
-	struct seen_name *seen = &w->seen->names[slot_of((uintptr_t)s.ptr)];
+	struct seen_name *seen = &w->seen->names[slot_of((uintptr_t)s.ptr, SEEN_NAMES)];
 
 	*id = 0;
 	if (!s.len)
 		return 0;
-	if (seen->text.ptr != s.ptr || seen->text.len != s.len) {
-		if (names_intern(&w->names, s, &seen->id, err)) {
-			seen->text.ptr = NULL;
+	if (seen->text.ptr != s.ptr || seen->text.len != s.len || seen->batch != w->seen->batch) {
+		seen->batch = 0;
+		if (find_name(w, s, &seen->id, err))
 			return -1;
-		}
 		seen->text = s;
+		seen->batch = w->seen->batch;
 	}
 	*id = seen->id;
 	return 0;
@@ -69,15 +92,16 @@ static int find_series(struct store_writer *w, const struct str dims[DIM_COUNT],
 
 	for (int d = 0; d < DIM_COUNT; d++)
 		mixed = (mixed << 7 | mixed >> 57) ^ (dims[d].len ? (uintptr_t)dims[d].ptr : 0);
-	struct seen_dims *seen = &w->seen->dims[slot_of(mixed)];
-	bool same = seen->series;
+	struct seen_dims *seen = &w->seen->dims[slot_of(mixed, SEEN_DIMS)];
+	bool same = seen->batch == w->seen->batch;
 	for (int d = 0; d < DIM_COUNT && same; d++)
 		same = seen->dims[d].len == dims[d].len && (!dims[d].len || seen->dims[d].ptr == dims[d].ptr);
 	if (!same) {
-		seen->series = 0;
+		seen->batch = 0;
 		memcpy(seen->dims, dims, sizeof seen->dims);
 		if (names_leaf(&w->names, dims, &seen->series, err))
 			return -1;
+		seen->batch = w->seen->batch;
 	}
 	*series = seen->series;
 	return 0;
@@ -340,6 +364,7 @@ static inline void prefetch_slots(const struct store_writer *w, const struct req
 		__builtin_prefetch(time_slot(w, r->end_us), 1);
 	else
 		writer_fresh_prefetch(w, span_id_of(r->end_us, r->span_id));
+	writer_nested_prefetch(w, r);
 }
 
 /* Rows are added in the order of their keys, which fills the pages of the table one after the other. */

@@ -276,7 +276,7 @@ int store_writer_retain(struct store_writer *w, const struct retention *keep, in
 	if (store_writer_commit(w, err) || writer_begin(w, err))
 		return -1;
 	raise_floors(w, keep, now_us);
-	if (bound_size(w, keep, now_us, more, err) || remove_raw(w, more, err) || remove_steps(w, more, err) ||
+	if (writer_end_fold(w, err) || bound_size(w, keep, now_us, more, err) || remove_raw(w, more, err) || remove_steps(w, more, err) ||
 	    remove_rollups(w, more, err))
 		return writer_rollback(w);
 	if (store_writer_commit(w, err))
@@ -430,7 +430,7 @@ static int64_t finish_forgetting(struct store_writer *w, int64_t rows, struct er
 static int start_forgetting(struct store_writer *w, struct err *err)
 {
 	return store_writer_commit(w, err) || sql_exec(w->db, "PRAGMA secure_delete=ON", err) || writer_begin(w, err) ||
-	       writer_fresh_fold(w, true, err) ? -1 : 0;
+	       writer_end_fold(w, err) || writer_fresh_fold(w, true, err) ? -1 : 0;
 }
 
 int64_t store_writer_forget_user(struct store_writer *w, struct str user, struct err *err)
