@@ -447,8 +447,10 @@ void am_watch_free(struct am_watch **out)
 	if (!w)
 		return;
 	*out = NULL;
-	while (w->deeds)
-		end_deed(w->deeds, false, "the collector stops, or has a new config: look whether it happened");
+	for (struct deed *d = w->deeds, *next; d; d = next) {
+		next = d->next;
+		end_deed(d, false, "the collector stops, or has a new config: look whether it happened");
+	}
 	if (w->call)
 		http_cancel(&w->call);
 	loop_timer_free(w->loop, &w->timer);
