@@ -290,7 +290,7 @@ static double newest_of(const struct gauge_result *g, const struct gauge_series 
 static void take_left(struct headroom_result *out, size_t *cap, const struct gauge_result *g, const struct gauge_series *s, bool tokens)
 {
 	struct headroom_row *row;
-	int64_t seen_us;
+	int64_t seen_us = 0;
 	double left = newest_of(g, s, &seen_us);
 
 	if (isnan(left))
