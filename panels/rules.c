@@ -54,30 +54,62 @@ static void add_rule(struct rule_set *set, const struct config_alert *from)
 	to->severity = from->severity;
 }
 
+static bool is_plain(const struct config_alert *alert)
+{
+	return alert->kind == ALERT_THRESHOLD && !alert->category && !alert->gauge;
+}
+
+/* An empty set with room for so many. */
+static struct rule_set *set_new(size_t rules, size_t watched, size_t rollouts)
+{
+	struct rule_set *set = mem_zalloc(sizeof *set + rules * sizeof *set->rules + watched * sizeof *set->watched +
+	                                  rollouts * sizeof *set->rollouts);
+
+	set->rules = (struct rule *)(set + 1);
+	set->watched = (struct watched_rule *)(set->rules + rules);
+	set->rollouts = (struct rule_rollout *)(set->watched + watched);
+	return set;
+}
+
 struct rule_set *rule_set_new(const struct config *config)
 {
-	struct rule_set *set = mem_zalloc(sizeof *set);
+	size_t plain = 0, watched = 0, rollouts = config ? config->rollout_count : 0;
+	struct rule_set *set;
 
+	for (size_t i = 0; config && i < config->alert_count; i++)
+		*(is_plain(&config->alerts[i]) ? &plain : &watched) += 1;
+	plain = plain < RULES_MAX ? plain : RULES_MAX;
+	watched = watched < RULES_MAX ? watched : RULES_MAX;
+	rollouts = rollouts < RULE_ROLLOUTS_MAX ? rollouts : RULE_ROLLOUTS_MAX;
+	set = set_new(plain, watched, rollouts);
 	for (size_t i = 0; config && i < config->alert_count; i++) {
 		const struct config_alert *alert = &config->alerts[i];
-		bool plain = alert->kind == ALERT_THRESHOLD && !alert->category && !alert->gauge;
 
-		if (plain && set->count < RULES_MAX)
+		if (is_plain(alert) && set->count < plain)
 			add_rule(set, alert);
-		else if (!plain && set->watched_count < RULES_MAX)
+		else if (!is_plain(alert) && set->watched_count < watched)
 			add_watched(set, alert);
 	}
-	for (size_t i = 0; config && i < config->rollout_count && i < RULE_ROLLOUTS_MAX; i++)
+	for (size_t i = 0; config && i < rollouts; i++)
 		add_rollout(set, &config->rollouts[i]);
 	return set;
 }
 
 struct rule_set *rule_set_copy(const struct rule_set *from)
 {
-	struct rule_set *set = mem_zalloc(sizeof *set);
+	struct rule_set *set = from ? set_new(from->count, from->watched_count, from->rollout_count) : set_new(0, 0, 0);
 
-	if (from)
-		*set = *from;
+	if (!from)
+		return set;
+	set->count = from->count;
+	set->watched_count = from->watched_count;
+	set->rollout_count = from->rollout_count;
+	for (size_t i = 0; i < set->count; i++)
+		set->rules[i] = from->rules[i];
+	for (size_t i = 0; i < set->watched_count; i++)
+		set->watched[i] = from->watched[i];
+	for (size_t i = 0; i < set->rollout_count; i++)
+		set->rollouts[i] = from->rollouts[i];
 	return set;
 }
 

@@ -49,13 +49,12 @@ struct rule_rollout {
 	int64_t hold_us;
 	bool advance, rollback_on_breach;
 };
+/* One allocation: the arrays lie behind the set, as long as there are rules. */
 struct rule_set {
-	size_t count;
-	struct rule rules[RULES_MAX];
-	size_t watched_count;
-	struct watched_rule watched[RULES_MAX];
-	size_t rollout_count;
-	struct rule_rollout rollouts[RULE_ROLLOUTS_MAX];
+	size_t count, watched_count, rollout_count;
+	struct rule *rules;
+	struct watched_rule *watched;
+	struct rule_rollout *rollouts;
 };
 
 /* Copies the config's rules, at most RULES_MAX of each kind. Owned by the caller (free). */

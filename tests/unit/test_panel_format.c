@@ -107,7 +107,8 @@ static void test_sheet_exports(void **state)
 
 static void test_a_rule_is_for_exactly_its_filters(void **state)
 {
-	struct rule_set set = {.count = 2};
+	struct rule rules[2];
+	struct rule_set set = {.count = 2, .rules = rules};
 	struct view fleet = {0}, chat = {0};
 
 	(void)state;
