@@ -280,18 +280,23 @@ int schema_migrate(sqlite3 *db, const char *path, bool demo, struct err *err)
 
 	if (schema_check(db, path, &version, err))
 		return -1;
-	for (int64_t v = version; v < schema_version(); v++) {
-		snprintf(text, sizeof text, "PRAGMA application_id=%d; PRAGMA user_version=%d", STORE_APPLICATION_ID, (int)v + 1);
-		if (sql_exec(db, "BEGIN IMMEDIATE", err))
-			return -1;
-		if (run_all(db, migrations[v], err) || sql_exec(db, text, err) ||
-		    (v == 0 && demo && sql_exec(db, "INSERT INTO meta VALUES('demo', 1)", err)) ||
-		    sql_exec(db, "COMMIT", err)) {
-			sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-			return err_wrap(err, "bringing the store to version %d", (int)v + 1);
+	if (version == schema_version())
+		return 0;
+	snprintf(text, sizeof text, "PRAGMA application_id=%d; PRAGMA user_version=%d", STORE_APPLICATION_ID, schema_version());
+	if (sql_exec(db, "BEGIN IMMEDIATE", err))
+		return -1;
+	for (int64_t v = version; v < schema_version(); v++)
+		if (run_all(db, migrations[v], err)) {
+			err_wrap(err, "bringing the store to version %d", (int)v + 1);
+			goto undo;
 		}
-	}
+	if (sql_exec(db, text, err) || (version == 0 && demo && sql_exec(db, "INSERT INTO meta VALUES('demo', 1)", err)) ||
+	    sql_exec(db, "COMMIT", err))
+		goto undo;
 	return 0;
+undo:
+	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return -1;
 }
 
 int schema_migrate_text(sqlite3 *db, struct err *err)
@@ -300,15 +305,19 @@ int schema_migrate_text(sqlite3 *db, struct err *err)
 
 	/* Comments by feedback id; notes and corrected answers by remark id; what services found, by feedback id;
 	 * a request's question and answer, and what else was said in it; texts whose request has not come. */
-	snprintf(text, sizeof text, "CREATE TABLE IF NOT EXISTS texts(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
+	snprintf(text, sizeof text, "BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS texts(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
 	         "CREATE TABLE IF NOT EXISTS remarks(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
 	         "CREATE TABLE IF NOT EXISTS verdicts(id INTEGER, judge TEXT, text TEXT NOT NULL, PRIMARY KEY(id, judge)) WITHOUT ROWID;"
 	         "CREATE TABLE IF NOT EXISTS exchanges(id INTEGER PRIMARY KEY, question TEXT NOT NULL, answer TEXT NOT NULL);"
 	         "CREATE TABLE IF NOT EXISTS contexts(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
 	         "CREATE TABLE IF NOT EXISTS waiting(id INTEGER PRIMARY KEY, key INTEGER NOT NULL UNIQUE, time_us INTEGER NOT NULL,"
 	         " question TEXT NOT NULL, answer TEXT NOT NULL, context TEXT NOT NULL);"
-	         "PRAGMA application_id=%d; PRAGMA user_version=1", TEXT_APPLICATION_ID);
-	return sql_exec(db, text, err);
+	         "PRAGMA application_id=%d; PRAGMA user_version=1; COMMIT", TEXT_APPLICATION_ID);
+	if (sql_exec(db, text, err)) {
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+		return -1;
+	}
+	return 0;
 }
 
 char *schema_text_path(const char *path)

@@ -16,7 +16,8 @@
 int schema_version(void);
 /* Says whether the open file is a store of this or an older version; *version 0 = an empty file. */
 int schema_check(sqlite3 *db, const char *path, int64_t *version, struct err *err);
-/* Brings an empty file or an older store to this program's version, one transaction a step. */
+/* Brings an empty file or an older store to this program's version, in one transaction:
+ * a process that is killed leaves the old version or the new one. */
 int schema_migrate(sqlite3 *db, const char *path, bool demo, struct err *err);
 /* The same for the text file beside it. */
 int schema_migrate_text(sqlite3 *db, struct err *err);

@@ -287,7 +287,8 @@ static void killed(void **state)
 		wait_for_bytes(child, "k.db-wal", (off_t)1 << (12 + 4 * i));
 		kill(child, SIGKILL);
 		end_of(child, NULL);
-		if (!llmdeck("k.db", "doctor --deep --only store", &said))
+		/* Killed before its tables were there, the store is none yet. */
+		if (!llmdeck("k.db", "doctor --deep --only store", &said) && !strstr(said.data, "the store is empty"))
 			fail_msg("%s", said.data);
 	}
 	assert_int_equal(end_of(start("k.db", "csv", file, false, NULL), NULL), 0);
