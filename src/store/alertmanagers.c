@@ -6,22 +6,6 @@
 #include "store/sql.h"
 #include "store/writer_private.h"
 
-static int start(struct store_writer *w, sqlite3_stmt **st, const char *sql, struct err *err)
-{
-	*st = NULL;
-	if (writer_begin(w, err))
-		return -1;
-	return sql_prepare(w->db, st, sql, err) ? writer_rollback(w) : 0;
-}
-
-static int finish(struct store_writer *w, sqlite3_stmt *st, struct err *err)
-{
-	int failed = sql_run(st, err);
-
-	sqlite3_finalize(st);
-	return failed ? writer_rollback(w) : 0;
-}
-
 static void bind_texts(sqlite3_stmt *st, int first, const char *const *texts, int count)
 {
 	for (int i = 0; i < count; i++)
@@ -32,10 +16,10 @@ static int run_for(struct store_writer *w, const char *sql, const char *name, st
 {
 	sqlite3_stmt *st;
 
-	if (start(w, &st, sql, err))
+	if (writer_start_record(w, &st, sql, err))
 		return -1;
 	sql_bind_str(st, 1, str_of(name));
-	return finish(w, st, err);
+	return writer_finish_record(w, st, err);
 }
 
 /* Whether the lists that are stored are these. */
@@ -43,7 +27,7 @@ static int is_stored(struct store_writer *w, const char *name, uint64_t digest, 
 {
 	sqlite3_stmt *st;
 
-	if (start(w, &st, "SELECT 1 FROM alertmanager WHERE name=?1 AND digest=?2", err))
+	if (writer_start_record(w, &st, "SELECT 1 FROM alertmanager WHERE name=?1 AND digest=?2", err))
 		return -1;
 	sql_bind_str(st, 1, str_of(name));
 	sqlite3_bind_int64(st, 2, (sqlite3_int64)digest);
@@ -59,7 +43,7 @@ static int put_alerts(struct store_writer *w, const struct am_alert *alerts, con
 	sqlite3_stmt *st;
 	int failed = 0;
 
-	if (start(w, &st, "INSERT OR REPLACE INTO alertmanager_alert(manager, fingerprint, name, severity, labels, state, silenced_by,"
+	if (writer_start_record(w, &st, "INSERT OR REPLACE INTO alertmanager_alert(manager, fingerprint, name, severity, labels, state, silenced_by,"
 	          " inhibited_by, receivers, summary, runbook, generator, own, starts_us, updated_us)"
 	          " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)", err))
 		return -1;
@@ -83,7 +67,7 @@ static int put_silences(struct store_writer *w, const struct am_silence *silence
 	sqlite3_stmt *st;
 	int failed = 0;
 
-	if (start(w, &st, "INSERT OR REPLACE INTO alertmanager_silence(manager, id, state, matchers, author, comment, starts_us, ends_us,"
+	if (writer_start_record(w, &st, "INSERT OR REPLACE INTO alertmanager_silence(manager, id, state, matchers, author, comment, starts_us, ends_us,"
 	          " updated_us, mark) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)", err))
 		return -1;
 	for (size_t i = 0; i < count && !failed; i++) {
@@ -105,7 +89,7 @@ static int put_status(struct store_writer *w, const struct am_status *s, uint64_
 {
 	sqlite3_stmt *st;
 
-	if (start(w, &st, "INSERT OR REPLACE INTO alertmanager(name, words, health, asked_us, answered_us, every_us, alert_count, own_count,"
+	if (writer_start_record(w, &st, "INSERT OR REPLACE INTO alertmanager(name, words, health, asked_us, answered_us, every_us, alert_count, own_count,"
 	          " silence_count, left_out, digest) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)", err))
 		return -1;
 	const int64_t numbers[] = {s->asked_us, s->answered_us, s->every_us, s->alert_count, s->own_count, s->silence_count, s->left_out};
@@ -116,7 +100,7 @@ static int put_status(struct store_writer *w, const struct am_status *s, uint64_
 	for (int i = 0; i < 7; i++)
 		sqlite3_bind_int64(st, 4 + i, numbers[i]);
 	sqlite3_bind_int64(st, 11, (sqlite3_int64)digest);
-	return finish(w, st, err);
+	return writer_finish_record(w, st, err);
 }
 
 int store_alertmanager_put(struct store_writer *w, const struct am_status *status, uint64_t digest, const struct am_alert *alerts,
@@ -150,7 +134,7 @@ int store_alertmanagers_keep(struct store_writer *w, const char *const *names, s
 	sqlite3_stmt *st;
 	int got;
 
-	if (start(w, &st, "SELECT name FROM alertmanager", err))
+	if (writer_start_record(w, &st, "SELECT name FROM alertmanager", err))
 		return -1;
 	while ((got = sql_step(st, err)) > 0)
 		if (gone_count < 64 && !is_among(names, count, sql_str(st, 0)))

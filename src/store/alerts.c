@@ -7,22 +7,6 @@
 #include "store/sql.h"
 #include "store/writer_private.h"
 
-static int start(struct store_writer *w, sqlite3_stmt **st, const char *sql, struct err *err)
-{
-	*st = NULL;
-	if (writer_begin(w, err))
-		return -1;
-	return sql_prepare(w->db, st, sql, err) ? writer_rollback(w) : 0;
-}
-
-static int finish(struct store_writer *w, sqlite3_stmt *st, struct err *err)
-{
-	int failed = sql_run(st, err);
-
-	sqlite3_finalize(st);
-	return failed ? writer_rollback(w) : 0;
-}
-
 static void bind_text(sqlite3_stmt *st, int at, const char *text)
 {
 	sql_bind_str(st, at, str_of(text ? text : ""));
@@ -40,7 +24,7 @@ int store_alert_put(struct store_writer *w, const struct alert_record *a, struct
 {
 	sqlite3_stmt *st;
 
-	if (start(w, &st, "INSERT OR REPLACE INTO alerts(id, rule, kind, severity, state, data, labels, since_us, fired_us, quiet_us,"
+	if (writer_start_record(w, &st, "INSERT OR REPLACE INTO alerts(id, rule, kind, severity, state, data, labels, since_us, fired_us, quiet_us,"
 	          " ended_us, checked_us, value, bound, normal, told, summary, runbook, acknowledged_by, acknowledged_us, note)"
 	          " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21)", err))
 		return -1;
@@ -64,14 +48,14 @@ int store_alert_put(struct store_writer *w, const struct alert_record *a, struct
 	bind_text(st, 19, a->acknowledged_by);
 	sqlite3_bind_int64(st, 20, a->acknowledged_us);
 	bind_text(st, 21, a->note);
-	return finish(w, st, err);
+	return writer_finish_record(w, st, err);
 }
 
 int store_silence_put(struct store_writer *w, const struct silence_record *s, struct err *err)
 {
 	sqlite3_stmt *st;
 
-	if (start(w, &st, "INSERT OR REPLACE INTO silences(id, rule, labels, from_us, until_us, author, comment)"
+	if (writer_start_record(w, &st, "INSERT OR REPLACE INTO silences(id, rule, labels, from_us, until_us, author, comment)"
 	          " VALUES(?1,?2,?3,?4,?5,?6,?7)", err))
 		return -1;
 	sqlite3_bind_int64(st, 1, s->id);
@@ -81,14 +65,14 @@ int store_silence_put(struct store_writer *w, const struct silence_record *s, st
 	sqlite3_bind_int64(st, 5, s->until_us);
 	bind_text(st, 6, s->author);
 	bind_text(st, 7, s->comment);
-	return finish(w, st, err);
+	return writer_finish_record(w, st, err);
 }
 
 int store_rule_state_put(struct store_writer *w, const struct rule_state *s, struct err *err)
 {
 	sqlite3_stmt *st;
 
-	if (start(w, &st, "INSERT OR REPLACE INTO rule_states(rule, data, value, bound, checked_us, words)"
+	if (writer_start_record(w, &st, "INSERT OR REPLACE INTO rule_states(rule, data, value, bound, checked_us, words)"
 	          " VALUES(?1,?2,?3,?4,?5,?6)", err))
 		return -1;
 	bind_text(st, 1, s->rule);
@@ -97,7 +81,7 @@ int store_rule_state_put(struct store_writer *w, const struct rule_state *s, str
 	bind_number(st, 4, s->bound);
 	sqlite3_bind_int64(st, 5, s->checked_us);
 	bind_text(st, 6, s->words);
-	return finish(w, st, err);
+	return writer_finish_record(w, st, err);
 }
 
 int store_override_put(struct store_writer *w, const struct rule_override *o, struct err *err)
@@ -105,12 +89,12 @@ int store_override_put(struct store_writer *w, const struct rule_override *o, st
 	sqlite3_stmt *st;
 
 	if (isnan(o->bound)) {
-		if (start(w, &st, "DELETE FROM rule_overrides WHERE rule=?1", err))
+		if (writer_start_record(w, &st, "DELETE FROM rule_overrides WHERE rule=?1", err))
 			return -1;
 		bind_text(st, 1, o->rule);
-		return finish(w, st, err);
+		return writer_finish_record(w, st, err);
 	}
-	if (start(w, &st, "INSERT OR REPLACE INTO rule_overrides(rule, bound, author, until_us, changed_us)"
+	if (writer_start_record(w, &st, "INSERT OR REPLACE INTO rule_overrides(rule, bound, author, until_us, changed_us)"
 	          " VALUES(?1,?2,?3,?4,?5)", err))
 		return -1;
 	bind_text(st, 1, o->rule);
@@ -118,7 +102,7 @@ int store_override_put(struct store_writer *w, const struct rule_override *o, st
 	bind_text(st, 3, o->author);
 	sqlite3_bind_int64(st, 4, o->until_us);
 	sqlite3_bind_int64(st, 5, o->changed_us);
-	return finish(w, st, err);
+	return writer_finish_record(w, st, err);
 }
 
 /* "service=chat" lines: a value may hold blanks. */
@@ -163,7 +147,7 @@ static void bind_budget(sqlite3_stmt *st, const struct config_budget *c, struct 
 
 static int finish_budget(struct store_writer *w, sqlite3_stmt *st, struct buf *filters, struct buf *warn, struct err *err)
 {
-	int failed = finish(w, st, err);
+	int failed = writer_finish_record(w, st, err);
 
 	buf_fini(filters);
 	buf_fini(warn);
@@ -175,7 +159,7 @@ int store_budget_put(struct store_writer *w, const struct budget_record *b, stru
 	struct buf filters = {0}, warn = {0};
 	sqlite3_stmt *st;
 
-	if (start(w, &st, "INSERT OR REPLACE INTO budgets(name, filters, amount_nusd, period, tz, warn, basis, hard, max_unpriced,"
+	if (writer_start_record(w, &st, "INSERT OR REPLACE INTO budgets(name, filters, amount_nusd, period, tz, warn, basis, hard, max_unpriced,"
 	          " removed, author, until_us, changed_us) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)", err))
 		return -1;
 	bind_budget(st, &b->budget, &filters, &warn);
@@ -194,7 +178,7 @@ static int put_state(struct store_writer *w, const struct budget_standing *b, st
 	struct buf filters = {0}, warn = {0};
 	sqlite3_stmt *st;
 
-	if (start(w, &st, "INSERT OR REPLACE INTO budget_states(name, filters, amount_nusd, period, tz, warn, basis, hard, max_unpriced,"
+	if (writer_start_record(w, &st, "INSERT OR REPLACE INTO budget_states(name, filters, amount_nusd, period, tz, warn, basis, hard, max_unpriced,"
 	          " armed, author, until_us, changed_us, config_amount_nusd, assessed_us, from_us, to_us, spent_nusd, spent_bound, requests,"
 	          " unpriced, forecast_nusd, low_nusd, high_nusd, burn_nusd_per_hour, exhausted_us, data_age_us, stale, deed_words)"
 	          " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29)", err))
@@ -218,7 +202,7 @@ static int put_state(struct store_writer *w, const struct budget_standing *b, st
 int store_budget_states_put(struct store_writer *w, const struct budget_standing *all, size_t count, struct err *err)
 {
 	sqlite3_stmt *st;
-	int failed = start(w, &st, "DELETE FROM budget_states", err) || finish(w, st, err) ? -1 : 0;
+	int failed = writer_start_record(w, &st, "DELETE FROM budget_states", err) || writer_finish_record(w, st, err) ? -1 : 0;
 
 	for (size_t i = 0; i < count && !failed; i++)
 		failed = put_state(w, &all[i], err);
@@ -229,7 +213,7 @@ int store_budget_sum_put(struct store_writer *w, const struct budget_sum *s, str
 {
 	sqlite3_stmt *st;
 
-	if (start(w, &st, "INSERT OR REPLACE INTO budget_sums(name, from_us, to_us, cost_nusd, requests, unpriced, said)"
+	if (writer_start_record(w, &st, "INSERT OR REPLACE INTO budget_sums(name, from_us, to_us, cost_nusd, requests, unpriced, said)"
 	          " VALUES(?1,?2,?3,?4,?5,?6,?7)", err))
 		return -1;
 	bind_text(st, 1, s->name);
@@ -239,14 +223,14 @@ int store_budget_sum_put(struct store_writer *w, const struct budget_sum *s, str
 	sqlite3_bind_int64(st, 5, s->requests);
 	sqlite3_bind_int64(st, 6, s->unpriced);
 	bind_text(st, 7, s->said);
-	return finish(w, st, err);
+	return writer_finish_record(w, st, err);
 }
 
 int store_outbox_put(struct store_writer *w, const struct outbox_record *o, struct err *err)
 {
 	sqlite3_stmt *st;
 
-	if (start(w, &st, "INSERT OR REPLACE INTO outbox(id, notifier, alert_id, what, made_us, attempts, next_us, state, body, words)"
+	if (writer_start_record(w, &st, "INSERT OR REPLACE INTO outbox(id, notifier, alert_id, what, made_us, attempts, next_us, state, body, words)"
 	          " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)", err))
 		return -1;
 	sqlite3_bind_int64(st, 1, o->id);
@@ -259,7 +243,7 @@ int store_outbox_put(struct store_writer *w, const struct outbox_record *o, stru
 	sqlite3_bind_int(st, 8, (int)o->state);
 	bind_text(st, 9, o->body);
 	bind_text(st, 10, o->words);
-	return finish(w, st, err);
+	return writer_finish_record(w, st, err);
 }
 
 int store_alerts_retain(struct store_writer *w, int64_t before_us, struct err *err)
@@ -273,10 +257,10 @@ int store_alerts_retain(struct store_writer *w, int64_t before_us, struct err *e
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		sqlite3_stmt *st;
 
-		if (start(w, &st, texts[i], err))
+		if (writer_start_record(w, &st, texts[i], err))
 			return -1;
 		sqlite3_bind_int64(st, 1, before_us);
-		if (finish(w, st, err))
+		if (writer_finish_record(w, st, err))
 			return -1;
 	}
 	return 0;

@@ -19,18 +19,22 @@ struct checkpointer {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool ordered, ending; /* under lock; ordered: until it is done */
+	int copied;           /* pages, by the newest round; -1: taken. Under lock */
 };
 
-static void bring_over(struct checkpointer *c)
+/* The number of pages that are in the file since the log began. */
+static int bring_over(struct checkpointer *c)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+	int pages = 0, copied = 0;
 
 	if (!c->db && sqlite3_open_v2(c->path, &c->db, flags, NULL) != SQLITE_OK) {
 		sqlite3_close(c->db);
 		c->db = NULL;
-		return;
+		return 0;
 	}
-	sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+	return copied > 0 ? copied : 0;
 }
 
 static void *run(void *arg)
@@ -44,8 +48,9 @@ static void *run(void *arg)
 			continue;
 		}
 		pthread_mutex_unlock(&c->lock);
-		bring_over(c);
+		int copied = bring_over(c);
 		pthread_mutex_lock(&c->lock);
+		c->copied = copied;
 		c->ordered = false;
 		pthread_cond_broadcast(&c->changed);
 	}
@@ -58,6 +63,7 @@ struct checkpointer *checkpointer_new(const char *path)
 	struct checkpointer *c = mem_zalloc(sizeof *c);
 
 	c->path = mem_strdup(path);
+	c->copied = -1;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->changed, NULL);
 	return c;
@@ -102,4 +108,16 @@ void checkpointer_wait(struct checkpointer *c)
 	while (c->ordered)
 		pthread_cond_wait(&c->changed, &c->lock);
 	pthread_mutex_unlock(&c->lock);
+}
+
+int checkpointer_take(struct checkpointer *c, bool *busy)
+{
+	int copied;
+
+	pthread_mutex_lock(&c->lock);
+	*busy = c->ordered;
+	copied = c->copied;
+	c->copied = -1;
+	pthread_mutex_unlock(&c->lock);
+	return copied;
 }

@@ -1,4 +1,4 @@
-/* Moves a collector's log into its file beside the thread that writes (an import's: store/checkpoint.h): a
+/* When a collector's log is brought into its file, by the thread of store/checkpoint.h: a
  * checkpoint of thousands of pages takes as long as many commits, and nobody's answer is to wait for it.
  * Internal to store/. */
 #ifndef LLMDECK_STORE_CHECKPOINT_LIVE_H

@@ -392,6 +392,22 @@ int writer_rollback(struct store_writer *w)
 	return -1;
 }
 
+int writer_start_record(struct store_writer *w, sqlite3_stmt **st, const char *sql, struct err *err)
+{
+	*st = NULL;
+	if (writer_begin(w, err))
+		return -1;
+	return sql_prepare(w->db, st, sql, err) ? writer_rollback(w) : 0;
+}
+
+int writer_finish_record(struct store_writer *w, sqlite3_stmt *st, struct err *err)
+{
+	int failed = sql_run(st, err);
+
+	sqlite3_finalize(st);
+	return failed ? writer_rollback(w) : 0;
+}
+
 int writer_flush(struct store_writer *w, bool now, struct err *err)
 {
 	struct rollup_writer *r = &w->rollups;

@@ -106,6 +106,10 @@ struct store_writer {
 int writer_begin(struct store_writer *w, struct err *err);
 /* Undoes the open transaction and everything remembered from it. Returns -1. */
 int writer_rollback(struct store_writer *w);
+/* A row that is written seldom: one statement, prepared for the call, in the open transaction or a new one.
+ * On an error the transaction is undone. */
+int writer_start_record(struct store_writer *w, sqlite3_stmt **st, const char *sql, struct err *err);
+int writer_finish_record(struct store_writer *w, sqlite3_stmt *st, struct err *err); /* runs and ends it */
 /* Writes accumulated rollups when they grew too many; when `now`, all of them and all of the journal. */
 int writer_flush(struct store_writer *w, bool now, struct err *err);
 /* Ends, in the open transaction, what was begun of putting the rollups' journal into the tables. */
