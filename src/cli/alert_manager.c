@@ -110,40 +110,6 @@ static void alert_row(struct text_table *t, const struct am_alert *a, int64_t no
 	buf_fini(&matchers);
 }
 
-int alert_manager_list(struct store_reader *r, int format, int64_t now_us)
-{
-	static const struct text_column columns[] = {
-		{"FINGERPRINT", COLUMN_WHOLE, 0}, {"AT", 1, 3}, {"SEV", 1, 1}, {"ALERT", 1, 0}, {"STATE", COLUMN_WHOLE, 0}, {"FOR", 0, 1},
-		{"RECEIVERS", 1, 4}, {"SUMMARY", 1, 2}, {"LABELS", 1, 5},
-	};
-	struct am_result res;
-	struct buf out = {0};
-	struct err err;
-
-	if (query_alertmanagers(r, &res, &err))
-		return cli_fail(EXIT_UNAVAILABLE, &err);
-	if (format == FORMAT_JSON) {
-		managers_json(&res, now_us, &out);
-		for (size_t i = 0; i < res.alert_count; i++) {
-			buf_puts(&out, i ? ",\n  " : ",\"alerts\":[\n  ");
-			alert_json(&res.alerts[i], &out);
-		}
-		buf_puts(&out, res.alert_count ? "]}\n" : ",\"alerts\":[]}\n");
-		return finish(&res, &out);
-	}
-	struct text_table *t = text_table_new(columns, sizeof columns / sizeof *columns);
-
-	for (size_t i = 0; i < res.alert_count; i++)
-		alert_row(t, &res.alerts[i], now_us);
-	if (res.alert_count)
-		text_table_print(t, cli_columns(0), &out);
-	else if (res.manager_count)
-		buf_puts(&out, "no alerts of others\n");
-	text_table_free(&t);
-	managers_text(&res, now_us, &out);
-	return finish(&res, &out);
-}
-
 /* ── silences ──────────────────────────────────────────────────────────────────────────────── */
 
 static void silence_json(const struct am_silence *s, struct buf *out)
@@ -175,12 +141,59 @@ static void silence_row(struct text_table *t, const struct am_silence *s, int64_
 	text_table_add(t, str_of(s->comment));
 }
 
-int alert_manager_silences(struct store_reader *r, int format, int64_t now_us)
+/* ── both lists ────────────────────────────────────────────────────────────────────────────── */
+
+struct listing {
+	const char *json_name, *none;
+	struct text_column columns[9];
+};
+
+static const struct listing alerts_listing = {"alerts", "no alerts of others\n", {
+	{"FINGERPRINT", COLUMN_WHOLE, 0}, {"AT", 1, 3}, {"SEV", 1, 1}, {"ALERT", 1, 0}, {"STATE", COLUMN_WHOLE, 0}, {"FOR", 0, 1},
+	{"RECEIVERS", 1, 4}, {"SUMMARY", 1, 2}, {"LABELS", 1, 5},
+}};
+static const struct listing silences_listing = {"silences", "no silences\n", {
+	{"SILENCE", COLUMN_WHOLE, 0}, {"AT", 1, 4}, {"STATE", COLUMN_WHOLE, 0}, {"ENDS", COLUMN_WHOLE, 2}, {"LEFT", 0, 1}, {"OURS", 1, 3},
+	{"AUTHOR", 1, 1}, {"MATCHERS", 1, 0}, {"COMMENT", 1, 2},
+}};
+
+static void rows_json(const struct am_result *res, const struct listing *l, struct buf *out)
 {
-	static const struct text_column columns[] = {
-		{"SILENCE", COLUMN_WHOLE, 0}, {"AT", 1, 4}, {"STATE", COLUMN_WHOLE, 0}, {"ENDS", COLUMN_WHOLE, 2}, {"LEFT", 0, 1}, {"OURS", 1, 3},
-		{"AUTHOR", 1, 1}, {"MATCHERS", 1, 0}, {"COMMENT", 1, 2},
-	};
+	bool alerts = l == &alerts_listing;
+	size_t count = alerts ? res->alert_count : res->silence_count;
+
+	buf_printf(out, ",\"%s\":[", l->json_name);
+	for (size_t i = 0; i < count; i++) {
+		buf_puts(out, i ? ",\n  " : "\n  ");
+		if (alerts)
+			alert_json(&res->alerts[i], out);
+		else
+			silence_json(&res->silences[i], out);
+	}
+	buf_puts(out, "]}\n");
+}
+
+static void rows_text(const struct am_result *res, const struct listing *l, int64_t now_us, struct buf *out)
+{
+	struct text_table *t = text_table_new(l->columns, sizeof l->columns / sizeof *l->columns);
+	bool alerts = l == &alerts_listing;
+	size_t count = alerts ? res->alert_count : res->silence_count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (alerts)
+			alert_row(t, &res->alerts[i], now_us);
+		else
+			silence_row(t, &res->silences[i], now_us);
+	}
+	if (count)
+		text_table_print(t, cli_columns(0), out);
+	else if (res->manager_count)
+		buf_puts(out, l->none);
+	text_table_free(&t);
+}
+
+static int list(struct store_reader *r, const struct listing *l, int format, int64_t now_us)
+{
 	struct am_result res;
 	struct buf out = {0};
 	struct err err;
@@ -189,24 +202,22 @@ int alert_manager_silences(struct store_reader *r, int format, int64_t now_us)
 		return cli_fail(EXIT_UNAVAILABLE, &err);
 	if (format == FORMAT_JSON) {
 		managers_json(&res, now_us, &out);
-		for (size_t i = 0; i < res.silence_count; i++) {
-			buf_puts(&out, i ? ",\n  " : ",\"silences\":[\n  ");
-			silence_json(&res.silences[i], &out);
-		}
-		buf_puts(&out, res.silence_count ? "]}\n" : ",\"silences\":[]}\n");
-		return finish(&res, &out);
+		rows_json(&res, l, &out);
+	} else {
+		rows_text(&res, l, now_us, &out);
+		managers_text(&res, now_us, &out);
 	}
-	struct text_table *t = text_table_new(columns, sizeof columns / sizeof *columns);
-
-	for (size_t i = 0; i < res.silence_count; i++)
-		silence_row(t, &res.silences[i], now_us);
-	if (res.silence_count)
-		text_table_print(t, cli_columns(0), &out);
-	else if (res.manager_count)
-		buf_puts(&out, "no silences\n");
-	text_table_free(&t);
-	managers_text(&res, now_us, &out);
 	return finish(&res, &out);
+}
+
+int alert_manager_list(struct store_reader *r, int format, int64_t now_us)
+{
+	return list(r, &alerts_listing, format, now_us);
+}
+
+int alert_manager_silences(struct store_reader *r, int format, int64_t now_us)
+{
+	return list(r, &silences_listing, format, now_us);
 }
 
 /* ── changes ───────────────────────────────────────────────────────────────────────────────── */
