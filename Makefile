@@ -209,4 +209,4 @@ clean:
 FORCE:
 .PHONY: all help run tests check real-tests check-real asan tsan fuzz fuzz-targets lint coverage bench train compdb dist install \
 	uninstall clean FORCE
--include $(LIB_OBJ:.o=.d) $(BUILD)/src/cli/main.d $(patsubst %.c,$(BUILD)/%.d,$(wildcard tests/*/*.c))
+-include $(LIB_OBJ:.o=.d) $(BUILD)/src/cli/main.d $(patsubst %.c,$(BUILD)/%.d,$(wildcard tests/*/*.c tools/*.c))
