@@ -4,6 +4,7 @@
 #define LLMDECK_TESTS_SOURCE_BENCH_H
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,24 @@ static inline void bench_until_requests(struct bench *b, int64_t count)
 		loop_turn(b->loop, 10, NULL);
 	}
 	assert_int_equal(got, count);
+}
+
+/* The newest value of a stored gauge in the last hour; NAN when there is none. */
+static inline double bench_gauge(struct bench *b, const char *name, const char *instance)
+{
+	int64_t now_us = clock_wall_us();
+	struct gauge_result res;
+	struct err err = {""};
+	double value = NAN;
+
+	if (query_gauges(bench_reader(b), str_of(name), now_us - US_PER_HOUR, now_us + US_PER_MIN, 10 * US_PER_S, &res, &err) != 0)
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < res.series_count; i++)
+		for (size_t k = 0; k < res.series[i].steps && strcmp(res.series[i].instance, instance) == 0; k++)
+			if (!isnan(res.series[i].last[k]))
+				value = res.series[i].last[k];
+	gauge_result_fini(&res);
+	return value;
 }
 
 /* Turns the loop for a while. */

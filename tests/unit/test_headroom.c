@@ -182,24 +182,6 @@ static void many_replies_are_few_samples(void **state)
 	otlp_intake_free(&in);
 }
 
-/* The newest value of a stored gauge. */
-static double stored(struct bench *b, const char *name, const char *instance)
-{
-	int64_t now_us = clock_wall_us();
-	struct gauge_result res;
-	struct err err = {""};
-	double value = NAN;
-
-	if (query_gauges(bench_reader(b), str_of(name), now_us - US_PER_HOUR, now_us + US_PER_MIN, 10 * US_PER_S, &res, &err) != 0)
-		fail_msg("%s", err.text);
-	for (size_t i = 0; i < res.series_count; i++)
-		for (size_t k = 0; k < res.series[i].steps && strcmp(res.series[i].instance, instance) == 0; k++)
-			if (!isnan(res.series[i].last[k]))
-				value = res.series[i].last[k];
-	gauge_result_fini(&res);
-	return value;
-}
-
 /* A log with the headers under their own names, and one as LiteLLM writes it. */
 static void in_the_lines_of_a_log(void **state)
 {
@@ -215,10 +197,10 @@ static void in_the_lines_of_a_log(void **state)
 	         "{\"x_ratelimit_remaining_requests\":40,\"x_ratelimit_remaining_tokens\":39000}}}\n", time);
 	bench_write(&b, "log", line);
 	bench_until_requests(&b, 2);
-	assert_true(stored(&b, "serving.remaining_requests", "openai/m") == 41);
-	assert_true(stored(&b, "serving.remaining_requests", "openai/n") == 40);
-	assert_true(stored(&b, "serving.remaining_tokens", "openai/n") == 39000);
-	assert_true(isnan(stored(&b, "serving.remaining_tokens", "openai/m")));
+	assert_true(bench_gauge(&b, "serving.remaining_requests", "openai/m") == 41);
+	assert_true(bench_gauge(&b, "serving.remaining_requests", "openai/n") == 40);
+	assert_true(bench_gauge(&b, "serving.remaining_tokens", "openai/n") == 39000);
+	assert_true(isnan(bench_gauge(&b, "serving.remaining_tokens", "openai/m")));
 	bench_close(&b);
 }
 

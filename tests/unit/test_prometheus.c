@@ -245,30 +245,12 @@ static void pack(struct buf *out, const char *bytes, size_t len)
 	deflateEnd(&z);
 }
 
-/* The newest value of a stored gauge. */
-static double stored_gauge(struct bench *b, const char *name, const char *instance)
-{
-	int64_t now_us = clock_wall_us();
-	struct gauge_result res;
-	struct err err = {""};
-	double value = NAN;
-
-	if (query_gauges(bench_reader(b), str_of(name), now_us - US_PER_HOUR, now_us + US_PER_MIN, 10 * US_PER_S, &res, &err) != 0)
-		fail_msg("%s", err.text);
-	for (size_t i = 0; i < res.series_count; i++)
-		for (size_t k = 0; k < res.series[i].steps && strcmp(res.series[i].instance, instance) == 0; k++)
-			if (!isnan(res.series[i].last[k]))
-				value = res.series[i].last[k];
-	gauge_result_fini(&res);
-	return value;
-}
-
 static void until_gauge(struct bench *b, const char *name, const char *instance, double want)
 {
 	int64_t until_us = clock_mono_us() + BENCH_DEADLINE_US;
 	double got;
 
-	while (!(fabs((got = stored_gauge(b, name, instance)) - want) < 1e-9)) {
+	while (!(fabs((got = bench_gauge(b, name, instance)) - want) < 1e-9)) {
 		if (clock_mono_us() > until_us)
 			fail_msg("%s of %s is %g, not %g: %s", name, instance, got, want, bench_status(b));
 		loop_turn(b->loop, 10, NULL);
