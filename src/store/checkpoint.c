@@ -22,17 +22,26 @@ struct checkpointer {
 	int copied;           /* pages, by the newest round; -1: taken. Under lock */
 };
 
+/* A connection knows of the log from its first look at the database on; until then it has nothing to bring over. */
+static bool open_connection(struct checkpointer *c)
+{
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+
+	if (sqlite3_open_v2(c->path, &c->db, flags, NULL) == SQLITE_OK &&
+	    sqlite3_exec(c->db, "PRAGMA schema_version", NULL, NULL, NULL) == SQLITE_OK)
+		return true;
+	sqlite3_close(c->db);
+	c->db = NULL;
+	return false;
+}
+
 /* The number of pages that are in the file since the log began. */
 static int bring_over(struct checkpointer *c)
 {
-	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 	int pages = 0, copied = 0;
 
-	if (!c->db && sqlite3_open_v2(c->path, &c->db, flags, NULL) != SQLITE_OK) {
-		sqlite3_close(c->db);
-		c->db = NULL;
+	if (!c->db && !open_connection(c))
 		return 0;
-	}
 	sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
 	return copied > 0 ? copied : 0;
 }
