@@ -35,20 +35,21 @@
 #define WAITING_MAX 512
 #define DESCRIPTORS 4096
 #define SILENCE_US (10 * US_PER_S)
-#define REQUEST_MAX_US (30 * US_PER_S)
 #define IDLE_S 75 /* longer than the minute between two exports of metrics */
 #define BIND_EVERY_US (5 * US_PER_S)
 #define REPORT_EVERY_US US_PER_S
 #define TROUBLE_SHOWN_US (10 * US_PER_MIN)
 #define TROUBLE_LOG_US US_PER_MIN
 
-enum { OPTION_RECEIVER_LISTEN, OPTION_RECEIVER_TOKEN };
+enum { OPTION_RECEIVER_LISTEN, OPTION_RECEIVER_TOKEN, OPTION_RECEIVER_TIMEOUT };
 
 static const struct option_row receiver_options[] = {
 	[OPTION_RECEIVER_LISTEN] = {"listen", OPTION_TEXT, "127.0.0.1:4318", 0, 0, NULL, "ADDR:PORT",
 		"where to listen; outside loopback only with a token"},
 	[OPTION_RECEIVER_TOKEN] = {"token", OPTION_TEXT, "", 0, 0, NULL, "env:NAME or file:/path",
 		"what senders must show as bearer token, as password of basic authentication or as X-API-Key"},
+	[OPTION_RECEIVER_TIMEOUT] = {"timeout", OPTION_DURATION, "30s", 100 * US_PER_MS, 10 * US_PER_MIN, NULL, NULL,
+		"how long a request may take to come in whole; a slower connection is cut"},
 	{.name = NULL},
 };
 
@@ -578,7 +579,7 @@ static void *receiver_start(const struct source_env *env, struct err *err)
 	struct receiver *r = mem_zalloc(sizeof(*r));
 	struct http_server_options server = {
 		.routes = r->routes, .in_flight_max_bytes = IN_FLIGHT_MAX_BYTES, .connections_max = CONNECTIONS_MAX,
-		.idle_timeout_s = IDLE_S, .request_max_us = REQUEST_MAX_US,
+		.idle_timeout_s = IDLE_S, .request_max_us = env->options[OPTION_RECEIVER_TIMEOUT].number,
 		.connection_memory_bytes = CONNECTION_MEMORY_BYTES, .explain = explain, .explain_arg = r,
 		.nowhere = "no such path: OTLP goes to /v1/traces, /v1/metrics or /v1/logs, feedback to /v1/feedback",
 	};

@@ -315,6 +315,12 @@ static void client_cut(struct http_server *s, struct client *c)
 	shutdown(c->fd, SHUT_RDWR);
 }
 
+/* Often enough that nobody stays much longer than he may. */
+static int64_t look_every_us(const struct http_server *s)
+{
+	return s->options.request_max_us < 4 * US_PER_S ? s->options.request_max_us / 4 : US_PER_S;
+}
+
 static void cut_slow_clients(void *arg)
 {
 	struct http_server *s = arg;
@@ -326,7 +332,7 @@ static void cut_slow_clients(void *arg)
 		if (now_us - c->since_us > most_us)
 			client_cut(s, c);
 	}
-	loop_timer_set(s->loop, s->patience, US_PER_S);
+	loop_timer_set(s->loop, s->patience, look_every_us(s));
 }
 
 static struct client *longest_waiting(const struct http_server *s)
@@ -598,7 +604,7 @@ int http_server_start(struct http_server **out, struct loop *loop, int listen_fd
 	loop_watch(loop, s->epoll_fd, run_daemon, s);
 	loop_prepare_add(loop, prepare, s);
 	if (o->request_max_us)
-		s->patience = loop_timer_new(loop, US_PER_S, cut_slow_clients, s);
+		s->patience = loop_timer_new(loop, look_every_us(s), cut_slow_clients, s);
 	*out = s;
 	return 0;
 }

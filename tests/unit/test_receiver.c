@@ -360,6 +360,62 @@ static void idle_and_half_spoken_connections(void **state)
 			close(fds[i]);
 }
 
+/* ── slow ones ─────────────────────────────────────────────────────────────────────────────── */
+
+#define DRIPPERS 3
+#define DRIP_MS 10
+
+/* Another byte of what never ends; false once the connection is cut. A chunk takes any byte. */
+static bool drips_on(int fd)
+{
+	char byte;
+
+	return send(fd, "1", 1, MSG_NOSIGNAL) == 1 && (recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
+}
+
+/* Three that send a byte now and then for ever: in the head, in a body of known length, in chunks. Silence is not
+ * what ends them: the time a whole request may take is. Meanwhile others are served. */
+static void senders_that_drip_are_cut(void **state)
+{
+	static const char *const begins[DRIPPERS] = {
+		"POST /v1/traces HTTP/1.1\r\nHost: x\r\nX-Long: ",
+		"POST /v1/traces HTTP/1.1\r\nHost: x\r\n" JSON "Content-Length: 1000000\r\n\r\n",
+		"POST /v1/traces HTTP/1.1\r\nHost: x\r\n" JSON "Transfer-Encoding: chunked\r\n\r\nFFFFFF\r\n",
+	};
+	const int64_t most_us = 700 * US_PER_MS;
+	struct place *p = *state;
+	int64_t began_us, took_us[DRIPPERS] = {0};
+	int fds[DRIPPERS], cut = 0;
+	char reason[512];
+
+	place_start_with(p, STR_LIT("sources:\n  - {name: in, kind: otlp, listen: \"127.0.0.1:0\", timeout: 700ms}\n"));
+	await_source(p, "starting", "listening on", reason);
+	p->port = atoi(strrchr(strtok(reason, ";"), ':') + 1);
+	began_us = clock_mono_us();
+	for (int i = 0; i < DRIPPERS; i++) {
+		fds[i] = dial(p);
+		assert_true(send_all(fds[i], begins[i], strlen(begins[i])));
+	}
+	for (uint32_t calls_sent = 0; cut < DRIPPERS; calls_sent++) {
+		for (int i = 0; i < DRIPPERS; i++) {
+			if (!took_us[i] && !drips_on(fds[i])) {
+				took_us[i] = clock_mono_us() - began_us;
+				cut++;
+			}
+		}
+		assert_int_equal(post_calls(p, calls_sent, 1, clock_wall_us()).status, 200);
+		assert_true(clock_mono_us() - began_us < DEADLINE_US);
+		pause_ms(DRIP_MS);
+	}
+	for (int i = 0; i < DRIPPERS; i++) {
+		assert_true(took_us[i] >= most_us);
+		close(fds[i]);
+	}
+	print_message("cut after %lld, %lld and %lld ms of %lld\n", (long long)(took_us[0] / US_PER_MS), (long long)(took_us[1] / US_PER_MS),
+	              (long long)(took_us[2] / US_PER_MS), (long long)(most_us / US_PER_MS));
+	await_source(p, "ok", "3 slow or silent connections cut: a request must be sent at one go", reason);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +431,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(outside_loopback_takes_a_token, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(other_protocols_are_turned_away_in_words, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(idle_and_half_spoken_connections, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(senders_that_drip_are_cut, make_place, remove_place),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
