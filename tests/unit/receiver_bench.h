@@ -103,7 +103,8 @@ static inline int64_t requests_of(const struct place *p)
 static inline int dial(const struct place *p)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)p->port)};
-	struct timeval patience = {.tv_sec = 10};
+	/* The writer tries a failed commit again for seconds before it says no: longer still on a busy machine. */
+	struct timeval patience = {.tv_sec = DEADLINE_US / US_PER_S};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);

@@ -283,12 +283,15 @@ static void killed(void **state)
 	assert_int_equal(file_write_atomic(file, text.data, text.len, 0600, &err), 0);
 	for (int i = 0; i < 4; i++) {
 		pid_t child = start("k.db", "csv", file, false, NULL);
+		bool grown = wait_for_bytes(child, "k.db-wal", (off_t)1 << (12 + 4 * i));
 
-		wait_for_bytes(child, "k.db-wal", (off_t)1 << (12 + 4 * i));
 		kill(child, SIGKILL);
 		end_of(child, NULL);
-		/* Killed before its tables were there, the store is none yet. */
-		if (!llmdeck("k.db", "doctor --deep --only store", &said) && !strstr(said.data, "the store is empty"))
+		/* The tables are made in one transaction of a third of a megabyte: killed in it, there is no store yet, and
+		 * it says so. Later there is one, and it is whole. */
+		bool may_be_none = !grown || i < 2;
+
+		if (!llmdeck("k.db", "doctor --deep --only store", &said) && !(may_be_none && strstr(said.data, "the store is empty")))
 			fail_msg("%s", said.data);
 	}
 	assert_int_equal(end_of(start("k.db", "csv", file, false, NULL), NULL), 0);
