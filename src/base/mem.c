@@ -10,6 +10,7 @@
 
 #define CHUNK_FIRST_BYTES ((size_t)4096)
 #define CHUNK_MAX_BYTES ((size_t)1 << 20)
+#define GROW_FIRST ((size_t)16) /* items; a power of two */
 
 struct arena_chunk {
 	struct arena_chunk *older;
@@ -162,6 +163,18 @@ char *arena_copy(struct arena *a, const char *bytes, size_t len)
 		memcpy(copy, bytes, len);
 	copy[len] = '\0';
 	return copy;
+}
+
+void *arena_grow(struct arena *a, void *items, size_t count, size_t size)
+{
+	void *larger;
+
+	if (count != 0 && (count < GROW_FIRST || (count & (count - 1)) != 0))
+		return items;
+	larger = arena_alloc(a, (count ? 2 * count : GROW_FIRST) * size);
+	if (count)
+		memcpy(larger, items, count * size);
+	return larger;
 }
 
 void arena_reset(struct arena *a)

@@ -32,6 +32,9 @@ struct arena {
 };
 void *arena_alloc(struct arena *a, size_t bytes); /* aligned for any type, not zeroed */
 char *arena_copy(struct arena *a, const char *bytes, size_t len); /* NUL-terminated copy */
+/* Room for one more behind `count` items of `size` bytes, doubling: `items` or a larger copy. For arrays that
+ * grew so from their first item on. */
+void *arena_grow(struct arena *a, void *items, size_t count, size_t size);
 void arena_reset(struct arena *a); /* keeps the largest chunk */
 void arena_fini(struct arena *a);
 

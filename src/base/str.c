@@ -68,6 +68,9 @@ struct str str_cut(struct str *rest, char separator)
 	return head;
 }
 
+/* Up to eighteen digits cannot overflow. */
+#define SAFE_DIGITS 18
+
 bool str_to_int64(struct str s, int64_t *out)
 {
 	uint64_t v = 0;
@@ -80,6 +83,13 @@ bool str_to_int64(struct str s, int64_t *out)
 	}
 	if (i == s.len)
 		return false;
+	for (size_t safe = s.len - i < SAFE_DIGITS ? s.len : i + SAFE_DIGITS; i < safe; i++) {
+		unsigned digit = (unsigned)(unsigned char)s.ptr[i] - '0';
+
+		if (digit > 9)
+			return false;
+		v = v * 10 + digit;
+	}
 	for (; i < s.len; i++) {
 		unsigned digit = (unsigned)(unsigned char)s.ptr[i] - '0';
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/utf8.h"
 #include "parse/json.h"
 #include "parse/mapping_private.h"
@@ -24,24 +25,12 @@ static bool reject_value(struct row *row, const char *name, struct str value, co
 	return false;
 }
 
-/* By the last eight bytes, where texts of a kind differ most. */
-static size_t memo_slot_of(struct str s)
-{
-	uint64_t h = 0;
-
-	if (s.len >= 8)
-		memcpy(&h, s.ptr + s.len - 8, 8);
-	else if (s.len)
-		memcpy(&h, s.ptr, s.len);
-	return (size_t)((h + s.len) * 0x9e3779b97f4a7c15u >> 32) % MEMO_SLOTS;
-}
-
 /* A text in the batch, from the column's memo when it was there before. */
 static struct str batch_name(struct row *row, const struct column *c, struct str s)
 {
 	if (!c || !c->memo)
 		return batch_text(row->batch, s, EVENT_NAME_MAX_BYTES);
-	struct memo_slot *slot = &c->memo[memo_slot_of(s)];
+	struct memo_slot *slot = &c->memo[hash_name(s) % MEMO_SLOTS];
 	if (slot->batch == row->m->batch && str_equal(slot->kept, s))
 		return slot->kept;
 	struct str kept = batch_text(row->batch, s, EVENT_NAME_MAX_BYTES);

@@ -19,23 +19,30 @@ enum otlp_kind { OTLP_EMPTY, OTLP_STRING, OTLP_BOOL, OTLP_INT, OTLP_DOUBLE, OTLP
 struct otlp_attr;
 struct otlp_value {
 	enum otlp_kind kind;
-	struct str text; /* STRING, BYTES */
-	int64_t integer; /* INT, BOOL */
-	double number;   /* DOUBLE */
-	const struct otlp_value *items; /* ARRAY */
-	const struct otlp_attr *attrs;  /* MAP */
-	size_t count;                   /* of items or attrs */
+	union { /* as the kind says */
+		struct str text; /* STRING, BYTES */
+		int64_t integer; /* INT, BOOL */
+		double number;   /* DOUBLE */
+		struct {
+			size_t count;
+			union {
+				const struct otlp_value *items; /* ARRAY */
+				struct otlp_attr *attrs;        /* MAP */
+			};
+		};
+	};
 };
 struct otlp_attr {
 	struct str key;
 	struct otlp_value value;
 };
 struct otlp_attrs {
-	const struct otlp_attr *list;
+	struct otlp_attr *list;
 	size_t count;
 };
 
 struct otlp_origin { /* where a record comes from */
+	unsigned number; /* of the resource in its body, from 1 on */
 	struct otlp_attrs resource;
 	struct str scope_name, scope_version;
 };

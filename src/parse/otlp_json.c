@@ -155,19 +155,10 @@ static int read_enum(struct decoder *d, const char *const *names, int count)
 	return 0;
 }
 
-/* Room for one more item in an arena array, doubling; NULL once OTLP_ITEMS_MAX is reached. */
+/* Room for one more item in an arena array; NULL once OTLP_ITEMS_MAX is reached. */
 static void *grow(struct arena *a, void *items, size_t count, size_t size)
 {
-	void *larger;
-
-	if (count >= OTLP_ITEMS_MAX)
-		return NULL;
-	if (count != 0 && (count < 8 || (count & (count - 1)) != 0))
-		return items;
-	larger = arena_alloc(a, (count ? 2 * count : 8) * size);
-	if (count)
-		memcpy(larger, items, count * size);
-	return larger;
+	return count < OTLP_ITEMS_MAX ? arena_grow(a, items, count, size) : NULL;
 }
 
 static void read_value(struct decoder *d, struct arena *a, int depth, struct otlp_value *out);
@@ -271,10 +262,10 @@ static void read_value(struct decoder *d, struct arena *a, int depth, struct otl
 			out->kind = OTLP_BYTES;
 			out->text = read_text(d, a);
 		} else if (str_equal(key, STR_LIT("arrayValue"))) {
-			out->kind = OTLP_ARRAY;
+			*out = (struct otlp_value){.kind = OTLP_ARRAY};
 			read_values(d, a, depth + 1, out);
 		} else if (str_equal(key, STR_LIT("kvlistValue"))) {
-			out->kind = OTLP_MAP;
+			*out = (struct otlp_value){.kind = OTLP_MAP};
 			read_values(d, a, depth + 1, out);
 		} else {
 			skip_value(d);
@@ -670,7 +661,7 @@ static void read_resources(struct decoder *d, const struct signal *signal)
 		return;
 	while (next_object(d)) {
 		arena_reset(&d->origin_arena);
-		memset(&d->origin, 0, sizeof d->origin);
+		d->origin = (struct otlp_origin){.number = d->origin.number + 1};
 		read_headed(d, signal, STR_LIT("resource"), read_resource, signal->scopes, read_scopes);
 	}
 }

@@ -1,6 +1,7 @@
-/* OTLP protobuf bodies. Each message is read in one pass over its fields; repeated fields are
- * counted first, so that their arrays are allocated once. Two arenas: one for the resource and scope
- * in hand, one for the record in hand. Unknown fields are stepped over. */
+/* OTLP protobuf bodies. Each message is read in one pass over its fields, except where one field says how
+ * the others are to be read; repeated fields go into arrays that double. Two arenas: one for the resource
+ * and scope in hand, one for the record in hand. Unknown fields are stepped over. */
+#include <endian.h>
 #include <math.h>
 
 #include "base/mem.h"
@@ -14,36 +15,26 @@ struct decoder {
 	bool bad, stopped;
 };
 
-static size_t count_fields(struct str message, uint32_t number)
-{
-	struct wire_reader r = wire_open(message);
-	struct wire_field f;
-	size_t count = 0;
-
-	while (wire_next(&r, &f))
-		if (f.number == number && f.type == WIRE_BYTES)
-			count++;
-	return count < OTLP_ITEMS_MAX ? count : OTLP_ITEMS_MAX;
-}
-
 static void read_value(struct decoder *d, struct arena *a, struct str message, int depth,
                        struct otlp_value *out);
 
-/* KeyValue { string key = 1; AnyValue value = 2; } */
-static void read_attr(struct decoder *d, struct arena *a, struct str message, int depth,
-                      struct otlp_attr *out)
+/* KeyValue { string key = 1; AnyValue value = 2; }, added to a list. */
+static void add_attr(struct decoder *d, struct arena *a, struct str message, int depth, struct otlp_attrs *list)
 {
 	struct wire_reader r = wire_open(message);
 	struct wire_field f;
+	struct otlp_attr *attr;
 
-	memset(out, 0, sizeof *out);
+	if (list->count >= OTLP_ITEMS_MAX)
+		return;
+	list->list = arena_grow(a, list->list, list->count, sizeof *attr);
+	attr = &list->list[list->count++];
+	*attr = (struct otlp_attr){.key.ptr = NULL};
 	while (wire_next(&r, &f)) {
-		if (f.type != WIRE_BYTES)
-			continue;
-		if (f.number == 1)
-			out->key = f.bytes;
-		else if (f.number == 2)
-			read_value(d, a, f.bytes, depth, &out->value);
+		if (f.tag == WIRE_TAG(1, WIRE_BYTES))
+			attr->key = f.bytes;
+		else if (f.tag == WIRE_TAG(2, WIRE_BYTES))
+			read_value(d, a, f.bytes, depth, &attr->value);
 	}
 	d->bad |= r.bad;
 }
@@ -52,33 +43,33 @@ static void read_attr(struct decoder *d, struct arena *a, struct str message, in
 static struct otlp_attrs read_attrs(struct decoder *d, struct arena *a, struct str message,
                                     uint32_t number, int depth)
 {
-	size_t count = count_fields(message, number), n = 0;
-	struct otlp_attr *list = count ? arena_alloc(a, count * sizeof *list) : NULL;
+	struct otlp_attrs list = {NULL, 0};
 	struct wire_reader r = wire_open(message);
 	struct wire_field f;
 
-	while (n < count && wire_next(&r, &f))
-		if (f.number == number && f.type == WIRE_BYTES)
-			read_attr(d, a, f.bytes, depth, &list[n++]);
+	while (wire_next(&r, &f))
+		if (f.tag == WIRE_TAG(number, WIRE_BYTES))
+			add_attr(d, a, f.bytes, depth, &list);
 	d->bad |= r.bad;
-	return (struct otlp_attrs){list, n};
+	return list;
 }
 
 static void read_array(struct decoder *d, struct arena *a, struct str message, int depth,
                        struct otlp_value *out)
 {
-	size_t count = count_fields(message, 1), n = 0;
-	struct otlp_value *items = count ? arena_alloc(a, count * sizeof *items) : NULL;
+	struct otlp_value *items = NULL;
+	size_t count = 0;
 	struct wire_reader r = wire_open(message);
 	struct wire_field f;
 
-	while (n < count && wire_next(&r, &f))
-		if (f.number == 1 && f.type == WIRE_BYTES)
-			read_value(d, a, f.bytes, depth, &items[n++]);
+	while (wire_next(&r, &f)) {
+		if (f.tag != WIRE_TAG(1, WIRE_BYTES) || count >= OTLP_ITEMS_MAX)
+			continue;
+		items = arena_grow(a, items, count, sizeof *items);
+		read_value(d, a, f.bytes, depth, &items[count++]);
+	}
 	d->bad |= r.bad;
-	out->kind = OTLP_ARRAY;
-	out->items = items;
-	out->count = n;
+	*out = (struct otlp_value){.kind = OTLP_ARRAY, .items = items, .count = count};
 }
 
 /* AnyValue { oneof: string 1, bool 2, int64 3, double 4, ArrayValue 5, KeyValueList 6, bytes 7 } */
@@ -87,29 +78,36 @@ static void read_value(struct decoder *d, struct arena *a, struct str message, i
 {
 	struct wire_reader r = wire_open(message);
 	struct wire_field f;
+	struct otlp_attrs map;
 
-	memset(out, 0, sizeof *out);
+	*out = (struct otlp_value){.kind = OTLP_EMPTY};
 	if (depth >= OTLP_DEPTH_MAX) {
 		d->bad = true;
 		return;
 	}
 	while (wire_next(&r, &f)) {
-		if (f.type == WIRE_BYTES && (f.number == 1 || f.number == 7)) {
-			out->kind = f.number == 1 ? OTLP_STRING : OTLP_BYTES;
+		switch (f.tag) {
+		case WIRE_TAG(1, WIRE_BYTES):
+		case WIRE_TAG(7, WIRE_BYTES):
+			out->kind = f.tag == WIRE_TAG(1, WIRE_BYTES) ? OTLP_STRING : OTLP_BYTES;
 			out->text = f.bytes;
-		} else if (f.type == WIRE_VARINT && (f.number == 2 || f.number == 3)) {
-			out->kind = f.number == 2 ? OTLP_BOOL : OTLP_INT;
+			break;
+		case WIRE_TAG(2, WIRE_VARINT):
+		case WIRE_TAG(3, WIRE_VARINT):
+			out->kind = f.tag == WIRE_TAG(2, WIRE_VARINT) ? OTLP_BOOL : OTLP_INT;
 			out->integer = (int64_t)f.integer;
-		} else if (f.type == WIRE_FIXED64 && f.number == 4) {
+			break;
+		case WIRE_TAG(4, WIRE_FIXED64):
 			out->kind = OTLP_DOUBLE;
 			out->number = wire_double(&f);
-		} else if (f.type == WIRE_BYTES && f.number == 5) {
+			break;
+		case WIRE_TAG(5, WIRE_BYTES):
 			read_array(d, a, f.bytes, depth + 1, out);
-		} else if (f.type == WIRE_BYTES && f.number == 6) {
-			struct otlp_attrs map = read_attrs(d, a, f.bytes, 1, depth + 1);
-			out->kind = OTLP_MAP;
-			out->attrs = map.list;
-			out->count = map.count;
+			break;
+		case WIRE_TAG(6, WIRE_BYTES):
+			map = read_attrs(d, a, f.bytes, 1, depth + 1);
+			*out = (struct otlp_value){.kind = OTLP_MAP, .attrs = map.list, .count = map.count};
+			break;
 		}
 	}
 	d->bad |= r.bad;
@@ -128,34 +126,27 @@ static bool read_id(struct str bytes, uint8_t *out, size_t size)
 	return any != 0;
 }
 
-/* Span.Event { fixed64 time 1; string name 2; KeyValue attributes 3 } */
-static void read_events(struct decoder *d, struct str message, struct otlp_span *span)
+/* Span.Event { fixed64 time 1; string name 2; KeyValue attributes 3 }, added to a list. */
+static void add_event(struct decoder *d, struct str message, struct otlp_span_event **events, size_t *count)
 {
-	size_t count = count_fields(message, 11), n = 0;
-	struct otlp_span_event *events =
-		count ? arena_alloc(&d->record_arena, count * sizeof *events) : NULL;
 	struct wire_reader r = wire_open(message);
 	struct wire_field f;
+	struct otlp_span_event *event;
 
-	while (n < count && wire_next(&r, &f)) {
-		struct wire_reader e;
-		struct wire_field g;
-		if (f.number != 11 || f.type != WIRE_BYTES)
-			continue;
-		memset(&events[n], 0, sizeof events[n]);
-		e = wire_open(f.bytes);
-		while (wire_next(&e, &g)) {
-			if (g.number == 1 && g.type == WIRE_FIXED64)
-				events[n].time_ns = (int64_t)g.integer;
-			else if (g.number == 2 && g.type == WIRE_BYTES)
-				events[n].name = g.bytes;
-		}
-		d->bad |= e.bad;
-		events[n].attrs = read_attrs(d, &d->record_arena, f.bytes, 3, 0);
-		n++;
+	if (*count >= OTLP_ITEMS_MAX)
+		return;
+	*events = arena_grow(&d->record_arena, *events, *count, sizeof *event);
+	event = &(*events)[(*count)++];
+	*event = (struct otlp_span_event){.time_ns = 0};
+	while (wire_next(&r, &f)) {
+		if (f.tag == WIRE_TAG(1, WIRE_FIXED64))
+			event->time_ns = (int64_t)f.integer;
+		else if (f.tag == WIRE_TAG(2, WIRE_BYTES))
+			event->name = f.bytes;
+		else if (f.tag == WIRE_TAG(3, WIRE_BYTES))
+			add_attr(d, &d->record_arena, f.bytes, 0, &event->attrs);
 	}
-	span->events = events;
-	span->event_count = n;
+	d->bad |= r.bad;
 }
 
 /* Status { string message 2; enum code 3 } */
@@ -165,79 +156,64 @@ static void read_status(struct decoder *d, struct str message, struct otlp_span 
 	struct wire_field f;
 
 	while (wire_next(&r, &f)) {
-		if (f.number == 2 && f.type == WIRE_BYTES)
+		if (f.tag == WIRE_TAG(2, WIRE_BYTES))
 			span->status_message = f.bytes;
-		else if (f.number == 3 && f.type == WIRE_VARINT)
+		else if (f.tag == WIRE_TAG(3, WIRE_VARINT))
 			span->status = f.integer <= 2 ? (int)f.integer : 0;
 	}
 	d->bad |= r.bad;
 }
 
-/* Span: trace_id 1, span_id 2, parent_span_id 4, name 5, kind 6, start 7, end 8, attributes 9,
- * events 11, status 15 */
 static void read_span(struct decoder *d, struct str message)
 {
-	struct otlp_span span = {0};
+	struct otlp_span span = {.kind = 0};
+	struct otlp_span_event *events = NULL;
 	struct wire_reader r = wire_open(message);
 	struct wire_field f;
 	bool has_trace = false, has_span = false;
 
 	while (wire_next(&r, &f)) {
-		if (f.type == WIRE_FIXED64 && f.number == 7)
-			span.start_ns = (int64_t)f.integer;
-		else if (f.type == WIRE_FIXED64 && f.number == 8)
-			span.end_ns = (int64_t)f.integer;
-		else if (f.type == WIRE_VARINT && f.number == 6)
-			span.kind = f.integer <= 5 ? (int)f.integer : 0;
-		else if (f.type != WIRE_BYTES)
-			continue;
-		else if (f.number == 1)
-			has_trace = read_id(f.bytes, span.trace_id, 16);
-		else if (f.number == 2)
-			has_span = read_id(f.bytes, span.span_id, 8);
-		else if (f.number == 4)
-			span.has_parent = read_id(f.bytes, span.parent_id, 8);
-		else if (f.number == 5)
-			span.name = f.bytes;
-		else if (f.number == 15)
-			read_status(d, f.bytes, &span);
+		switch (f.tag) {
+		case WIRE_TAG(1, WIRE_BYTES): has_trace = read_id(f.bytes, span.trace_id, 16); break;
+		case WIRE_TAG(2, WIRE_BYTES): has_span = read_id(f.bytes, span.span_id, 8); break;
+		case WIRE_TAG(4, WIRE_BYTES): span.has_parent = read_id(f.bytes, span.parent_id, 8); break;
+		case WIRE_TAG(5, WIRE_BYTES): span.name = f.bytes; break;
+		case WIRE_TAG(6, WIRE_VARINT): span.kind = f.integer <= 5 ? (int)f.integer : 0; break;
+		case WIRE_TAG(7, WIRE_FIXED64): span.start_ns = (int64_t)f.integer; break;
+		case WIRE_TAG(8, WIRE_FIXED64): span.end_ns = (int64_t)f.integer; break;
+		case WIRE_TAG(9, WIRE_BYTES): add_attr(d, &d->record_arena, f.bytes, 0, &span.attrs); break;
+		case WIRE_TAG(11, WIRE_BYTES): add_event(d, f.bytes, &events, &span.event_count); break;
+		case WIRE_TAG(15, WIRE_BYTES): read_status(d, f.bytes, &span); break;
+		}
 	}
 	d->bad |= r.bad;
 	span.has_ids = has_trace && has_span;
-	span.attrs = read_attrs(d, &d->record_arena, message, 9, 0);
-	read_events(d, message, &span);
+	span.events = events;
 	if (!d->bad && d->visitor->span)
 		d->stopped = d->visitor->span(d->visitor->arg, &d->origin, &span) != 0;
 }
 
-/* LogRecord: time 1, body 5, attributes 6, trace_id 9, span_id 10, observed 11, event_name 12 */
 static void read_log(struct decoder *d, struct str message)
 {
-	struct otlp_log log = {0};
+	struct otlp_log log = {.time_ns = 0};
 	struct wire_reader r = wire_open(message);
 	struct wire_field f;
 	int64_t observed_ns = 0;
 
 	while (wire_next(&r, &f)) {
-		if (f.type == WIRE_FIXED64 && f.number == 1)
-			log.time_ns = (int64_t)f.integer;
-		else if (f.type == WIRE_FIXED64 && f.number == 11)
-			observed_ns = (int64_t)f.integer;
-		else if (f.type != WIRE_BYTES)
-			continue;
-		else if (f.number == 5)
-			read_value(d, &d->record_arena, f.bytes, 0, &log.body);
-		else if (f.number == 9)
-			log.has_trace = read_id(f.bytes, log.trace_id, 16);
-		else if (f.number == 10)
-			log.has_span = read_id(f.bytes, log.span_id, 8);
-		else if (f.number == 12)
-			log.event_name = f.bytes;
+		switch (f.tag) {
+		case WIRE_TAG(1, WIRE_FIXED64): log.time_ns = (int64_t)f.integer; break;
+		case WIRE_TAG(5, WIRE_BYTES): read_value(d, &d->record_arena, f.bytes, 0, &log.body); break;
+		case WIRE_TAG(6, WIRE_BYTES): add_attr(d, &d->record_arena, f.bytes, 0, &log.attrs); break;
+		case WIRE_TAG(9, WIRE_BYTES): log.has_trace = read_id(f.bytes, log.trace_id, 16); break;
+		case WIRE_TAG(10, WIRE_BYTES): log.has_span = read_id(f.bytes, log.span_id, 8); break;
+		case WIRE_TAG(11, WIRE_FIXED64): observed_ns = (int64_t)f.integer; break;
+		case WIRE_TAG(12, WIRE_BYTES): log.event_name = f.bytes; break;
+		}
 	}
 	d->bad |= r.bad;
 	if (log.time_ns == 0)
 		log.time_ns = observed_ns;
-	log.attrs = read_attrs(d, &d->record_arena, message, 6, 0);
 	if (!d->bad && d->visitor->log)
 		d->stopped = d->visitor->log(d->visitor->arg, &d->origin, &log) != 0;
 }
@@ -245,24 +221,21 @@ static void read_log(struct decoder *d, struct str message)
 /* Packed or single fixed64 numbers that are field `number`; returns how many there are. */
 static size_t read_fixed64s(struct decoder *d, struct str message, uint32_t number, uint64_t **out)
 {
+	const uint32_t one = WIRE_TAG(number, WIRE_FIXED64), packed = WIRE_TAG(number, WIRE_BYTES);
 	size_t count = 0, n = 0;
 	struct wire_reader r = wire_open(message);
 	struct wire_field f;
 
 	while (wire_next(&r, &f))
-		if (f.number == number)
-			count += f.type == WIRE_FIXED64 ? 1 : f.type == WIRE_BYTES ? f.bytes.len / 8 : 0;
+		count += f.tag == one ? 1 : f.tag == packed ? f.bytes.len / 8 : 0;
 	*out = arena_alloc(&d->record_arena, (count + 1) * sizeof **out);
 	r = wire_open(message);
 	while (wire_next(&r, &f)) {
-		if (f.number != number)
-			continue;
-		if (f.type == WIRE_FIXED64)
+		if (f.tag == one)
 			(*out)[n++] = f.integer;
-		for (size_t i = 0; f.type == WIRE_BYTES && i + 8 <= f.bytes.len; i += 8, n++) {
-			(*out)[n] = 0;
-			for (unsigned b = 0; b < 8; b++)
-				(*out)[n] |= (uint64_t)(uint8_t)f.bytes.ptr[i + b] << (8 * b);
+		for (size_t i = 0; f.tag == packed && i + 8 <= f.bytes.len; i += 8, n++) {
+			memcpy(&(*out)[n], f.bytes.ptr + i, 8);
+			(*out)[n] = le64toh((*out)[n]);
 		}
 	}
 	return n;
@@ -282,11 +255,11 @@ static void read_exponential_buckets(struct decoder *d, struct str message, stru
 	size_t n = 0;
 
 	while (wire_next(&r, &f)) {
-		if (f.number == 1 && f.type == WIRE_VARINT)
+		if (f.tag == WIRE_TAG(1, WIRE_VARINT))
 			point->offset = zigzag32(f.integer);
-		else if (f.number == 2 && f.type == WIRE_VARINT)
+		else if (f.tag == WIRE_TAG(2, WIRE_VARINT))
 			counts[n++] = f.integer;
-		else if (f.number == 2 && f.type == WIRE_BYTES) {
+		else if (f.tag == WIRE_TAG(2, WIRE_BYTES)) {
 			struct wire_reader packed = wire_open(f.bytes);
 			while (packed.at < packed.end && wire_varint(&packed, &counts[n]))
 				n++;
@@ -301,9 +274,9 @@ static void read_exponential_buckets(struct decoder *d, struct str message, stru
 /* NumberDataPoint: start 2, time 3, double 4, int 6 (sfixed64), attributes 7 */
 static uint32_t read_number_field(struct otlp_point *p, const struct wire_field *f)
 {
-	if (f->type == WIRE_FIXED64 && f->number == 4)
+	if (f->tag == WIRE_TAG(4, WIRE_FIXED64))
 		p->value = wire_double(f);
-	else if (f->type == WIRE_FIXED64 && f->number == 6)
+	else if (f->tag == WIRE_TAG(6, WIRE_FIXED64))
 		p->value = (double)(int64_t)f->integer;
 	return 7;
 }
@@ -315,15 +288,15 @@ static uint32_t read_histogram_field(struct decoder *d, struct otlp_point *p, co
 {
 	bool exponential = p->kind == OTLP_EXPONENTIAL;
 
-	if (f->type == WIRE_FIXED64 && f->number == 4)
+	if (f->tag == WIRE_TAG(4, WIRE_FIXED64))
 		p->count = f->integer;
-	else if (f->type == WIRE_FIXED64 && f->number == 5)
+	else if (f->tag == WIRE_TAG(5, WIRE_FIXED64))
 		p->sum = wire_double(f);
-	else if (exponential && f->type == WIRE_VARINT && f->number == 6)
+	else if (exponential && f->tag == WIRE_TAG(6, WIRE_VARINT))
 		p->scale = zigzag32(f->integer);
-	else if (exponential && f->type == WIRE_FIXED64 && f->number == 7)
+	else if (exponential && f->tag == WIRE_TAG(7, WIRE_FIXED64))
 		p->zero_count = f->integer;
-	else if (exponential && f->type == WIRE_BYTES && f->number == 8)
+	else if (exponential && f->tag == WIRE_TAG(8, WIRE_BYTES))
 		read_exponential_buckets(d, f->bytes, p);
 	return exponential ? 1 : 9;
 }
@@ -353,9 +326,9 @@ static void read_point(struct decoder *d, struct str message, const struct otlp_
 
 	point.sum = NAN;
 	while (wire_next(&r, &f)) {
-		if (f.type == WIRE_FIXED64 && f.number == 2)
+		if (f.tag == WIRE_TAG(2, WIRE_FIXED64))
 			point.start_ns = (int64_t)f.integer;
-		else if (f.type == WIRE_FIXED64 && f.number == 3)
+		else if (f.tag == WIRE_TAG(3, WIRE_FIXED64))
 			point.time_ns = (int64_t)f.integer;
 		else
 			attributes = number ? read_number_field(&point, &f) : read_histogram_field(d, &point, &f);
@@ -375,14 +348,14 @@ static void read_points(struct decoder *d, struct str message, struct otlp_point
 	struct wire_field f;
 
 	while (wire_next(&r, &f)) {
-		if (f.type == WIRE_VARINT && f.number == 2)
+		if (f.tag == WIRE_TAG(2, WIRE_VARINT))
 			metric->temporality = f.integer <= 2 ? (enum otlp_temporality)f.integer : OTLP_UNSPECIFIED;
-		else if (f.type == WIRE_VARINT && f.number == 3)
+		else if (f.tag == WIRE_TAG(3, WIRE_VARINT))
 			metric->monotonic = f.integer != 0;
 	}
 	r = wire_open(message);
 	while (!d->stopped && !d->bad && wire_next(&r, &f)) {
-		if (f.type != WIRE_BYTES || f.number != 1)
+		if (f.tag != WIRE_TAG(1, WIRE_BYTES))
 			continue;
 		arena_reset(&d->record_arena);
 		read_point(d, f.bytes, metric);
@@ -393,8 +366,9 @@ static void read_points(struct decoder *d, struct str message, struct otlp_point
 /* Metric: name 1, unit 3, gauge 5, sum 7, histogram 9, exponential_histogram 10 */
 static void read_metric(struct decoder *d, struct str message)
 {
-	static const struct { uint32_t number; enum otlp_point_kind kind; } kinds[] = {
-		{5, OTLP_GAUGE}, {7, OTLP_SUM}, {9, OTLP_HISTOGRAM}, {10, OTLP_EXPONENTIAL},
+	static const struct { uint32_t tag; enum otlp_point_kind kind; } kinds[] = {
+		{WIRE_TAG(5, WIRE_BYTES), OTLP_GAUGE}, {WIRE_TAG(7, WIRE_BYTES), OTLP_SUM},
+		{WIRE_TAG(9, WIRE_BYTES), OTLP_HISTOGRAM}, {WIRE_TAG(10, WIRE_BYTES), OTLP_EXPONENTIAL},
 	};
 	struct otlp_point metric = {0};
 	struct str data = {0};
@@ -402,14 +376,12 @@ static void read_metric(struct decoder *d, struct str message)
 	struct wire_field f;
 
 	while (wire_next(&r, &f)) {
-		if (f.type != WIRE_BYTES)
-			continue;
-		if (f.number == 1)
+		if (f.tag == WIRE_TAG(1, WIRE_BYTES))
 			metric.name = f.bytes;
-		else if (f.number == 3)
+		else if (f.tag == WIRE_TAG(3, WIRE_BYTES))
 			metric.unit = f.bytes;
 		for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-			if (f.number == kinds[i].number) {
+			if (f.tag == kinds[i].tag) {
 				metric.kind = kinds[i].kind;
 				data = f.bytes;
 			}
@@ -425,9 +397,9 @@ static void read_scope(struct decoder *d, struct str message)
 	struct wire_field f;
 
 	while (wire_next(&r, &f)) {
-		if (f.type == WIRE_BYTES && f.number == 1)
+		if (f.tag == WIRE_TAG(1, WIRE_BYTES))
 			d->origin.scope_name = f.bytes;
-		else if (f.type == WIRE_BYTES && f.number == 2)
+		else if (f.tag == WIRE_TAG(2, WIRE_BYTES))
 			d->origin.scope_version = f.bytes;
 	}
 	d->bad |= r.bad;
@@ -441,12 +413,12 @@ static void read_records(struct decoder *d, struct str message, void (*record)(s
 
 	d->origin.scope_name = d->origin.scope_version = (struct str){0};
 	while (wire_next(&r, &f))
-		if (f.type == WIRE_BYTES && f.number == 1)
+		if (f.tag == WIRE_TAG(1, WIRE_BYTES))
 			read_scope(d, f.bytes);
 	d->bad |= r.bad;
 	r = wire_open(message);
 	while (!d->bad && !d->stopped && wire_next(&r, &f))
-		if (f.type == WIRE_BYTES && f.number == 2) {
+		if (f.tag == WIRE_TAG(2, WIRE_BYTES)) {
 			arena_reset(&d->record_arena);
 			record(d, f.bytes);
 		}
@@ -459,14 +431,14 @@ static void read_resource(struct decoder *d, struct str message, void (*record)(
 	struct wire_field f;
 
 	arena_reset(&d->origin_arena);
-	memset(&d->origin, 0, sizeof d->origin);
+	d->origin = (struct otlp_origin){.number = d->origin.number + 1};
 	while (wire_next(&r, &f))
-		if (f.type == WIRE_BYTES && f.number == 1)
+		if (f.tag == WIRE_TAG(1, WIRE_BYTES))
 			d->origin.resource = read_attrs(d, &d->origin_arena, f.bytes, 1, 0);
 	d->bad |= r.bad;
 	r = wire_open(message);
 	while (!d->bad && !d->stopped && wire_next(&r, &f))
-		if (f.type == WIRE_BYTES && f.number == 2)
+		if (f.tag == WIRE_TAG(2, WIRE_BYTES))
 			read_records(d, f.bytes, record);
 }
 
@@ -482,7 +454,7 @@ int otlp_decode_protobuf(enum otlp_signal signal, struct str body,
 	size_t at = 0;
 
 	while (!d.bad && !d.stopped && wire_next(&r, &f)) {
-		if (f.type == WIRE_BYTES && f.number == 1)
+		if (f.tag == WIRE_TAG(1, WIRE_BYTES))
 			read_resource(&d, f.bytes, record[signal]);
 		if (!d.bad)
 			at = (size_t)(r.at - (const uint8_t *)body.ptr);

@@ -1,5 +1,15 @@
-/* The slow paths of the protobuf wire reader: varints of several bytes and the field header. */
+/* The slow paths of the protobuf wire reader: varints of several bytes, fields of all other types and
+ * sizes, and damage: the reader then stands at its end. */
 #include "parse/wire.h"
+
+#include <endian.h>
+
+static bool damaged(struct wire_reader *r)
+{
+	r->bad = true;
+	r->at = r->end;
+	return false;
+}
 
 bool wire_varint_slow(struct wire_reader *r, uint64_t *out)
 {
@@ -18,53 +28,63 @@ bool wire_varint_slow(struct wire_reader *r, uint64_t *out)
 			return true;
 		}
 	}
-	r->bad = true;
-	return false;
+	return damaged(r);
 }
 
-static bool wire_fixed(struct wire_reader *r, size_t bytes, uint64_t *out)
+static bool wire_fixed64(struct wire_reader *r, uint64_t *out)
 {
-	uint64_t value = 0;
-
-	if ((size_t)(r->end - r->at) < bytes) {
-		r->bad = true;
-		return false;
-	}
-	for (size_t i = 0; i < bytes; i++)
-		value |= (uint64_t)r->at[i] << (8 * i);
-	r->at += bytes;
-	*out = value;
+	if (r->end - r->at < 8)
+		return damaged(r);
+	memcpy(out, r->at, 8);
+	*out = le64toh(*out);
+	r->at += 8;
 	return true;
 }
 
-bool wire_next(struct wire_reader *r, struct wire_field *field)
+static bool wire_fixed32(struct wire_reader *r, uint64_t *out)
 {
-	uint64_t key, len;
+	uint32_t value;
 
-	if (r->bad || r->at >= r->end || !wire_varint(r, &key))
+	if (r->end - r->at < 4)
+		return damaged(r);
+	memcpy(&value, r->at, 4);
+	*out = le32toh(value);
+	r->at += 4;
+	return true;
+}
+
+static bool wire_bytes(struct wire_reader *r, struct str *out)
+{
+	uint64_t len;
+
+	if (!wire_varint(r, &len))
 		return false;
-	if (key >> 3 == 0 || key >> 3 > 0x1fffffff) {
-		r->bad = true;
+	if (len > (uint64_t)(r->end - r->at))
+		return damaged(r);
+	*out = (struct str){(const char *)r->at, (size_t)len};
+	r->at += len;
+	return true;
+}
+
+bool wire_next_slow(struct wire_reader *r, struct wire_field *field)
+{
+	uint64_t tag;
+
+	if (r->at >= r->end || !wire_varint(r, &tag))
 		return false;
-	}
-	field->number = (uint32_t)(key >> 3);
-	field->type = (enum wire_type)(key & 7);
-	switch (field->type) {
+	if (tag >> 3 == 0 || tag > UINT32_MAX)
+		return damaged(r);
+	field->tag = (uint32_t)tag;
+	switch (tag & 7) {
 	case WIRE_VARINT:
 		return wire_varint(r, &field->integer);
 	case WIRE_FIXED64:
-		return wire_fixed(r, 8, &field->integer);
+		return wire_fixed64(r, &field->integer);
 	case WIRE_FIXED32:
-		return wire_fixed(r, 4, &field->integer);
+		return wire_fixed32(r, &field->integer);
 	case WIRE_BYTES:
-		if (!wire_varint(r, &len))
-			return false;
-		if (len > (uint64_t)(r->end - r->at))
-			break;
-		field->bytes = (struct str){(const char *)r->at, (size_t)len};
-		r->at += len;
-		return true;
+		return wire_bytes(r, &field->bytes);
+	default:
+		return damaged(r);
 	}
-	r->bad = true;
-	return false;
 }
