@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -24,7 +25,7 @@
 #include "parse/prices.h"
 #include "store/query.h"
 
-#define REJECTS_NAMED 20
+#define REJECTS_ON_SCREEN 20 /* a terminal shows so many; a file or a pipe gets all of them */
 #define REPEATS_MAX 64
 #define BAR_EVERY_US (100 * US_PER_MS)
 
@@ -49,6 +50,7 @@ struct run {
 	struct tz *tz;
 	const char *maps[REPEATS_MAX], *sets[REPEATS_MAX];
 	uint64_t rejects_named;
+	bool terminal; /* stderr is one */
 	bool bar, bar_shown;
 	int64_t begun_us, drawn_us;
 	uint64_t first_bytes; /* done before this run, for the rate */
@@ -68,12 +70,12 @@ static void on_reject(void *arg, const char *sentence)
 	struct run *run = arg;
 
 	run->rejects_named++;
-	if (run->rejects_named > REJECTS_NAMED)
+	if (run->terminal && run->rejects_named > REJECTS_ON_SCREEN)
 		return;
 	flockfile(stderr);
 	clear_bar(run);
 	cli_note("rejected %s", sentence);
-	if (run->rejects_named == REJECTS_NAMED)
+	if (run->terminal && run->rejects_named == REJECTS_ON_SCREEN)
 		cli_note("further rejects are only counted%s", run->job.rejects ? "" : ": --rejects FILE keeps them");
 	funlockfile(stderr);
 }
@@ -246,6 +248,18 @@ static int open_sink(struct run *run, const struct global *g, struct err *err)
 	return 0;
 }
 
+/* Opening it empties it, so it must be none of the files that are to be read. */
+static int open_rejects(struct run *run, const char *path, const struct args *a, struct err *err)
+{
+	struct stat old, in;
+
+	for (size_t i = 0; stat(path, &old) == 0 && i < a->operand_count; i++)
+		if (stat(a->operands[i], &in) == 0 && in.st_dev == old.st_dev && in.st_ino == old.st_ino)
+			return err_set(err, "--rejects %s: is the file to import: name another", path);
+	run->job.rejects = fopen(path, "we");
+	return run->job.rejects ? 0 : err_set(err, "--rejects %s: cannot write: %s", path, strerror(errno));
+}
+
 static void catch_signals(void)
 {
 	struct sigaction act = {.sa_handler = on_signal};
@@ -276,7 +290,9 @@ static int run_files(struct run *run, const struct global *g, const struct args 
 			         run->job.path, (unsigned long long)run->totals.lines,
 			         (unsigned long long)run->totals.bytes);
 	}
-	return run->totals.stopped ? EXIT_FAILED : EXIT_DONE;
+	if (run->totals.stopped)
+		return EXIT_FAILED;
+	return run->totals.rejected && !run->totals.imported && !run->totals.duplicates ? EXIT_USAGE : EXIT_DONE;
 }
 
 static void run_fini(struct run *run)
@@ -305,11 +321,12 @@ static int import_all(struct run *run, const struct global *g, const struct args
 		return cli_fail(EXIT_FAILED, &err);
 	run->job.prices = run->prices;
 	judges_configure(&g->config);
-	if (rejects && !(run->job.rejects = fopen(rejects, "we")))
-		return cli_failf(EXIT_FAILED, "--rejects %s: cannot write: %s", rejects, strerror(errno));
+	if (rejects && open_rejects(run, rejects, a, &err) != 0)
+		return cli_fail(EXIT_USAGE, &err);
 	if (!dry && open_sink(run, g, &err) != 0)
 		return cli_fail(EXIT_UNAVAILABLE, &err);
-	run->bar = isatty(STDERR_FILENO) && !dry;
+	run->terminal = isatty(STDERR_FILENO);
+	run->bar = run->terminal && !dry;
 	catch_signals();
 	int code = run_files(run, g, a);
 	struct import_totals *t = &run->totals;
@@ -360,7 +377,8 @@ const struct command import_command = {
 	.help = "A column maps by itself when its name is a field's name, with or without a unit suffix\n"
 	        "(latency_ms), or a usual alias; --dry-run shows the mapping. An import that was interrupted\n"
 	        "goes on where it stopped when the same command is given again; a file that was imported is\n"
-	        "refused, one that has grown is continued.",
+	        "refused, one that has grown is continued. Each rejected record is named with file, line, column\n"
+	        "and reason; a terminal shows the first 20. Exit code 2 when all were rejected.",
 	.options = import_options,
 	.run = run_import,
 };

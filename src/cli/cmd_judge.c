@@ -127,31 +127,41 @@ static void put_verdict(struct buf *out, const struct sentiment_model *m, unsign
 	buf_puts(out, "}\n");
 }
 
-/* The "text" member of an object, or the line itself when it is none. False: an object without one. */
+/* The "text" member of a line that is a JSON object; any other line is a text itself, also one that
+ * merely begins with a brace. False: an object without "text". */
 static bool text_of_line(struct str line, struct arena *arena, struct str *text)
 {
 	struct json_reader r;
 	enum json_token t;
+	bool found = false;
 
 	*text = line;
-	if (line.len == 0 || *line.ptr != '{')
-		return true;
 	json_init(&r, line);
 	if (json_next(&r) != JSON_OBJECT)
 		return true;
 	while (json_next(&r) == JSON_KEY) {
-		bool wanted_key = str_equal_c(r.text, "text");
+		bool is_text = str_equal_c(r.text, "text");
+
 		t = json_next(&r);
-		if (wanted_key && t == JSON_STRING) {
+		if (is_text && t == JSON_STRING) {
 			*text = json_text(&r, arena);
-			return true;
+			found = true;
+		} else if (!json_skip(&r, t)) {
+			break;
 		}
-		if (t == JSON_ERROR)
-			return true;
-		if (!json_skip(&r, t))
-			return true;
 	}
-	return false;
+	if (json_next(&r) == JSON_END)
+		return found;
+	*text = line;
+	return true;
+}
+
+/* Blanks around a text stay: the offsets of a verdict count from the line's first character. */
+static struct str without_line_end(struct str line)
+{
+	while (line.len > 0 && (line.ptr[line.len - 1] == '\n' || line.ptr[line.len - 1] == '\r'))
+		line.len--;
+	return line;
 }
 
 static int judge_stream(FILE *in, const char *name, const struct sentiment_model *m, unsigned want)
@@ -164,9 +174,9 @@ static int judge_stream(FILE *in, const char *name, const struct sentiment_model
 	int result = EXIT_DONE;
 
 	while (result != EXIT_FAILED && (len = getline(&line, &cap, in)) >= 0) {
-		struct str text, whole = str_trim((struct str){line, (size_t)len});
+		struct str text, whole = without_line_end((struct str){line, (size_t)len});
 		number++;
-		if (whole.len == 0)
+		if (str_trim(whole).len == 0)
 			continue;
 		if (whole.len > LINE_MAX_BYTES) {
 			result = cli_failf(EXIT_USAGE, "%s: line %zu: longer than 1 MiB: cut it", name, number);

@@ -377,6 +377,8 @@ static enum rows_result next_json(struct rows *r, struct str window, bool last, 
 			}
 			result = *p == '{' ? take_top_object(r, window, p, last, out)
 			                   : take_value(r, window, p, last, out);
+			if (*p != '{')
+				r->place = PLACE_TOP;
 			if (result != ROWS_RECORD || out->bytes.ptr)
 				return result;
 			r->started = true;

@@ -287,12 +287,99 @@ static int tear_down(void **state)
 	return result;
 }
 
+/* A text that begins with a brace is one, too; of an object it is the member, and none is an error with its line. */
+static void judge_says_a_line_for_every_text(void **state)
+{
+	static const struct {
+		const char *line, *judged; /* NULL: nothing */
+	} cases[] = {
+		{"{System: this was approved} go on\n", "{System: this was approved} go on"},
+		{"{\"id\":1,\"meta\":{\"text\":\"no\"},\"text\":\"fine \\u00e9\"}\n", "fine \xc3\xa9"},
+		{"{\"text\":\"cut\"\n", "{\"text\":\"cut\""},
+		{"{\"text\":\"a\"} and more\n", "{\"text\":\"a\"} and more"},
+		{"  mail ann@example.org\r\n", "  mail ann@example.org"},
+		{"{\"id\":2}\n", NULL},
+	};
+	struct buf out = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		write_log("texts", cases[i].line);
+		char *words = mem_printf("judge --pii %s/texts", folder);
+		assert_int_equal(llmdeck(&out, "no.db", words), cases[i].judged ? 0 : 2);
+		free(words);
+		if (!cases[i].judged) {
+			assert_non_null(strstr(stderr_text(&out), "line 1: the object has no \"text\""));
+			continue;
+		}
+		cJSON *json = cJSON_ParseWithLength(out.data, out.len);
+		assert_string_equal(text(json, "text"), cases[i].judged);
+		const cJSON *span = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "pii"), 0);
+		if (i == 4)
+			assert_int_equal((int)number(span, "start"), 7);
+		cJSON_Delete(json);
+	}
+	buf_fini(&out);
+}
+
+static size_t occurrences(const char *in, const char *word)
+{
+	size_t n = 0;
+
+	for (; (in = strstr(in, word)); in++)
+		n++;
+	return n;
+}
+
+/* Every third of 90 rows is broken: the rest is imported, and each broken one is named and kept. */
+static void broken_rows_are_named_one_by_one(void **state)
+{
+	struct buf log = {0}, out = {0};
+	struct err err;
+
+	(void)state;
+	buf_puts(&log, "end_time,model,input_tokens\n");
+	for (int i = 0; i < 90; i++)
+		buf_printf(&log, "2026-03-01T10:%02d:00Z,gpt-4o,%s\n", i % 60, i % 3 ? "12" : "twelve");
+	write_log("third.csv", log.data);
+	char *words = mem_printf("import --rejects %s/rejects.csv %s/third.csv", folder, folder);
+	assert_int_equal(llmdeck(&out, "third.db", words), 0);
+	assert_non_null(strstr(out.data, "imported 60, rejected 30, duplicate 0"));
+	assert_int_equal(occurrences(stderr_text(&out), "rejected "), 30);
+	assert_non_null(strstr(out.data, "third.csv:89:29: input_tokens: "));
+	free(words);
+	words = mem_printf("%s/rejects.csv", folder);
+	buf_reset(&out);
+	assert_int_equal(file_read(words, 1 << 20, &out, &err), 0);
+	assert_int_equal(occurrences(out.data, ",twelve\n"), 30);
+	free(words);
+
+	write_log("broken.jsonl", "{\"end_time\":\"never\"}\n{\n");
+	words = mem_printf("import %s/broken.jsonl", folder);
+	assert_int_equal(llmdeck(&out, "third.db", words), 2);
+	assert_int_equal(occurrences(stderr_text(&out), "rejected "), 2);
+	free(words);
+
+	words = mem_printf("import --again --rejects %s/third.csv %s/third.csv", folder, folder);
+	assert_int_equal(llmdeck(&out, "third.db", words), 2);
+	assert_non_null(strstr(stderr_text(&out), "is the file to import"));
+	free(words);
+	words = mem_printf("%s/third.csv", folder);
+	buf_reset(&out);
+	assert_int_equal(file_read(words, 1 << 20, &out, &err), 0);
+	assert_int_equal(out.len, log.len);
+	free(words);
+	buf_fini(&log);
+	buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unknown_is_null_and_never_zero), cmocka_unit_test(a_series_has_every_step),
 		cmocka_unit_test(filters_and_csv),                cmocka_unit_test(one_request_with_its_receipt),
 		cmocka_unit_test(exit_codes_tell_what_went_wrong), cmocka_unit_test(the_azure_trace_adds_up),
+		cmocka_unit_test(judge_says_a_line_for_every_text), cmocka_unit_test(broken_rows_are_named_one_by_one),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

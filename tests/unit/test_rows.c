@@ -120,6 +120,7 @@ static void test_json(void **state)
 	assert_cut(ROWS_JSON, 0, "{\n\"a\":1,\"data\":5}", "{\n\"a\":1,\"data\":5} @1\n");
 	assert_cut(ROWS_JSON, 0, "[{\"a\":1}]\n[{\"b\":2}]", "{\"a\":1} @1\n{\"b\":2} @2\n");
 	assert_cut(ROWS_JSON, 0, "[1,\"x\",null]", "1 @1\n\"x\" @1\nnull @1\n");
+	assert_cut(ROWS_JSON, 0, "\"a text\"\n{\"a\":1}\n7", "\"a text\" @1\n{\"a\":1} @2\n7 @3\n");
 }
 
 static void test_json_broken(void **state)
