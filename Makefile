@@ -151,6 +151,9 @@ coverage:
 	@echo "$(BUILD)/coverage/index.html"
 
 BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
+$(BUILD)/tests/bench/bench_start: $(BUILD)/tests/bench/bench_start.o $(BUILD)/tests/screen/screen.o $(BUILD)/libllmdeck.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lvterm
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libllmdeck.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)

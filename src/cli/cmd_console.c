@@ -113,11 +113,31 @@ static void name_context(struct console_options *o, const struct global *g)
 	}
 }
 
-/* Starts a collector as our child where nobody collects and the store is ours; `banner` says what
- * that means, or what to start instead. */
-static struct collector_child *start_collector(const struct global *g, char *banner, size_t cap)
+/* A collector as our child, on its way while the console draws. */
+struct own_collector {
+	struct collector_child *child;
+	struct console_start start;
+};
+
+static int ask_child(void *arg, char *banner, size_t cap, struct err *err)
 {
-	struct collector_child *child = NULL;
+	const struct own_collector *own = arg;
+	enum spawn_state state = collector_child_state(own->child, err);
+
+	if (state == SPAWN_STARTING)
+		return 1;
+	if (state == SPAWN_READY)
+		snprintf(banner, cap, "collecting and alarms end with this console: "
+		         "run `llmdeck collect` as a service to keep them");
+	else
+		snprintf(banner, cap, "%.150s", err->text);
+	err->text[0] = '\0'; /* without one the store can still be read */
+	return 0;
+}
+
+/* Begins one where nobody collects and the store is ours; else `banner` says what to start instead. */
+static void start_collector(const struct global *g, struct own_collector *own, char *banner, size_t cap)
+{
 	struct err err = {""};
 	enum spawn_need need = spawn_needed(g->store_path, g->socket_path, &g->config, &err);
 	struct spawn_options o = {
@@ -126,13 +146,11 @@ static struct collector_child *start_collector(const struct global *g, char *ban
 	};
 
 	if (need == SPAWN_NOT_NEEDED)
-		return NULL;
-	if (need == SPAWN_POSSIBLE && collector_child_start(&child, &o, START_TIMEOUT_US, &err) == 0)
-		snprintf(banner, cap, "collecting and alarms end with this console: "
-		         "run `llmdeck collect` as a service to keep them");
+		return;
+	if (need == SPAWN_POSSIBLE && collector_child_begin(&own->child, &o, START_TIMEOUT_US, &err) == 0)
+		own->start = (struct console_start){collector_child_fd(own->child), ask_child, own};
 	else
 		snprintf(banner, cap, "%.150s", err.text);
-	return child;
 }
 
 /* ── -e URL ────────────────────────────────────────────────────────────────────────────────── */
@@ -201,8 +219,19 @@ static int fill_watch(struct watch *w, const struct global *g, const struct args
 	return 0;
 }
 
-static int start_watch(struct watch *w, const struct global *g, const struct args *a,
-                       struct collector_child **child, struct err *err)
+static int ask_watcher(void *arg, char *banner, size_t cap, struct err *err)
+{
+	struct own_collector *own = arg;
+	enum spawn_state state = collector_child_state(own->child, err);
+
+	(void)banner;
+	(void)cap;
+	return state == SPAWN_FAILED ? -1 : state == SPAWN_STARTING;
+}
+
+/* Begins it, and waits for it where no screen can be drawn meanwhile. */
+static int start_watch(struct watch *w, const struct global *g, const struct args *a, bool wait, struct own_collector *own,
+                       struct err *err)
 {
 	if (fill_watch(w, g, a, err) != 0 || throwaway_make("watch", &w->folder, err) != 0)
 		return -1;
@@ -214,7 +243,12 @@ static int start_watch(struct watch *w, const struct global *g, const struct arg
 		.log_path = w->log_path, .after = throwaway_remove_after, .arg = w->folder,
 	};
 
-	return collector_child_start(child, &o, START_TIMEOUT_US, err);
+	if (wait)
+		return collector_child_start(&own->child, &o, START_TIMEOUT_US, err);
+	if (collector_child_begin(&own->child, &o, START_TIMEOUT_US, err))
+		return -1;
+	own->start = (struct console_start){collector_child_fd(own->child), ask_watcher, own};
+	return 0;
 }
 
 static void end_watch(struct watch *w)
@@ -235,10 +269,11 @@ static void end_watch(struct watch *w)
 static int run_watch(const struct global *g, struct console_options *o, const struct args *a, struct err *err)
 {
 	struct watch *w = mem_zalloc(sizeof *w);
-	struct collector_child *child = NULL;
-	int result = start_watch(w, g, a, &child, err);
+	struct own_collector own = {0};
+	int result = start_watch(w, g, a, console_prints(o) || o->a11y, &own, err);
 
 	if (result == 0) {
+		o->start = own.start.ask ? &own.start : NULL;
 		o->store_path = w->store_path;
 		o->socket_path = w->socket_path;
 		o->config = &w->config;
@@ -250,7 +285,7 @@ static int run_watch(const struct global *g, struct console_options *o, const st
 			o->run_seconds = WATCH_ONCE_S;
 		result = console_run(o, err);
 	}
-	collector_child_stop(&child, STOP_TIMEOUT_US);
+	collector_child_stop(&own.child, STOP_TIMEOUT_US);
 	end_watch(w);
 	free(w);
 	return result;
@@ -260,7 +295,7 @@ static int run(const struct global *g, int argc, char **argv)
 {
 	struct console_options o = {.store_path = g->store_path, .socket_path = g->socket_path,
 	                            .config_path = g->config_path, .config = &g->config};
-	struct collector_child *child = NULL;
+	struct own_collector own = {0};
 	struct err err = {""};
 	struct args a;
 	char banner[160] = "";
@@ -280,12 +315,12 @@ static int run(const struct global *g, int argc, char **argv)
 		goto out;
 	}
 	name_context(&o, g);
-	if (!o.once && !o.a11y && !args_has(&a, "--read-only") && isatty(STDOUT_FILENO) &&
-	    isatty(STDIN_FILENO))
-		child = start_collector(g, banner, sizeof banner);
+	if (!console_prints(&o) && !o.a11y && !o.read_only)
+		start_collector(g, &own, banner, sizeof banner);
+	o.start = own.child ? &own.start : NULL;
 	o.banner = banner[0] ? banner : NULL;
 	code = console_run(&o, &err) == 0 ? EXIT_DONE : EXIT_UNAVAILABLE;
-	collector_child_stop(&child, STOP_TIMEOUT_US);
+	collector_child_stop(&own.child, STOP_TIMEOUT_US);
 out:
 	args_fini(&a);
 	return code == EXIT_DONE ? code : cli_fail((enum exit_code)code, &err);

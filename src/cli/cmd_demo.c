@@ -48,6 +48,7 @@ struct demo {
 	struct config_budget budgets[DEMO_BUDGETS];
 	struct config config; /* the child's: the defaults, one source, its rollouts, limits and budgets */
 	struct collector_child *child;
+	struct console_start start;
 };
 
 static int read_options(struct demo *d, const struct args *a, struct err *err)
@@ -165,7 +166,18 @@ static void fill_config(struct demo *d)
 	fill_budgets(d);
 }
 
-static int start_fleet(struct demo *d, struct err *err)
+static int ask_child(void *arg, char *banner, size_t cap, struct err *err)
+{
+	struct demo *d = arg;
+	enum spawn_state state = collector_child_state(d->child, err);
+
+	(void)banner;
+	(void)cap;
+	return state == SPAWN_FAILED ? -1 : state == SPAWN_STARTING;
+}
+
+/* Begins it, and waits for it where no screen can be drawn meanwhile. */
+static int start_fleet(struct demo *d, bool wait, struct err *err)
 {
 	if (throwaway_make("demo", &d->folder, err))
 		return -1;
@@ -181,7 +193,12 @@ static int start_fleet(struct demo *d, struct err *err)
 		.log_path = d->log_path, .after = throwaway_remove_after, .arg = d->folder,
 	};
 
-	return collector_child_start(&d->child, &o, START_TIMEOUT_US, err);
+	if (wait)
+		return collector_child_start(&d->child, &o, START_TIMEOUT_US, err);
+	if (collector_child_begin(&d->child, &o, START_TIMEOUT_US, err))
+		return -1;
+	d->start = (struct console_start){collector_child_fd(d->child), ask_child, d};
+	return 0;
 }
 
 static void end_fleet(struct demo *d)
@@ -218,7 +235,7 @@ static int show(const struct global *g, struct demo *d, struct err *err)
 	struct config shown = g->config; /* borrows: g keeps what it owns */
 	struct console_options o = {
 		.store_path = d->store_path, .socket_path = d->socket_path, .config_path = g->config_path,
-		.config = &shown, .demo = true, .since_us = 15 * US_PER_MIN,
+		.config = &shown, .demo = true, .since_us = 15 * US_PER_MIN, .start = d->start.ask ? &d->start : NULL,
 	};
 
 	shown.rollouts = d->config.rollouts;
@@ -244,7 +261,7 @@ static int run(const struct global *g, int argc, char **argv)
 		return code;
 	code = read_options(&d, &a, &err) ? EXIT_USAGE : EXIT_DONE;
 	args_fini(&a);
-	if (code == EXIT_DONE && (start_fleet(&d, &err) || show(g, &d, &err)))
+	if (code == EXIT_DONE && (start_fleet(&d, console_prints(&(struct console_options){0}), &err) || show(g, &d, &err)))
 		code = EXIT_FAILED;
 	end_fleet(&d);
 	return code == EXIT_DONE ? code : cli_fail((enum exit_code)code, &err);

@@ -68,6 +68,7 @@ struct app {
 	bool incident_wanted;          /* the page shows the one that was just opened */
 	bool incident_jump;            /* the page of the one that is being loaded is wanted */
 	int wake[2];
+	int start_fd;                  /* epoll of wake[0] and of the collector that is being started; -1: none is */
 	struct layout layout;
 	struct load_job job;           /* the last one given to the loader */
 	uint64_t generation;
@@ -84,6 +85,7 @@ struct app {
 	struct help help;
 	const struct action *help_tables[1];
 	bool mouse, quit, dirty;
+	struct err failure;            /* why it makes no sense to go on; "" = it does */
 	int64_t news_mono_us;          /* since when something waits to be drawn that nobody waits for; 0: nothing */
 	int64_t asked_mono_us;         /* when a person last did something: for a while all that comes is drawn at once */
 };

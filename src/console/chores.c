@@ -53,7 +53,7 @@ struct chores {
 	bool watch_theme;
 	struct theme theme;
 	struct collector_status collector;
-	bool collector_changed;
+	bool collector_changed, ask_now;
 	char themes[CHORES_THEMES_MAX][THEME_NAME_BYTES];
 	size_t theme_count;
 	/* the thread's own */
@@ -325,14 +325,14 @@ static void ask_collector(struct chores *c, struct control_client *client)
 		worker_wake_ui(&c->worker);
 }
 
-/* Waits up to a second for a chore; *stop when it is time to end. */
-static bool next_chore(struct chores *c, struct chore *out, bool *stop)
+/* Waits up to a second for a chore; *stop when it is time to end, *ask when the collector is to be asked at once. */
+static bool next_chore(struct chores *c, struct chore *out, bool *stop, bool *ask)
 {
 	int64_t due = clock_mono_us() + US_PER_S;
 	bool found = false;
 
 	worker_lock(&c->worker);
-	while (!c->worker.stop && c->queued == 0) {
+	while (!c->worker.stop && c->queued == 0 && !c->ask_now) {
 		if (!worker_sleep(&c->worker, due))
 			break;
 	}
@@ -343,6 +343,8 @@ static bool next_chore(struct chores *c, struct chore *out, bool *stop)
 		found = true;
 	}
 	*stop = c->worker.stop && !found;
+	*ask = c->ask_now;
+	c->ask_now = false;
 	worker_unlock(&c->worker);
 	return found;
 }
@@ -352,14 +354,14 @@ static void run_chores(void *owner)
 	struct chores *c = owner;
 	struct control_client *client = c->socket_path ? control_client_new(c->socket_path) : NULL;
 	struct chore chore;
-	bool stop = false;
+	bool stop = false, ask = true;
 
 	look_at_config(c, true);
 	list_themes(c);
 	for (unsigned round = 0; !stop; round++) {
-		if (round % STATUS_EVERY == 0)
+		if (ask || round % STATUS_EVERY == 0)
 			ask_collector(c, client);
-		if (next_chore(c, &chore, &stop)) {
+		if (next_chore(c, &chore, &stop, &ask)) {
 			if (chore.kind == CHORE_WRITE)
 				do_write(c, &chore);
 			else if (chore.kind == CHORE_TMUX)
@@ -490,6 +492,14 @@ void chores_load_theme(struct chores *c, const char *name)
 	struct chore chore = {.kind = CHORE_THEME, .path = mem_strdup(name)};
 
 	enqueue(c, chore);
+}
+
+void chores_ask_collector(struct chores *c)
+{
+	worker_lock(&c->worker);
+	c->ask_now = true;
+	worker_poke(&c->worker);
+	worker_unlock(&c->worker);
 }
 
 bool chores_collector(struct chores *c, struct collector_status *out)

@@ -51,6 +51,8 @@ struct chore_news {
 };
 /* The next piece of news; false when there is none. */
 bool chores_take(struct chores *c, struct chore_news *out);
+/* Asks the collector now, not at the next turn. */
+void chores_ask_collector(struct chores *c);
 /* What the collector said when it was asked last; true when that is news since the last call. */
 bool chores_collector(struct chores *c, struct collector_status *out);
 /* Names of the installed themes, as they were when the thread began. Returns how many. */

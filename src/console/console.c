@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -87,6 +88,10 @@ static bool take_loaded(struct app *a)
 	bool was_history = a->deck.history, news = false;
 
 	if (loader_status(a->loader, &a->deck.status)) {
+		if (a->deck.starting && !a->deck.status.opened) { /* there is no store yet: nothing is wrong */
+			a->deck.status.error[0] = '\0';
+			a->deck.status.seen_mono_us = 0;
+		}
 		if (a->deck.status.opened)
 			deck_judge_history(&a->deck, clock_wall_us());
 		news = true;
@@ -264,6 +269,40 @@ static void note_news(struct app *a, bool news)
 		a->news_mono_us = now;
 }
 
+/* ── a collector that is on its way ────────────────────────────────────────────────────────── */
+
+static void watch_start(struct app *a)
+{
+	struct epoll_event any = {.events = EPOLLIN};
+
+	a->deck.starting = true;
+	a->start_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (a->start_fd >= 0) {
+		epoll_ctl(a->start_fd, EPOLL_CTL_ADD, a->wake[0], &any);
+		epoll_ctl(a->start_fd, EPOLL_CTL_ADD, a->o->start->fd, &any);
+	}
+}
+
+/* Looks how far it is. What could not be read before is asked for again once it is there. */
+static void follow_start(struct app *a)
+{
+	int state;
+
+	if (!a->deck.starting)
+		return;
+	state = a->o->start->ask(a->o->start->arg, a->deck.banner, sizeof a->deck.banner, &a->failure);
+	if (state > 0)
+		return;
+	a->deck.starting = false;
+	if (a->start_fd >= 0)
+		close(a->start_fd);
+	a->start_fd = -1;
+	a->quit = a->quit || state < 0;
+	a->generation++;
+	chores_ask_collector(a->chores);
+	app_refresh(a);
+}
+
 static void drain_wake(struct app *a)
 {
 	char bytes[64];
@@ -285,6 +324,7 @@ static void handle_event(struct app *a, enum screen_event event, struct key key)
 		break;
 	case SCREEN_WOKEN:
 		drain_wake(a);
+		follow_start(a);
 		note_news(a, take_loaded(a));
 		take_news(a);
 		a->dirty = app_query_take(a) || a->dirty;
@@ -296,6 +336,7 @@ static void handle_event(struct app *a, enum screen_event event, struct key key)
 		a->quit = true;
 		break;
 	default: /* a second has passed: the clock and the ages */
+		follow_start(a);
 		app_query_tick(a);
 		app_take_calls(a);
 		a->dirty = a->dirty || a->mode == MODE_INTENT || a->deck.query->running;
@@ -315,7 +356,7 @@ static void loop(struct app *a)
 			a->dirty = true;
 		if (a->dirty || (a->news_mono_us && clock_mono_us() - a->news_mono_us >= GATHER_US))
 			draw(a);
-		handle_event(a, screen_wait(a->screen, a->wake[0], wait_ms(a), &key), key);
+		handle_event(a, screen_wait(a->screen, a->start_fd >= 0 ? a->start_fd : a->wake[0], wait_ms(a), &key), key);
 	}
 }
 
@@ -380,6 +421,8 @@ static void app_free(struct app *a)
 	free(a->incident);
 	query_page_stop(&a->query, STOP_WAIT_US);
 	tz_free(&a->tz);
+	if (a->start_fd >= 0)
+		close(a->start_fd);
 	for (int i = 0; i < 2; i++) {
 		if (a->wake[i] >= 0)
 			close(a->wake[i]);
@@ -393,7 +436,7 @@ static int run_screen(const struct console_options *o, struct err *err)
 	int result = -1;
 
 	a->o = o;
-	a->wake[0] = a->wake[1] = -1;
+	a->wake[0] = a->wake[1] = a->start_fd = -1;
 	a->generation = 1;
 	if (deck_setup(&a->deck, o, &a->tz, err) != 0 || open_wake(a, err) != 0)
 		goto out;
@@ -416,8 +459,10 @@ static int run_screen(const struct console_options *o, struct err *err)
 	a->triage = triage_work_start(o->socket_path, a->wake[1]);
 	a->deck.desk = &a->triage->desk;
 	app_triage_labels(a);
+	if (o->start)
+		watch_start(a);
 	loop(a);
-	result = 0;
+	result = a->failure.text[0] ? err_set(err, "%s", a->failure.text) : 0;
 out:
 	app_free(a);
 	return result;

@@ -12,6 +12,16 @@
 #include "core/config.h"
 #include "core/view.h"
 
+/* A collector that is being started while the console draws already. */
+struct console_start {
+	int fd;    /* readable when there is news of it */
+	/* Called when it is, and each second: 1 = not yet, 0 = it is over: `banner` holds what is to stay in
+	 * the strip, "" for nothing; -1 with a sentence: the console makes no sense without it. Never
+	 * waits. UI thread. */
+	int (*ask)(void *arg, char *banner, size_t cap, struct err *err);
+	void *arg;
+};
+
 struct console_options {
 	const char *store_path;
 	const char *socket_path;      /* the collector's; NULL = none is asked */
@@ -21,6 +31,7 @@ struct console_options {
 	const char *context_colour;   /* "red", …; NULL = none */
 	const char *user;             /* in the header; NULL = who runs this */
 	const char *banner;           /* one line that stays in the strip while it is quiet; NULL = none */
+	const struct console_start *start; /* NULL = nothing is being started; for the full screen alone */
 	bool demo;                    /* labelled DEMO whatever the store says */
 	bool read_only;
 	const char *theme;            /* NULL = the config's */

@@ -75,6 +75,7 @@ struct deck {
 	const char *context, *context_colour, *user;
 	bool demo;
 	bool filling;                       /* a demo's past is being invented: its data will reach the present */
+	bool starting;                      /* the collector of this console is on its way */
 	bool read_only;                     /* this session may change nothing whatever its role */
 	bool raised;                        /* :rw was given */
 	struct collector_status collector;

@@ -74,7 +74,7 @@ static style mode_text(const struct deck *d, const struct frame_options *o, char
 	if (mode == DECK_PAUSED)
 		snprintf(out, cap, "PAUSED +%s", count_format((double)deck_came_since(d), count));
 	else if (mode == DECK_WAITING)
-		snprintf(out, cap, "%s", d->filling ? "FILLING" : d->status.opened ? "NO DATA" : "WAITING");
+		snprintf(out, cap, "%s", d->starting ? "STARTING" : d->filling ? "FILLING" : d->status.opened ? "NO DATA" : "WAITING");
 	else
 		snprintf(out, cap, "%s %s", words[mode], duration_format(age_us / unit * unit, age));
 	return styles[mode];
@@ -123,14 +123,15 @@ static void clock_piece(const struct deck *d, int64_t wall_us, bool date, struct
 }
 
 /* "src 3/4 ok  lag 1.2s": how many sources work, and how long what arrives takes to the store. */
-static style sources_text(const struct collector_status *c, bool wide, char *out, size_t cap)
+static style sources_text(const struct deck *d, bool wide, char *out, size_t cap)
 {
+	const struct collector_status *c = &d->collector;
 	size_t ok = collector_sources_ok(c);
 	double lag = collector_lag_s(c);
 	char text[FIGURE_TEXT_BYTES];
 	int len;
 
-	if (!c->asked)
+	if (!c->asked || d->starting)
 		return ROLE_MUTED;
 	if (!c->answered) {
 		snprintf(out, cap, wide ? "no collector" : "src -");
@@ -154,7 +155,7 @@ static int draw_right_end(const struct deck *d, const struct frame_options *o, s
 
 	window_text(d, p[0].text, sizeof p[0].text);
 	p[1].style = mode_text(d, o, p[1].text, sizeof p[1].text);
-	p[2].style = sources_text(&d->collector, s->width >= 120, p[2].text, sizeof p[2].text);
+	p[2].style = sources_text(d, s->width >= 120, p[2].text, sizeof p[2].text);
 	clock_piece(d, o->wall_us, s->width >= 120, &p[3]);
 	snprintf(p[4].text, sizeof p[4].text, "%.40s%s%s%s%s", d->user ? d->user : "", d->user ? " " : "",
 	         s->width >= 120 ? session_level_name(deck_level(d)) : "", s->width >= 120 ? " " : "",
@@ -215,8 +216,10 @@ static void draw_strip(const struct deck *d, const struct frame_options *o, stru
 		surface_outside(&line, 1, 0, s->width - 2, ROLE_CRITICAL, str_of(d->status.error));
 		return;
 	}
-	if (!d->shown[alerts])
+	if (!d->shown[alerts]) {
+		surface_text(&line, 1, 0, ROLE_MUTED, d->starting ? "starting a collector" : "");
 		return;
+	}
 	alerts_draw_strip(d->shown[alerts]->state, &frame, d->banner, &line);
 }
 

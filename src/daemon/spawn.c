@@ -25,6 +25,10 @@
 struct collector_child {
 	pid_t pid;
 	int fd;
+	int64_t until_us; /* it shall be ready then; monotonic */
+	enum spawn_state state;
+	char line[sizeof(((struct err *)0)->text)]; /* what it has said so far */
+	size_t len;
 };
 
 /* ── is one needed ─────────────────────────────────────────────────────────────────────────── */
@@ -112,33 +116,40 @@ static _Noreturn void child_main(const struct spawn_options *o, int fd)
 
 /* ── the parent's side ─────────────────────────────────────────────────────────────────────── */
 
-/* Reads the child's line. 0 when it is "ready". */
-static int read_line(int fd, int64_t until_us, struct err *err)
+/* Takes what has come of the child's line. */
+static enum spawn_state read_line(struct collector_child *c, struct err *err)
 {
-	char line[sizeof(err->text)] = "";
-	size_t len = 0;
+	ssize_t got = recv(c->fd, c->line + c->len, sizeof(c->line) - 1 - c->len, MSG_DONTWAIT);
 
-	while (len + 1 < sizeof(line) && !memchr(line, '\n', len)) {
-		int64_t left_us = until_us - clock_mono_us();
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-
-		if (left_us <= 0)
-			return err_set(err, "collector: it is not ready in time: see its log");
-		if (poll(&p, 1, (int)(left_us / US_PER_MS) + 1) <= 0)
-			continue;
-		ssize_t got = recv(fd, line + len, sizeof(line) - 1 - len, 0);
-
-		if (got == 0 || (got < 0 && errno != EINTR))
-			return err_set(err, "collector: it ended before it was ready: see its log");
-		len += got > 0 ? (size_t)got : 0;
+	if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
+		err_set(err, "collector: it ended before it was ready: see its log");
+		return SPAWN_FAILED;
 	}
-	line[len] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	return strcmp(line, "ready") == 0 ? 0 : err_set(err, "%s", line);
+	c->len += got > 0 ? (size_t)got : 0;
+	if (!memchr(c->line, '\n', c->len) && c->len + 1 < sizeof(c->line))
+		return SPAWN_STARTING;
+	c->line[c->len] = '\0';
+	c->line[strcspn(c->line, "\n")] = '\0';
+	if (strcmp(c->line, "ready") == 0)
+		return SPAWN_READY;
+	err_set(err, "%s", c->line);
+	return SPAWN_FAILED;
 }
 
-int collector_child_start(struct collector_child **out, const struct spawn_options *o,
-                          int64_t timeout_us, struct err *err)
+enum spawn_state collector_child_state(struct collector_child *c, struct err *err)
+{
+	if (c->state != SPAWN_STARTING)
+		return c->state;
+	c->state = read_line(c, err);
+	if (c->state == SPAWN_STARTING && clock_mono_us() >= c->until_us) {
+		err_set(err, "collector: it is not ready in time: see its log");
+		c->state = SPAWN_FAILED;
+	}
+	return c->state;
+}
+
+int collector_child_begin(struct collector_child **out, const struct spawn_options *o, int64_t timeout_us,
+                          struct err *err)
 {
 	int pair[2];
 
@@ -160,12 +171,32 @@ int collector_child_start(struct collector_child **out, const struct spawn_optio
 
 	c->pid = pid;
 	c->fd = pair[0];
-	if (read_line(c->fd, clock_mono_us() + timeout_us, err)) {
-		collector_child_stop(&c, US_PER_S);
-		return -1;
-	}
+	c->until_us = clock_mono_us() + timeout_us;
 	*out = c;
 	return 0;
+}
+
+int collector_child_start(struct collector_child **out, const struct spawn_options *o,
+                          int64_t timeout_us, struct err *err)
+{
+	enum spawn_state state;
+
+	if (collector_child_begin(out, o, timeout_us, err))
+		return -1;
+	while ((state = collector_child_state(*out, err)) == SPAWN_STARTING) {
+		struct pollfd p = {.fd = (*out)->fd, .events = POLLIN};
+
+		poll(&p, 1, (int)(((*out)->until_us - clock_mono_us()) / US_PER_MS) + 1);
+	}
+	if (state == SPAWN_READY)
+		return 0;
+	collector_child_stop(out, US_PER_S);
+	return -1;
+}
+
+int collector_child_fd(const struct collector_child *c)
+{
+	return c->fd;
 }
 
 pid_t collector_child_pid(const struct collector_child *c)

@@ -28,9 +28,20 @@ struct spawn_options {
 
 struct collector_child;
 
-/* Starts the child and waits until it collects. Must be called before this process starts a thread
- * or touches the terminal: it forks. -1 with the child's own sentence when it could not start, or
- * when it is not ready after `timeout_us`. */
+/* Starts the child and does not wait for it. Must be called before this process starts a thread or
+ * touches the terminal: it forks. It shall be ready within `timeout_us`. -1 when there is no process
+ * to be had. */
+int collector_child_begin(struct collector_child **out, const struct spawn_options *o, int64_t timeout_us,
+                          struct err *err);
+enum spawn_state {
+	SPAWN_STARTING, /* ask again when collector_child_fd() is readable, or in a second */
+	SPAWN_READY,    /* it collects */
+	SPAWN_FAILED,   /* err holds the child's own sentence, or that its time is over: stop it */
+};
+/* How far it is. Never waits. */
+enum spawn_state collector_child_state(struct collector_child *c, struct err *err);
+int collector_child_fd(const struct collector_child *c);
+/* Both: begins and waits until it collects. -1 when it failed; nothing is left then. */
 int collector_child_start(struct collector_child **out, const struct spawn_options *o,
                           int64_t timeout_us, struct err *err);
 pid_t collector_child_pid(const struct collector_child *c);

@@ -1,6 +1,6 @@
-/* gen_requests csv|jsonl ROWS [SEED]: invented request events on stdout for the benches, the same for the
- * same seed; about a million a day over 60 series. Shapes follow the public traces: bursts, log-normal token
- * counts, latency by output length, 2 % errors, 1 % flags. */
+/* gen_requests csv|jsonl ROWS [SEED [DAYS]]: invented request events on stdout for the benches, the same for
+ * the same seed; about a million a day over 60 series, or spread over so many days that end with 2025. Shapes
+ * follow the public traces: bursts, log-normal token counts, latency by output length, 2 % errors, 1 % flags. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,7 +8,11 @@
 #include <string.h>
 #include <time.h>
 
+#define END_S 1767225600.0                        /* 2026-01-01 */
+#define GAP_S (0.1 * 0.8 + 0.9 * 0.007)           /* mean of what next_event() puts between two */
+
 static uint64_t seed = 1;
+static double stretch = 1; /* of the gaps */
 
 static uint64_t next_random(void)
 {
@@ -52,7 +56,7 @@ static void next_event(struct event *e, double *clock_s)
 	static const char *const errors[] = {"rate_limit", "timeout", "server_error"};
 	static const char *const flags[] = {"hate:2", "violence:4", "jailbreak"};
 
-	*clock_s += -log(uniform()) * (uniform() < 0.1 ? 0.8 : 0.007);
+	*clock_s += -log(uniform()) * (uniform() < 0.1 ? 0.8 : 0.007) * stretch;
 	time_t whole = (time_t)*clock_s;
 	struct tm tm;
 	gmtime_r(&whole, &tm);
@@ -94,15 +98,17 @@ static void print_json(const struct event *e)
 int main(int argc, char **argv)
 {
 	if (argc < 3 || (strcmp(argv[1], "csv") != 0 && strcmp(argv[1], "jsonl") != 0)) {
-		fprintf(stderr, "usage: gen_requests csv|jsonl ROWS [SEED]\n");
+		fprintf(stderr, "usage: gen_requests csv|jsonl ROWS [SEED [DAYS]]\n");
 		return 2;
 	}
 	int csv = argv[1][0] == 'c';
 	long rows = atol(argv[2]);
-	double clock_s = 1767225600 - 30 * 86400.0;
+	double days = argc > 4 ? atof(argv[4]) : 0, clock_s = END_S - (days > 0 ? days : 30) * 86400;
 	struct event e;
 
 	seed = argc > 3 ? strtoull(argv[3], NULL, 10) * 2654435769u + 1 : 88172645463325252u;
+	if (days > 0 && rows > 0)
+		stretch = days * 86400 / ((double)rows * GAP_S);
 	if (csv)
 		puts("time,service,deployment,model,input_tokens,output_tokens,cached_tokens,latency_ms,ttft_ms,"
 		     "status,error_type,safety,user,trace_id");

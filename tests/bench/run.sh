@@ -5,6 +5,7 @@
 #   LONG_ROWS=10000000 events of the second store that is asked: the same rate, ten times longer (minutes to
 #                    fill and 5 GB of TMPDIR); 0 leaves it out
 #   SEEDS=100         planted causes for each kind of attribute and badness
+#   STARTS=20        starts that are timed
 #   KEYS=200         keys that are timed on that store
 #   SCREEN_SECONDS=20 how long each size of the screen is watched
 set -eu
@@ -43,7 +44,11 @@ ask() {
 	"$build/tests/bench/bench_alerts" "$dir/q.db"
 	echo "the incident page's data:"
 	"$build/tests/bench/bench_incident" "$dir/q.db"
-	if [ "${2:-}" = keys ]; then keys; fi
+	if [ "${2:-}" = keys ]; then
+		echo "how soon the console shows something, ${STARTS:-20} starts (wanted: under 50 ms):"
+		"$build/tests/bench/bench_start" "${STARTS:-20}" - "$bin" --store "$dir/q.db"
+		keys
+	fi
 	rm -f "$dir"/q.db* "$dir"/q-text.db* "$dir/e.jsonl"
 }
 ask "${ROWS:-1000000}"
@@ -59,6 +64,9 @@ echo "suspects of planted causes, ${SEEDS:-100} cases a row:"
 echo
 "$here/bench_receive.sh"
 
+echo
+echo "starts of the demo:"
+"$build/tests/bench/bench_start" "${STARTS:-20}" - "$bin" demo
 echo
 echo "the live overview, 53 requests a second:"
 "$build/tests/bench/bench_screen" "${SCREEN_SECONDS:-20}" "$bin" demo

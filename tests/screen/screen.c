@@ -298,6 +298,11 @@ void screen_signal(struct screen *s, int signal)
 		kill(s->pid, signal);
 }
 
+pid_t screen_pid(const struct screen *s)
+{
+	return s->pid;
+}
+
 int screen_width(const struct screen *s)
 {
 	return s->width;

@@ -41,6 +41,7 @@ void screen_send_bytes(struct screen *s, const void *bytes, size_t len);
 void screen_resize(struct screen *s, int width, int height);
 void screen_signal(struct screen *s, int signal);
 
+pid_t screen_pid(const struct screen *s);
 int screen_width(const struct screen *s);
 int screen_height(const struct screen *s);
 struct screen_cell screen_cell(const struct screen *s, int x, int y);

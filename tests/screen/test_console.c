@@ -61,6 +61,55 @@ static void demo_starts_labelled(void **state)
 	screen_quit(&s);
 }
 
+/* The first frame does not wait for the collector that the console starts, and says that it is on its way. */
+static void draws_while_its_collector_starts(void **state)
+{
+	const char *argv[] = {screen_binary(), "--store", sample_store(), "console", NULL};
+	struct screen *s = screen_start(argv, NULL, 140, 40);
+	const char *bytes;
+
+	(void)state;
+	assert_shows(s, "collecting and alarms end with this console");
+	assert_shows(s, "chat");
+	assert_gone(s, "STARTING");
+	bytes = strstr(screen_bytes(s)->data, "STARTING");
+	assert_non_null(bytes);
+	assert_non_null(strstr(bytes, "collecting and"));
+	screen_quit(&s);
+}
+
+/* Without a collector what is stored can still be read, and the strip says why there is none. */
+static void reads_on_when_its_collector_cannot_start(void **state)
+{
+	const char *argv[] = {screen_binary(), "--store", sample_store(), "--socket", "/dev/null/control.sock", "console", NULL};
+	struct screen *s = screen_start(argv, NULL, 140, 40);
+
+	(void)state;
+	assert_shows(s, "/dev/null");
+	assert_shows(s, "HISTORY");
+	assert_shows(s, "chat");
+	assert_shows(s, "no collector");
+	screen_quit(&s);
+}
+
+/* A store that is not there yet is being made: nothing is wrong. */
+static void makes_its_store(void **state)
+{
+	char path[160];
+	struct screen *s;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/fresh.db", screen_folder());
+	const char *argv[] = {screen_binary(), "--store", path, "console", NULL};
+
+	s = screen_start(argv, NULL, 140, 40);
+	assert_shows(s, "collecting and alarms end with this console");
+	assert_gone(s, "STARTING");
+	assert_gone(s, "loading");
+	assert_null(strstr(screen_bytes(s)->data, "cannot be opened"));
+	screen_quit(&s);
+}
+
 static void history_says_so(void **state)
 {
 	struct screen *s = start_history(NULL, 80, 24);
@@ -272,6 +321,9 @@ int main(void)
 		cmocka_unit_test(signals_restore_the_terminal),
 		cmocka_unit_test(ctrl_c_quits),
 		cmocka_unit_test(demo_starts_labelled),
+		cmocka_unit_test(draws_while_its_collector_starts),
+		cmocka_unit_test(reads_on_when_its_collector_cannot_start),
+		cmocka_unit_test(makes_its_store),
 		cmocka_unit_test(a_storm_of_sizes),
 	};
 
