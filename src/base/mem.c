@@ -100,12 +100,10 @@ char *mem_printf(const char *fmt, ...)
 	return text;
 }
 
-void *mem_grow(void *array, size_t *cap, size_t need, size_t size)
+void *mem_grow_more(void *array, size_t *cap, size_t need, size_t size)
 {
 	size_t want = *cap ? *cap : 8;
 
-	if (need <= *cap)
-		return array;
 	while (want < need) {
 		if (want > SIZE_MAX / 2)
 			exhausted();

@@ -20,9 +20,13 @@ char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * with it). It must not allocate. */
 void mem_set_exhausted_hook(void (*hook)(void));
 
+void *mem_grow_more(void *array, size_t *cap, size_t need, size_t size); /* mem_grow()'s own */
 /* Grows *array (of elements of `size` bytes) so that it holds at least `need` of them, doubling.
  * *cap counts elements. */
-void *mem_grow(void *array, size_t *cap, size_t need, size_t size);
+static inline void *mem_grow(void *array, size_t *cap, size_t need, size_t size)
+{
+	return need <= *cap ? array : mem_grow_more(array, cap, need, size);
+}
 
 /* A bump allocator: everything in it is freed at once. Not thread-safe; an arena may move from
  * one thread to another with what points into it. */

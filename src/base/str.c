@@ -181,6 +181,36 @@ static bool rounds_up(const char *p, const char *end, bool odd)
 	return odd;
 }
 
+/* Nearly every number is up to 18 digits with at most a point in between, and needs no rounding. False: the long
+ * way says. */
+static bool short_scaled(struct str s, int scale, int64_t *out)
+{
+	static const int64_t powers[] = {
+		1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000, 1000000000000,
+	};
+	int64_t v = 0;
+	int fraction = 0;
+	bool point = false;
+
+	if (s.len > 18)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned digit = (unsigned)(unsigned char)s.ptr[i] - '0';
+
+		if (digit <= 9) {
+			v = v * 10 + (int)digit;
+			fraction += point;
+		} else if (s.ptr[i] == '.' && !point) {
+			point = true;
+		} else {
+			return false;
+		}
+	}
+	scale -= fraction;
+	return s.len > point && scale >= 0 && scale < (int)(sizeof powers / sizeof *powers) &&
+	       !__builtin_mul_overflow(v, powers[scale], out);
+}
+
 bool str_to_scaled_int64(struct str s, int scale, int64_t *out)
 {
 	struct decimal d;
@@ -188,6 +218,8 @@ bool str_to_scaled_int64(struct str s, int scale, int64_t *out)
 	uint64_t v = 0;
 	int64_t whole;
 
+	if (short_scaled(s, scale, out))
+		return true;
 	if (!decimal_read(s, &d))
 		return false;
 	if (d.digits == NULL) {

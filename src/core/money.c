@@ -16,8 +16,10 @@ bool money_parse_pusd(struct str s, int64_t *out_pusd)
 
 int64_t money_nusd_of_pusd(pusd128 pusd)
 {
-	pusd128 whole = pusd / PICO_PER_NANO;
-	int rest = (int)(pusd % PICO_PER_NANO), half = PICO_PER_NANO / 2;
+	/* A division of 64 bits takes a fraction of the time of one of 128. */
+	bool fits = pusd == (int64_t)pusd;
+	pusd128 whole = fits ? (int64_t)pusd / PICO_PER_NANO : pusd / PICO_PER_NANO;
+	int rest = (int)(pusd - whole * PICO_PER_NANO), half = PICO_PER_NANO / 2;
 
 	if (rest > half || (rest == half && whole % 2 != 0))
 		whole++;

@@ -44,17 +44,22 @@ void csv_reader_free(struct csv_reader **r)
 	*r = NULL;
 }
 
-static void add_cell(struct csv_reader *r, struct str text, size_t offset)
+static inline void add_cell(struct csv_reader *r, struct str text, size_t offset)
 {
 	r->cells = mem_grow(r->cells, &r->cap, r->count + 1, sizeof *r->cells);
 	r->cells[r->count++] = (struct csv_cell){text, offset};
 }
 
-static struct str trim_blanks(const char *from, const char *to)
+static inline bool is_blank(char c)
 {
-	while (from < to && (*from == ' ' || *from == '\t'))
+	return c == ' ' || c == '\t';
+}
+
+static inline struct str trim_blanks(const char *from, const char *to)
+{
+	while (from < to && is_blank(*from))
 		from++;
-	while (from < to && (to[-1] == ' ' || to[-1] == '\t'))
+	while (from < to && is_blank(to[-1]))
 		to--;
 	return (struct str){from, (size_t)(to - from)};
 }
