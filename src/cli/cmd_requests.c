@@ -18,12 +18,12 @@
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX 10000
 
-static const char *const sorts[] = {"newest", "slowest", "dearest", "tokens", NULL};
+static const char *const sorts[] = {"newest", "slowest", "dearest", "tokens", "failed", "flagged", NULL};
 static const char *const verbs[] = {"show", NULL};
 
 static const struct command_option requests_options[] = {
 	WINDOW_OPTIONS,
-	{"--sort", "ORDER", "newest (default), slowest, dearest or tokens first"},
+	{"--sort", "ORDER", "newest (default), slowest, dearest, tokens, failed or flagged first"},
 	{"--limit", "N", "at most so many (default 20, up to 10000)"},
 	{"--bad", "CONDITION", "bad ones only, as in `llmdeck suspects --bad`: 'latency>4s', 'cost>0.05', error=TYPE, flag=CATEGORY …"},
 	{"--failed", NULL, "failed requests only"},

@@ -59,6 +59,10 @@ static int64_t rank_of(enum request_sort sort, const struct scan_row *row)
 		return row->cost_source == COST_UNPRICED ? -1 : row->cost_nusd;
 	case SORT_TOKENS:
 		return (row->input_tokens > 0 ? row->input_tokens : 0) + (row->output_tokens > 0 ? row->output_tokens : 0);
+	case SORT_FAILED:
+		return row->status == REQUEST_ERROR;
+	case SORT_FLAGGED:
+		return row->flag_count;
 	default:
 		return row->id;
 	}

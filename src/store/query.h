@@ -106,7 +106,8 @@ int query_top(struct store_reader *r, enum attr a, int64_t from_us, int64_t to_u
 void top_result_fini(struct top_result *res);
 
 /* Single requests from the time-ordered raw rows. */
-enum request_sort { SORT_NEWEST, SORT_SLOWEST, SORT_DEAREST, SORT_TOKENS };
+/* What comes first; what is alike in that, newest first. SORT_FLAGGED: with most flags. */
+enum request_sort { SORT_NEWEST, SORT_SLOWEST, SORT_DEAREST, SORT_TOKENS, SORT_FAILED, SORT_FLAGGED };
 struct request_row {
 	int64_t id; /* time-ordered; what `requests show` takes, as text in hexadecimal */
 	struct request request; /* strings owned by the result */

@@ -38,6 +38,10 @@ static int64_t rank_of(const struct search *s, const struct packed *p, int64_t i
 		return p->cost_source == COST_UNPRICED ? -1 : p->cost_nusd;
 	case SORT_TOKENS:
 		return (p->input_tokens > 0 ? p->input_tokens : 0) + (p->output_tokens > 0 ? p->output_tokens : 0);
+	case SORT_FAILED:
+		return p->status == REQUEST_ERROR;
+	case SORT_FLAGGED:
+		return p->flag_count;
 	default:
 		return id;
 	}

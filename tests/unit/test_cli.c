@@ -184,6 +184,15 @@ static void filters_and_csv(void **state)
 	buf_fini(&out);
 }
 
+static size_t occurrences(const char *in, const char *word)
+{
+	size_t n = 0;
+
+	for (; (in = strstr(in, word)); in++)
+		n++;
+	return n;
+}
+
 static void one_request_with_its_receipt(void **state)
 {
 	struct buf out = {0};
@@ -201,6 +210,14 @@ static void one_request_with_its_receipt(void **state)
 	assert_int_equal(llmdeck(&out, "a.db", "requests --failed --format json"), 0);
 	assert_non_null(strstr(out.data, "no-such-model"));
 	assert_null(strstr(out.data, "\"status\":\"ok\""));
+	/* Failed and flagged ones come first, the others follow. */
+	assert_int_equal(llmdeck(&out, "a.db", "requests --sort failed --format csv"), 0);
+	assert_int_equal(sscanf(strchr(out.data, '\n'), "\n%*[^,],%31[^,]", id), 1);
+	assert_string_equal(id, "2026-03-01T10:20:00Z");
+	assert_int_equal(occurrences(out.data, "\n"), 5);
+	assert_int_equal(llmdeck(&out, "a.db", "requests --sort flagged --bad 'latency>0s' --format csv"), 0);
+	assert_int_equal(sscanf(strchr(out.data, '\n'), "\n%*[^,],%31[^,]", id), 1);
+	assert_string_equal(id, "2026-03-01T10:00:02Z");
 	buf_fini(&out);
 }
 
@@ -320,15 +337,6 @@ static void judge_says_a_line_for_every_text(void **state)
 		cJSON_Delete(json);
 	}
 	buf_fini(&out);
-}
-
-static size_t occurrences(const char *in, const char *word)
-{
-	size_t n = 0;
-
-	for (; (in = strstr(in, word)); in++)
-		n++;
-	return n;
 }
 
 /* Every third of 90 rows is broken: the rest is imported, and each broken one is named and kept. */
