@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/core_dump.h"
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/global.h"
@@ -67,6 +68,7 @@ int main(int argc, char **argv)
 	struct err err = {""};
 	const char *program = argc > 0 ? argv[0] : "llmdeck";
 
+	core_dump_forbid();
 	set_locale();
 	signal(SIGPIPE, SIG_IGN);
 	if (global_take(&words, &argc, argv, &err))
