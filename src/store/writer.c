@@ -494,6 +494,8 @@ int store_writer_commit(struct store_writer *w, struct err *err)
 {
 	if (!w->open)
 		return 0;
+	if (writer_fresh_is_full(w) && writer_fresh_fold(w, true, err))
+		return writer_rollback(w);
 	if (writer_blocks_write(w, err) || writer_fresh_write(w, err) || write_rollups(w, err) || store_meta(w, err))
 		return writer_rollback(w);
 	if (w->texts_open && sql_exec(w->texts, "COMMIT", err))

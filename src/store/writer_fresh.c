@@ -16,8 +16,7 @@
 #include "store/sql.h"
 #include "store/writer_private.h"
 
-#define SLOTS (1u << 18)
-#define SLOTS_USED_MOST (SLOTS / 4 * 3)
+#define SLOT_BITS 18 /* of a table that has not grown */
 #define ROUND_ROWS 32768u  /* bounds what a reader has to add */
 #define ROUND_BLOCKS 1024u
 #define ROWS_MOST (4 * ROUND_ROWS)
@@ -32,6 +31,7 @@ struct fresh_writer {
 	bool on, loaded;
 	int64_t *ids;
 	uint32_t *where;
+	unsigned slot_bits;
 	size_t used;
 	int64_t known_from;
 	struct fresh_block **blocks; /* number 0: not written yet */
@@ -49,21 +49,32 @@ struct fresh_writer {
 
 /* ---- the table of ids ---- */
 
+static size_t slot_count(const struct fresh_writer *f)
+{
+	return (size_t)1 << f->slot_bits;
+}
+
+/* The slot where the search for an id begins. */
+static size_t first_slot(const struct fresh_writer *f, int64_t id)
+{
+	return (size_t)((uint64_t)id * 0x9e3779b97f4a7c15u >> (64 - f->slot_bits));
+}
+
 static size_t slot_of(const struct fresh_writer *f, int64_t id)
 {
-	size_t at = (size_t)((uint64_t)id * 0x9e3779b97f4a7c15u >> 46);
+	size_t at = first_slot(f, id);
 
 	while (f->where[at] != WHERE_FREE && f->ids[at] != id)
-		at = (at + 1) % SLOTS;
+		at = (at + 1) & (slot_count(f) - 1);
 	return at;
 }
 
 void writer_fresh_prefetch(const struct store_writer *w, int64_t id)
 {
-	size_t at = (size_t)((uint64_t)id * 0x9e3779b97f4a7c15u >> 46);
-
 	if (!w->fresh->on)
 		return;
+	size_t at = first_slot(w->fresh, id);
+
 	__builtin_prefetch(&w->fresh->ids[at], 1);
 	__builtin_prefetch(&w->fresh->where[at], 1);
 }
@@ -81,7 +92,7 @@ static int64_t middle_id(const struct fresh_writer *f)
 	int64_t sample[SAMPLES];
 	size_t n = 0;
 
-	for (size_t i = 0; i < SLOTS && n < SAMPLES; i++)
+	for (size_t i = 0; i < slot_count(f) && n < SAMPLES; i++)
 		if (f->where[i] == WHERE_STORED || f->where[i] == WHERE_NOWHERE)
 			sample[n++] = f->ids[i];
 	if (!n)
@@ -90,21 +101,35 @@ static int64_t middle_id(const struct fresh_writer *f)
 	return sample[n / 2] + 1;
 }
 
-static void put(struct fresh_writer *f, int64_t id, uint32_t where);
-
-/* Forgets the older half of what is in blocks. */
-static void forget_older(struct fresh_writer *f)
+static void make_table(struct fresh_writer *f, unsigned slot_bits)
 {
+	f->slot_bits = slot_bits;
+	f->ids = mem_array(NULL, slot_count(f), sizeof *f->ids);
+	f->where = mem_zalloc(slot_count(f) * sizeof *f->where);
+	f->used = 0;
+}
+
+/* Forgets the older half of what is in blocks of `requests`. Rows of the journal cannot be forgotten: when they
+ * fill half of the table, it becomes twice as large. */
+static void make_room(struct fresh_writer *f)
+{
+	size_t count = slot_count(f), journaled = 0;
 	int64_t *ids = f->ids, from = middle_id(f);
 	uint32_t *where = f->where;
 
-	f->ids = mem_array(NULL, SLOTS, sizeof *ids);
-	f->where = mem_zalloc(SLOTS * sizeof *where);
-	f->used = 0;
+	for (size_t i = 0; i < count; i++)
+		journaled += where[i] >= WHERE_BLOCKS;
 	f->known_from = from > f->known_from ? from : f->known_from;
-	for (size_t i = 0; i < SLOTS; i++)
-		if (where[i] >= WHERE_BLOCKS || (where[i] != WHERE_FREE && ids[i] >= from))
-			put(f, ids[i], where[i]);
+	make_table(f, f->slot_bits + (journaled > count / 2));
+	for (size_t i = 0; i < count; i++) {
+		if (where[i] < WHERE_BLOCKS && (where[i] == WHERE_FREE || ids[i] < from))
+			continue;
+		size_t at = slot_of(f, ids[i]);
+
+		f->ids[at] = ids[i];
+		f->where[at] = where[i];
+		f->used++;
+	}
 	free(ids);
 	free(where);
 }
@@ -114,8 +139,8 @@ static void put(struct fresh_writer *f, int64_t id, uint32_t where)
 	size_t at = slot_of(f, id);
 
 	if (f->where[at] == WHERE_FREE) {
-		if (f->used >= SLOTS_USED_MOST) {
-			forget_older(f);
+		if (f->used >= slot_count(f) / 4 * 3) {
+			make_room(f);
 			at = slot_of(f, id);
 		}
 		f->used++;
@@ -340,7 +365,7 @@ static int end_round(struct store_writer *w, struct err *err)
 /* Asks for the memory of a row that comes soon: those of one time lie apart. */
 static void prefetch_row(const struct fresh_writer *f, const struct fresh_row *row)
 {
-	size_t at = (size_t)((uint64_t)row->id * 0x9e3779b97f4a7c15u >> 46);
+	size_t at = first_slot(f, row->id);
 
 	__builtin_prefetch(&f->ids[at]);
 	__builtin_prefetch(&f->where[at], 1);
@@ -468,8 +493,7 @@ int writer_fresh_open(struct store_writer *w, struct err *err)
 {
 	struct fresh_writer *f = w->fresh = mem_zalloc(sizeof *f);
 
-	f->ids = mem_array(NULL, SLOTS, sizeof *f->ids);
-	f->where = mem_zalloc(SLOTS * sizeof *f->where);
+	make_table(f, SLOT_BITS);
 	f->known_from = INT64_MAX;
 	f->on = true;
 	return sql_prepare(w->db, &f->add, "INSERT INTO request_journal(id, first, rows) VALUES(?1, ?2, ?3)", err) ||
@@ -498,7 +522,7 @@ void writer_fresh_forget(struct store_writer *w)
 	f->known_from = INT64_MAX;
 	buf_reset(&f->gone);
 	if (f->on)
-		memset(f->where, 0, SLOTS * sizeof *f->where);
+		memset(f->where, 0, slot_count(f) * sizeof *f->where);
 }
 
 void writer_fresh_close(struct store_writer *w)

@@ -114,6 +114,16 @@ static void retain(struct store_writer *w, const struct retention *keep, int64_t
 			die(&err);
 }
 
+/* What a collector does between commits. */
+static void fold(struct store_writer *w)
+{
+	struct err err = {""};
+
+	for (int64_t due_us; (due_us = store_writer_fold_due_us(w)) >= 0 && due_us <= clock_mono_us();)
+		if (store_writer_fold(w, &err))
+			die(&err);
+}
+
 static struct store_writer *start(const char *path, int64_t now_us)
 {
 	struct store_options o = {.full_sync = true, .now_us = now_us};
@@ -189,6 +199,7 @@ int main(int argc, char **argv)
 			add_request(b, now_us);
 		if (store_writer_append(w, b, &counts, &err) || store_writer_commit(w, &err))
 			die(&err);
+		fold(w);
 		if (now_us % US_PER_MIN == 0)
 			retain(w, &keep, now_us);
 		if (now_us % US_PER_DAY == 0)

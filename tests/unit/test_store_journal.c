@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -391,12 +392,59 @@ static void forgotten_rows_leave_the_journal_too(void **state)
 	batch_free(&b);
 }
 
+/* Rows of the journal's table: blocks of requests. */
+static int64_t journaled_commits(void)
+{
+	sqlite3 *db;
+	sqlite3_stmt *st;
+
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM request_journal", -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	int64_t count = sqlite3_column_int64(st, 0);
+
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return count;
+}
+
+/* Where nobody folds, commits themselves see to it that the journal does not grow for ever. */
+static void a_journal_that_is_full_is_emptied_by_a_commit(void **state)
+{
+	struct batch *b = batch_new();
+	struct store_counts counts = {0};
+	unsigned commits = 0;
+	int64_t before, now = 0;
+
+	(void)state;
+	do {
+		for (uint32_t i = 0; i < BATCH; i++) {
+			struct request *r = batch_add_request(b);
+
+			r->end_us = NOW_US + (int64_t)commits * US_PER_S + i;
+			r->has_trace = r->has_span = true;
+			set_number(r->trace_id, 16, commits * BATCH + i);
+			set_number(r->span_id, 8, commits * BATCH + i);
+		}
+		append(b, &counts);
+		commit();
+		commits++;
+		before = now;
+		now = journaled_commits();
+	} while (now > before && commits < 1000);
+	assert_in_range(commits, 128, 512);
+	assert_int_equal(now, 0);
+	assert_int_equal(counts.added, commits * BATCH);
+	batch_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rows_are_there_once_at_every_step, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_failed_transaction_leaves_the_journal_as_it_was, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(forgotten_rows_leave_the_journal_too, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_journal_that_is_full_is_emptied_by_a_commit, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
