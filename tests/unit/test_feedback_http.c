@@ -114,13 +114,13 @@ static struct otlp_attr text_attr(const char *key, const char *text)
 /* Prompts and answers are kept only when they are asked for, the last of each, redacted. */
 static void questions_and_answers_are_kept_redacted(void **state)
 {
-	const struct otlp_attr otel[] = {
+	struct otlp_attr otel[] = {
 		text_attr("gen_ai.response.id", "chatcmpl-1"),
 		text_attr("gen_ai.input.messages", "[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"first\"}]},{\"role\":\"user\","
 		          "\"parts\":[{\"type\":\"text\",\"content\":\"mail joe@example.com\"},{\"type\":\"blob\",\"content\":\"AAAA\"}]}]"),
 		text_attr("gen_ai.output.messages", "[{\"role\":\"assistant\",\"parts\":[{\"type\":\"text\",\"content\":\"done\"}]}]"),
 	};
-	const struct otlp_attr openinference[] = {
+	struct otlp_attr openinference[] = {
 		text_attr("llm.input_messages.0.message.role", "system"), text_attr("llm.input_messages.0.message.content", "be kind"),
 		text_attr("llm.input_messages.1.message.role", "user"), text_attr("llm.input_messages.1.message.content", "hello"),
 		text_attr("llm.output_messages.0.message.role", "assistant"), text_attr("llm.output_messages.0.message.content", "hi"),
