@@ -137,7 +137,7 @@ static bool take_figures(struct packed *outer, const struct packed *inner)
 	changed |= take_name(&outer->request_model, inner->request_model);
 	if (outer->status == REQUEST_ERROR && inner->status == REQUEST_ERROR)
 		changed |= take_name(&outer->error_type, inner->error_type);
-	if (outer->cost_source == COST_UNPRICED && inner->cost_source != COST_UNPRICED) {
+	if (outer->cost_source < inner->cost_source) { /* what a source reports wins over what we infer */
 		outer->cost_source = inner->cost_source;
 		outer->cost_nusd = inner->cost_nusd;
 		outer->cost_basis = inner->cost_basis;

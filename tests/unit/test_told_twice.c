@@ -13,6 +13,7 @@ struct told {
 	int64_t end_us, took_us;
 	int tokens; /* 0: not told */
 	const char *cost; /* NULL: not told */
+	const char *model; /* NULL: one without a price */
 };
 
 static void send_told(const struct place *p, bool json, const struct told *t)
@@ -22,12 +23,14 @@ static void send_told(const struct place *p, bool json, const struct told *t)
 	char tokens[16];
 
 	put_text(&attrs, SPAN_ATTRS, "gen_ai.operation.name", "chat");
-	put_text(&attrs, SPAN_ATTRS, "gen_ai.request.model", "m");
+	put_text(&attrs, SPAN_ATTRS, "gen_ai.request.model", t->model ? t->model : "m");
 	if (t->response)
 		put_text(&attrs, SPAN_ATTRS, "gen_ai.response.id", t->response);
 	snprintf(tokens, sizeof tokens, "%d", t->tokens);
 	if (t->tokens)
 		put_text(&attrs, SPAN_ATTRS, "gen_ai.usage.input_tokens", tokens);
+	if (t->tokens && t->model)
+		put_text(&attrs, SPAN_ATTRS, "gen_ai.usage.output_tokens", tokens);
 	if (t->cost)
 		put_text(&attrs, SPAN_ATTRS, "gen_ai.usage.cost", t->cost);
 	add_span(&spans, &(struct body_span){t->trace, t->span, t->parent, t->end_us - t->took_us, t->end_us, "chat m"}, &attrs);
@@ -88,9 +91,9 @@ static void by_the_response_in_two_traces(void **state)
 		char id[32];
 
 		snprintf(id, sizeof id, "chatcmpl-%u", n);
-		const struct told client = {"shop", id, n, n, 0, now_us - US_PER_MIN, 900 * US_PER_MS, 0, NULL};
+		const struct told client = {"shop", id, n, n, 0, now_us - US_PER_MIN, 900 * US_PER_MS, 0, NULL, NULL};
 		const struct told gateway = {"litellm", id, n + 1, n + 1, n + 2, now_us - US_PER_MIN - 20 * US_PER_MS,
-		                             800 * US_PER_MS, 7, "0.5"};
+		                             800 * US_PER_MS, 7, "0.5", NULL};
 		if (!gateway_first)
 			start(p);
 		for (int again = 0; again < 2; again++) {
@@ -110,8 +113,8 @@ static void by_the_response_in_two_traces(void **state)
 		assert_int_equal(r.cost_nusd, 500000000);
 	}
 	/* Also what was stored before a restart. */
-	const struct told late = {"shop", "chatcmpl-late", 90, 90, 0, now_us, US_PER_S, 7, NULL};
-	const struct told early = {"litellm", "chatcmpl-late", 91, 91, 0, now_us, US_PER_S / 2, 7, NULL};
+	const struct told late = {"shop", "chatcmpl-late", 90, 90, 0, now_us, US_PER_S, 7, NULL, NULL};
+	const struct told early = {"litellm", "chatcmpl-late", 91, 91, 0, now_us, US_PER_S / 2, 7, NULL, NULL};
 
 	send_told(p, true, &early);
 	collector_child_stop(&p->child, DEADLINE_US);
@@ -121,12 +124,42 @@ static void by_the_response_in_two_traces(void **state)
 	assert_int_equal(counted(p), 3);
 }
 
+/* What the gateway reports wins over what the price table says of the application's tokens. */
+static void a_reported_cost_wins(void **state)
+{
+	struct place *p = *state;
+	int64_t now_us = clock_wall_us();
+	const struct told client = {"shop", "chatcmpl-c", 10, 10, 0, now_us, 900 * US_PER_MS, 1000, NULL, "gpt-4o"};
+	const struct told gateway = {"litellm", "chatcmpl-c", 11, 11, 12, now_us, 800 * US_PER_MS, 1000, "0.5", "gpt-4o"};
+	const struct str prices = STR_LIT("{\"gpt-4o\": {\"input_cost_per_token\": 2.5e-6, \"output_cost_per_token\": 1e-5}}");
+	struct request r;
+	struct err err = {""};
+	char service[64], file[96], yaml[128];
+
+	snprintf(file, sizeof file, "%s/prices.json", p->folder);
+	assert_int_equal(file_write_atomic(file, prices.ptr, prices.len, 0600, &err), 0);
+	snprintf(yaml, sizeof yaml, "prices: %s\n", file);
+	config_fini(&p->config);
+	if (config_parse(&p->config, str_of(yaml), "test.yaml", &err))
+		fail_msg("%s", err.text);
+	start(p);
+	send_told(p, true, &client);
+	read_request(p, &r, service);
+	assert_int_equal(r.cost_source, COST_INFERRED);
+	assert_int_equal(r.cost_nusd, 12500000);
+	send_told(p, true, &gateway);
+	read_request(p, &r, service);
+	assert_string_equal(service, "shop");
+	assert_int_equal(r.cost_source, COST_REPORTED);
+	assert_int_equal(r.cost_nusd, 500000000);
+}
+
 /* The client passes its trace on: the gateway's call is below a span of its server. */
 static void by_the_parent_in_one_trace(void **state)
 {
 	struct place *p = *state;
 	int64_t now_us = clock_wall_us();
-	const struct told client = {"shop", NULL, 1, 1, 0, now_us, US_PER_S, 0, NULL};
+	const struct told client = {"shop", NULL, 1, 1, 0, now_us, US_PER_S, 0, NULL, NULL};
 
 	start(p);
 	for (unsigned n = 0; n < 2; n++) {
@@ -159,7 +192,7 @@ static void different_calls_stay_apart(void **state)
 {
 	struct place *p = *state;
 	int64_t now_us = clock_wall_us();
-	const struct told client = {"shop", "r", 1, 1, 0, now_us, US_PER_S, 7, NULL};
+	const struct told client = {"shop", "r", 1, 1, 0, now_us, US_PER_S, 7, NULL, NULL};
 	struct told other[] = {client, client, client, client};
 
 	other[0].end_us -= 2 * US_PER_S;      /* the same service: an answer from its cache */
@@ -227,7 +260,7 @@ static void feedback_of_a_log_finds_its_request(void **state)
 	int64_t now_us = clock_wall_us();
 	char path[96], yaml[256], time[TIME_TEXT_BYTES];
 	struct err err = {""};
-	struct told call = {"shop", "chatcmpl-1", 1, 1, 0, now_us, US_PER_S, 7, NULL};
+	struct told call = {"shop", "chatcmpl-1", 1, 1, 0, now_us, US_PER_S, 7, NULL, NULL};
 
 	snprintf(path, sizeof path, "%s/thumbs.jsonl", p->folder);
 	snprintf(yaml, sizeof yaml, "sources:\n  - {name: thumbs, kind: tail, path: %s, as: feedback, from: start, every: 100ms,\n"
@@ -240,7 +273,7 @@ static void feedback_of_a_log_finds_its_request(void **state)
 	send_told(p, true, &call);
 	append_line(path, "chatcmpl-1", time);
 	await_joined(p, 1);
-	call = (struct told){"shop", "chatcmpl-2", 2, 2, 0, now_us, US_PER_S, 7, NULL};
+	call = (struct told){"shop", "chatcmpl-2", 2, 2, 0, now_us, US_PER_S, 7, NULL, NULL};
 	send_told(p, false, &call);
 	await_joined(p, 2);
 }
@@ -249,6 +282,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(by_the_response_in_two_traces, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(a_reported_cost_wins, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(by_the_parent_in_one_trace, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(different_calls_stay_apart, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(feedback_of_a_log_finds_its_request, make_place, remove_place),
