@@ -15,6 +15,7 @@ struct str {
 /* For printf("%.*s", STR_ARG(s)). */
 #define STR_ARG(s) (int)(s).len, (s).len ? (s).ptr : ""
 #define STR_LIT(literal) ((struct str){(literal), sizeof(literal) - 1})
+#define STR_INIT(literal) {(literal), sizeof(literal) - 1} /* in a static table */
 
 static inline struct str str_of(const char *text)
 {

@@ -46,8 +46,10 @@ struct otlp_intake {
 	char *source;
 	const struct price_table *prices;
 	struct otlp_metrics *metrics;
+	struct genai *genai;
 	/* of the body in hand */
 	struct batch *out;
+	struct str source_name; /* in it */
 	struct otlp_tally *tally;
 	int64_t now_us;
 	struct note *notes;
@@ -65,6 +67,7 @@ struct otlp_intake *otlp_intake_new(const char *source, const struct price_table
 	in->source = mem_strdup(source);
 	in->prices = prices;
 	in->metrics = otlp_metrics_new(source);
+	in->genai = genai_new();
 	in->headroom = headroom_new();
 	return in;
 }
@@ -76,6 +79,7 @@ void otlp_intake_free(struct otlp_intake **in)
 	if (!old)
 		return;
 	otlp_metrics_free(&old->metrics);
+	genai_free(&old->genai);
 	intmap_fini(&old->by_span);
 	headroom_free(&old->headroom);
 	free(old->replies);
@@ -112,14 +116,9 @@ static uint64_t id64(const uint8_t id[8])
 	return value;
 }
 
-static struct str source_text(struct otlp_intake *in)
-{
-	return batch_text(in->out, str_of(in->source), EVENT_NAME_MAX_BYTES);
-}
-
 /* Leaves the span's note. The fields are read as a request's are: by the one table of names. */
-static void leave_note(struct otlp_intake *in, const struct otlp_origin *from, const struct otlp_span *span,
-                       enum genai_kind kind, const struct request *r)
+static void leave_note(struct otlp_intake *in, const struct otlp_span *span, enum genai_kind kind,
+                       const struct request *r)
 {
 	struct note *note;
 	struct request own = {0};
@@ -129,7 +128,7 @@ static void leave_note(struct otlp_intake *in, const struct otlp_origin *from, c
 	in->notes = mem_grow(in->notes, &in->note_cap, in->note_count + 1, sizeof *in->notes);
 	note = &in->notes[in->note_count++];
 	if (!r) {
-		genai_fill_context(in->out, &own, from, span);
+		genai_fill_context(in->genai, &own);
 		r = &own;
 	}
 	*note = (struct note){
@@ -172,8 +171,7 @@ static void keep_reply(struct otlp_intake *in, const struct otlp_origin *from, c
 	};
 }
 
-static void keep_step(struct otlp_intake *in, const struct otlp_origin *from, const struct otlp_span *span,
-                      enum genai_kind kind)
+static void keep_step(struct otlp_intake *in, const struct otlp_span *span, enum genai_kind kind)
 {
 	static const uint8_t kinds[] = {
 		[GENAI_AGENT] = SPAN_AGENT, [GENAI_TOOL] = SPAN_TOOL, [GENAI_RETRIEVAL] = SPAN_RETRIEVAL,
@@ -188,7 +186,7 @@ static void keep_step(struct otlp_intake *in, const struct otlp_origin *from, co
 	}
 	if (!believable(in, span->end_ns / 1000))
 		return;
-	genai_fill_dims(in->out, dims, from, span->attrs);
+	genai_fill_dims(in->genai, dims);
 	step = batch_add_span(in->out);
 	step->start_us = span->start_ns / 1000;
 	step->end_us = span->end_ns / 1000;
@@ -202,30 +200,31 @@ static void keep_step(struct otlp_intake *in, const struct otlp_origin *from, co
 		step->error_type = batch_text(in->out, type->text, EVENT_NAME_MAX_BYTES);
 	step->name = batch_text(in->out, span->name, EVENT_NAME_MAX_BYTES);
 	step->service = dims[DIM_SERVICE];
-	step->source = source_text(in);
+	step->source = in->source_name;
 	in->tally->spans++;
 }
 
 static int on_span(void *arg, const struct otlp_origin *from, const struct otlp_span *span)
 {
 	struct otlp_intake *in = arg;
-	enum genai_dialect dialect;
-	enum genai_kind kind = genai_classify(span, &dialect);
+	enum genai_kind kind;
 	struct request *r;
 
 	in->tally->records++;
+	genai_read(in->genai, from, span->attrs);
+	kind = genai_classify(in->genai, span);
 	if (kind != GENAI_MODEL) {
-		leave_note(in, from, span, kind, NULL);
+		leave_note(in, span, kind, NULL);
 		if (kind == GENAI_OTHER) {
 			keep_reply(in, from, span, NO_REQUEST);
 			in->tally->ignored++;
 		} else {
-			keep_step(in, from, span, kind);
+			keep_step(in, span, kind);
 		}
 		return 0;
 	}
 	r = batch_add_request(in->out);
-	if (!genai_fill_request(in->out, r, from, span, dialect)) {
+	if (!genai_fill_request(in->genai, r, from, span)) {
 		in->out->request_count--;
 		reject(in, "model call without usable times");
 		return 0;
@@ -234,10 +233,10 @@ static int on_span(void *arg, const struct otlp_origin *from, const struct otlp_
 		in->out->request_count--;
 		return 0;
 	}
-	r->source = source_text(in);
+	r->source = in->source_name;
 	otlp_take_texts(in->out, r, span);
 	keep_reply(in, from, span, in->out->request_count - 1);
-	leave_note(in, from, span, kind, r);
+	leave_note(in, span, kind, r);
 	return 0;
 }
 
@@ -411,11 +410,12 @@ static void take_feedback(struct otlp_intake *in, const struct otlp_origin *from
 	f->rating = log_number(log, "llmdeck.feedback.rating");
 	if (f->rating < 1 || f->rating > 5)
 		f->rating = NAN;
-	genai_fill_dims(in->out, f->dims, from, log->attrs);
+	genai_read(in->genai, from, log->attrs);
+	genai_fill_dims(in->genai, f->dims);
 	f->has_trace = log->has_trace;
 	memcpy(f->trace_id, log->trace_id, sizeof f->trace_id);
 	f->response_id = batch_text(in->out, log_text(log, "gen_ai.response.id"), EVENT_NAME_MAX_BYTES);
-	f->source = source_text(in);
+	f->source = in->source_name;
 	judges_feedback(in->out, f, false);
 	in->tally->feedback++;
 }
@@ -436,7 +436,7 @@ static void take_flag(struct otlp_intake *in, const struct otlp_log *log)
 	l->flag.category = batch_text(in->out, log_text(log, "llmdeck.flag.category"), EVENT_NAME_MAX_BYTES);
 	l->flag.severity = severity >= 0 && severity <= 7 ? (int8_t)severity : -1;
 	l->flag.action = str_equal_c(log_text(log, "llmdeck.flag.action"), "blocked") ? FLAG_BLOCKED : FLAG_NOTED;
-	l->source = source_text(in);
+	l->source = in->source_name;
 	in->tally->flags++;
 }
 
@@ -457,8 +457,9 @@ static void take_evaluation(struct otlp_intake *in, const struct otlp_origin *fr
 	e->response_id = batch_text(in->out, log_text(log, "gen_ai.response.id"), EVENT_NAME_MAX_BYTES);
 	e->has_trace = log->has_trace;
 	memcpy(e->trace_id, log->trace_id, sizeof e->trace_id);
-	genai_fill_dims(in->out, e->dims, from, log->attrs);
-	e->source = source_text(in);
+	genai_read(in->genai, from, log->attrs);
+	genai_fill_dims(in->genai, e->dims);
+	e->source = in->source_name;
 	in->tally->evaluations++;
 }
 
@@ -511,6 +512,8 @@ static void begin_body(struct otlp_intake *in, struct batch *out, struct otlp_ta
 {
 	memset(tally, 0, sizeof *tally);
 	in->out = out;
+	in->source_name = batch_text(out, str_of(in->source), EVENT_NAME_MAX_BYTES);
+	genai_begin(in->genai, out);
 	in->tally = tally;
 	in->now_us = now_us;
 	in->note_count = in->reply_count = 0;

@@ -126,7 +126,6 @@ void otlp_take_texts(struct batch *b, struct request *r, const struct otlp_span 
 {
 	char *room;
 
-	r->response_id = batch_text(b, text_of(otlp_find(span->attrs, "gen_ai.response.id")), EVENT_NAME_MAX_BYTES);
 	if (!judges_keep_text())
 		return;
 	room = mem_alloc(PART_MAX_BYTES);

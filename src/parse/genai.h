@@ -19,28 +19,33 @@ enum genai_kind {
 	GENAI_RETRIEVAL, /* a search for context */
 };
 
-enum genai_dialect {
-	DIALECT_OTEL, DIALECT_OPENINFERENCE, DIALECT_LANGFUSE, DIALECT_LANGSMITH, DIALECT_VERCEL,
-};
-
 /* Clients that send no span for a failed call: an error rate from them is a lower bound. By scope
  * name, as observed. */
 bool genai_errors_are_lower_bound(struct str scope_name);
 
-enum genai_kind genai_classify(const struct otlp_span *span, enum genai_dialect *dialect);
+/* Reads the records of a body one after the other. One thread at a time. */
+struct genai;
+struct genai *genai_new(void);
+void genai_free(struct genai **g);
+/* Before the first record of a body that goes into `b`, which was never begun with or has been reset. Strings
+ * below are copied into it, those that repeat once. */
+void genai_begin(struct genai *g, struct batch *b);
+/* Looks up a record's attributes: the functions below are about it until the next one is read, and it must
+ * stay until then. */
+void genai_read(struct genai *g, const struct otlp_origin *from, struct otlp_attrs attrs);
 
-/* Fills `r` (as batch_add_request() made it) from a span that genai_classify() called a model call.
- * Strings are copied into the batch. False when it has no usable times. */
-bool genai_fill_request(struct batch *b, struct request *r, const struct otlp_origin *from,
-                        const struct otlp_span *span, enum genai_dialect dialect);
+/* What the span that was read is. */
+enum genai_kind genai_classify(struct genai *g, const struct otlp_span *span);
+
+/* Fills `r` (as batch_add_request() made it) from a span that genai_classify() called a model call. False
+ * when it has no usable times. */
+bool genai_fill_request(struct genai *g, struct request *r, const struct otlp_origin *from, const struct otlp_span *span);
 
 /* What any span may say for the model calls below it: dimensions, user, session and the like. */
-void genai_fill_context(struct batch *b, struct request *r, const struct otlp_origin *from,
-                        const struct otlp_span *span);
+void genai_fill_context(struct genai *g, struct request *r);
 
-/* The service, environment, deployment, team and region that a resource (and the record's own
+/* The service, environment, deployment, team and region that a record's resource (and its own
  * attributes, which win) name. */
-void genai_fill_dims(struct batch *b, struct str dims[DIM_COUNT], const struct otlp_origin *from,
-                     struct otlp_attrs attrs);
+void genai_fill_dims(struct genai *g, struct str dims[DIM_COUNT]);
 
 #endif

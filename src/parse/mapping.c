@@ -267,7 +267,7 @@ static void resolve_column(struct mapping *m, struct column *c)
 		c->unit = m->score_unit;
 	bool text = c->tag >= 0 || (c->field != NOT_MAPPED && fields[c->field].type == FIELD_TEXT);
 	if (text)
-		c->memo = mem_zalloc(MEMO_SLOTS * sizeof *c->memo);
+		c->memo = mem_zalloc(sizeof *c->memo);
 }
 
 /* The number of a column, added when it is new; COLUMNS_MAX when there are too many. */

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "core/text_memo.h"
 #include "parse/convert.h"
 #include "parse/mapping.h"
 
@@ -12,17 +13,12 @@ enum {
 	RANK_SET = 255,
 	RANK_MAP = 254,
 	RANK_PRESET_FIRST = 250, /* and down to 150 by the row's place in the preset */
-	MEMO_SLOTS = 64,
 	COLUMNS_MAX = 4096,
 	NESTING_MAX = 8, /* members deeper inside are ignored */
 };
 #define NOT_MAPPED (-1)
 #define TIME_UNSET INT64_MIN
 
-struct memo_slot {
-	uint64_t batch; /* number of the batch whose arena holds `kept` */
-	struct str kept;
-};
 struct column {
 	struct str path;      /* "usage.prompt_tokens" */
 	struct str name;      /* its last part: the JSON key */
@@ -34,7 +30,7 @@ struct column {
 	uint8_t rank;
 	bool inner;           /* something below it is or may be mapped */
 	bool seen_value;      /* a scalar stood here: an ignored column worth naming */
-	struct memo_slot *memo;
+	struct text_memo *memo; /* of a text that may repeat; else NULL */
 };
 struct map_rule {
 	struct str column;

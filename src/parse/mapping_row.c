@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/utf8.h"
 #include "parse/json.h"
 #include "parse/mapping_private.h"
@@ -30,13 +29,7 @@ static struct str batch_name(struct row *row, const struct column *c, struct str
 {
 	if (!c || !c->memo)
 		return batch_text(row->batch, s, EVENT_NAME_MAX_BYTES);
-	struct memo_slot *slot = &c->memo[hash_name(s) % MEMO_SLOTS];
-	if (slot->batch == row->m->batch && str_equal(slot->kept, s))
-		return slot->kept;
-	struct str kept = batch_text(row->batch, s, EVENT_NAME_MAX_BYTES);
-	if (kept.len == s.len)
-		*slot = (struct memo_slot){row->m->batch, kept};
-	return kept;
+	return text_memo_name(c->memo, row->batch, row->m->batch, s);
 }
 
 static const char *set_time(struct row *row, int field, struct str s, enum field_unit unit)
