@@ -11,6 +11,7 @@
 #include "core/window_figures.h"
 #include "panels/draw.h"
 #include "panels/incident.h"
+#include "panels/search.h"
 #include "store/query_suspects.h"
 
 #define CHANGES_MOST 16
@@ -160,16 +161,36 @@ const struct panel diff_panel = {
 
 struct changes {
 	struct suspects_result more, less; /* of this window; of the other one */
+	bool reading; /* the searches go on; nothing is found yet */
+	double share; /* of them that is done */
 };
 
-static int changes_load(const struct panel_query *query, void *state, struct err *err)
+/* The searches, one after the other; they go on with the next load. */
+struct changes_kept {
+	struct search_question of;
+	struct suspects_query queries[2]; /* what there is more of; less of */
+	struct suspects_search *search;
+	struct suspects_result more; /* when the first is done */
+	bool has_more;
+};
+
+static void changes_forget(void *kept)
 {
-	struct changes *c = state;
-	struct suspects_query q = {.limit = CHANGES_MOST, .scan_limit = CHANGE_ROWS}, back;
+	struct changes_kept *k = kept;
+
+	suspects_search_free(&k->search);
+	suspects_result_fini(&k->more);
+	k->has_more = false;
+}
+
+static int changes_begin(const struct panel_query *query, struct changes_kept *k, struct err *err)
+{
+	struct suspects_query q = {.limit = CHANGES_MOST, .scan_limit = CHANGE_ROWS};
 	struct figures_result figures[2] = {0};
 	struct windows w;
 	int failed = load_figures(query, &w, 0, figures, err);
 
+	changes_forget(k);
 	figures_result_fini(&figures[0]);
 	figures_result_fini(&figures[1]);
 	if (failed)
@@ -178,11 +199,51 @@ static int changes_load(const struct panel_query *query, void *state, struct err
 	q.view = w.now;
 	q.against_from_us = w.other.from_us;
 	q.against_to_us = w.other.to_us;
-	back = q;
-	back.view = w.other;
-	back.against_from_us = w.now.from_us;
-	back.against_to_us = w.now.to_us;
-	return query_suspects(query->reader, &q, &c->more, err) || query_suspects(query->reader, &back, &c->less, err) ? -1 : 0;
+	k->queries[0] = k->queries[1] = q;
+	k->queries[1].view = w.other;
+	k->queries[1].against_from_us = w.now.from_us;
+	k->queries[1].against_to_us = w.now.to_us;
+	k->of = search_question_of(&changes_panel, query);
+	k->search = suspects_search_new(query->reader, &k->queries[0]);
+	return 0;
+}
+
+/* 1 when both are done, 0 when there was no time left, -1 with a sentence. */
+static int changes_go_on(struct changes_kept *k, const struct panel_query *query, struct changes *c, struct err *err)
+{
+	int done = suspects_search_go_on(k->search, search_slice_us(query), err);
+
+	if (done > 0 && !k->has_more) {
+		suspects_search_take(k->search, &k->more);
+		suspects_search_free(&k->search);
+		k->has_more = true;
+		k->search = suspects_search_new(query->reader, &k->queries[1]);
+		done = query->more ? 0 : suspects_search_go_on(k->search, 0, err);
+	}
+	c->share = (k->has_more + suspects_search_share(k->search)) / 2;
+	if (done <= 0)
+		return done;
+	c->more = k->more;
+	k->more = (struct suspects_result){0};
+	suspects_search_take(k->search, &c->less);
+	return 1;
+}
+
+static int changes_load(const struct panel_query *query, void *state, struct err *err)
+{
+	struct changes_kept once = {0}, *k = query->kept ? query->kept : &once;
+	struct changes *c = state;
+	int done;
+
+	if ((!k->search || !search_goes_on(&changes_panel, query, &k->of)) && changes_begin(query, k, err) != 0)
+		return -1;
+	done = changes_go_on(k, query, c, err);
+	c->reading = done == 0;
+	if (done == 0)
+		search_pause(query);
+	else
+		changes_forget(k);
+	return done < 0 ? -1 : 0;
 }
 
 static void changes_fini(void *state)
@@ -258,6 +319,10 @@ static void changes_draw(const void *state, const struct panel_frame *frame, str
 	struct surface table = surface_part(s, (struct rect){0, 1, s->width, s->height - 1});
 	char title[120], now[FIGURE_TEXT_BYTES], then[FIGURE_TEXT_BYTES];
 
+	if (c->reading) {
+		search_draw("what changed", c->share, frame, s);
+		return;
+	}
 	snprintf(title, sizeof title, "what changed%s", c->more.sampled ? " sampled" : "");
 	if (s->width >= 44)
 		snprintf(title, sizeof title, "what changed among %s and %s requests%s", count_format((double)c->more.bad, now),
@@ -283,6 +348,8 @@ const struct panel changes_panel = {
 	.state_size = sizeof(struct changes),
 	.load = changes_load,
 	.fini = changes_fini,
+	.kept_size = sizeof(struct changes_kept),
+	.kept_fini = changes_forget,
 	.draw = changes_draw,
 	.rows = changes_rows,
 };

@@ -41,6 +41,7 @@ struct panel_query {
 	const struct panel_ask *ask;
 	void *kept; /* the panel's kept_size bytes, zero at first; NULL: nothing stays from load to load */
 	bool *more; /* to be set when not all was read and another load() would read on; NULL: nobody asks again */
+	bool *early; /* to be set with *more when what an earlier load() of the same question gave says more; NULL with more */
 };
 
 #define PANEL_FOLDS_MAX 64

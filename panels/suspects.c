@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "panels/draw.h"
 #include "panels/incident.h"
+#include "panels/search.h"
 #include "store/query_suspects.h"
 
 #define SUSPECTS_MOST 24
@@ -58,18 +59,58 @@ static int which_bad(const struct panel_query *query, struct bad *bad, struct pa
 struct suspects {
 	struct suspects_result found;
 	struct bad bad;
+	bool reading; /* the search goes on; nothing is found yet */
+	double share; /* of it that is done */
 };
 
-static int suspects_load(const struct panel_query *query, void *state, struct err *err)
+/* A search that goes on with the next load. */
+struct suspects_kept {
+	struct search_question of;
+	struct bad bad;
+	struct suspects_search *search;
+};
+
+static int suspects_begin(const struct panel_query *query, struct suspects_kept *k, struct err *err)
 {
-	struct suspects *s = state;
 	struct suspects_query q = {.view = query->view, .limit = SUSPECTS_MOST, .weak = true, .scan_limit = SUSPECT_ROWS};
 	struct panel_ask ask;
 
-	if (which_bad(query, &s->bad, &ask, err) != 0)
+	suspects_search_free(&k->search);
+	if (which_bad(query, &k->bad, &ask, err) != 0)
 		return -1;
-	q.bad = s->bad;
-	return query_suspects(query->reader, &q, &s->found, err);
+	q.bad = k->bad;
+	k->of = search_question_of(&suspects_panel, query);
+	k->search = suspects_search_new(query->reader, &q);
+	return 0;
+}
+
+static int suspects_load(const struct panel_query *query, void *state, struct err *err)
+{
+	struct suspects_kept once = {0}, *k = query->kept ? query->kept : &once;
+	struct suspects *s = state;
+	int done;
+
+	if ((!k->search || !search_goes_on(&suspects_panel, query, &k->of)) && suspects_begin(query, k, err) != 0)
+		return -1;
+	done = suspects_search_go_on(k->search, search_slice_us(query), err);
+	s->bad = k->bad;
+	s->share = suspects_search_share(k->search);
+	s->reading = done == 0;
+	if (done == 0) {
+		search_pause(query);
+		return 0;
+	}
+	if (done > 0)
+		suspects_search_take(k->search, &s->found);
+	suspects_search_free(&k->search);
+	return done > 0 ? 0 : -1;
+}
+
+static void suspects_kept_fini(void *kept)
+{
+	struct suspects_kept *k = kept;
+
+	suspects_search_free(&k->search);
 }
 
 static void suspects_fini(void *state)
@@ -171,6 +212,10 @@ static void suspects_draw(const void *state, const struct panel_frame *frame, st
 	struct surface table = surface_part(s, (struct rect){0, 1, s->width, s->height - 1});
 	char title[120], bad[FIGURE_TEXT_BYTES], total[FIGURE_TEXT_BYTES], words[BAD_TEXT_BYTES];
 
+	if (l->reading) {
+		search_draw("suspects", l->share, frame, s);
+		return;
+	}
 	snprintf(title, sizeof title, "suspects %s bad of %s%s", count_format((double)l->found.bad, bad),
 	         count_format((double)l->found.total, total), l->found.sampled ? " sampled" : "");
 	draw_head(s, frame, title, s->width >= 60 ? bad_format(&l->bad, words) : "");
@@ -195,6 +240,8 @@ const struct panel suspects_panel = {
 	.state_size = sizeof(struct suspects),
 	.load = suspects_load,
 	.fini = suspects_fini,
+	.kept_size = sizeof(struct suspects_kept),
+	.kept_fini = suspects_kept_fini,
 	.draw = suspects_draw,
 	.rows = suspects_rows,
 };
@@ -205,21 +252,62 @@ struct cell_requests {
 	struct request_result requests;
 	struct bad bad;
 	bool chosen;
+	bool reading; /* as in struct suspects */
+	double share;
 };
 
-static int cell_load(const struct panel_query *query, void *state, struct err *err)
+struct cell_kept {
+	struct search_question of;
+	struct bad bad;
+	bool chosen;
+	struct bad_search *search;
+};
+
+static int cell_begin(const struct panel_query *query, struct cell_kept *k, struct err *err)
 {
 	static const enum request_sort sorts[HEAT_KINDS] = {
 		[HEAT_LATENCY] = SORT_SLOWEST, [HEAT_TTFT] = SORT_SLOWEST, [HEAT_COST] = SORT_DEAREST, [HEAT_ERRORS] = SORT_NEWEST,
 		[HEAT_FLAGS] = SORT_NEWEST,
 	};
-	struct cell_requests *c = state;
 	struct panel_ask ask;
 
-	if (which_bad(query, &c->bad, &ask, err) != 0)
+	bad_search_free(&k->search);
+	if (which_bad(query, &k->bad, &ask, err) != 0)
 		return -1;
-	c->chosen = ask.cell_chosen;
-	return query_bad_requests(query->reader, &query->view, &c->bad, sorts[ask.heat], CELL_REQUESTS, CELL_ROWS, &c->requests, err);
+	k->chosen = ask.cell_chosen;
+	k->of = search_question_of(&cell_panel, query);
+	k->search = bad_search_new(query->reader, &query->view, &k->bad, sorts[ask.heat], CELL_REQUESTS, CELL_ROWS);
+	return 0;
+}
+
+static int cell_load(const struct panel_query *query, void *state, struct err *err)
+{
+	struct cell_kept once = {0}, *k = query->kept ? query->kept : &once;
+	struct cell_requests *c = state;
+	int done;
+
+	if ((!k->search || !search_goes_on(&cell_panel, query, &k->of)) && cell_begin(query, k, err) != 0)
+		return -1;
+	done = bad_search_go_on(k->search, search_slice_us(query), err);
+	c->bad = k->bad;
+	c->chosen = k->chosen;
+	c->share = bad_search_share(k->search);
+	c->reading = done == 0;
+	if (done == 0) {
+		search_pause(query);
+		return 0;
+	}
+	if (done > 0)
+		bad_search_take(k->search, &c->requests);
+	bad_search_free(&k->search);
+	return done > 0 ? 0 : -1;
+}
+
+static void cell_kept_fini(void *kept)
+{
+	struct cell_kept *k = kept;
+
+	bad_search_free(&k->search);
 }
 
 static void cell_fini(void *state)
@@ -302,6 +390,10 @@ static void cell_draw(const void *state, const struct panel_frame *frame, struct
 	struct surface table = surface_part(s, (struct rect){0, 1, s->width, s->height - 1});
 	char title[80], words[BAD_TEXT_BYTES], from[TIME_TEXT_BYTES];
 
+	if (c->reading) {
+		search_draw(c->chosen ? "requests of the cell" : "requests of the bad", c->share, frame, s);
+		return;
+	}
 	snprintf(title, sizeof title, "requests of the %s %zu%s", c->chosen ? "cell" : "bad", c->requests.row_count,
 	         c->requests.row_count == CELL_REQUESTS ? "+" : "");
 	draw_head(s, frame, title, c->requests.truncated ? "" : bad_format(&c->bad, words));
@@ -328,6 +420,8 @@ const struct panel cell_panel = {
 	.state_size = sizeof(struct cell_requests),
 	.load = cell_load,
 	.fini = cell_fini,
+	.kept_size = sizeof(struct cell_kept),
+	.kept_fini = cell_kept_fini,
 	.draw = cell_draw,
 	.rows = cell_rows,
 	.row_trace = cell_row_trace,

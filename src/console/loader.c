@@ -18,6 +18,7 @@
 #define REOPEN_US US_PER_S
 #define TRIM_EVERY_US (5 * US_PER_S)
 #define MORE_US (5 * US_PER_MS)  /* a panel that has not read all is called again after this */
+#define SHOW_PART_US (100 * US_PER_MS) /* parts of what takes longer are shown so often */
 #define BEHIND_US (5 * US_PER_S) /* newest data older than this */
 #define BEAT_SLACK_US (100 * US_PER_MS) /* loads begin on a beat and end a little later */
 #define SHOW_US (20 * US_PER_MS) /* what is there is shown when the rest takes longer than this */
@@ -40,6 +41,8 @@ struct loader {
 	struct {
 		uint64_t generation, asked;
 		int64_t version, to_us, mono_us, took_us;
+		bool whole; /* something that was read to its end is shown for this generation and ask */
+		int64_t shown_mono_us;
 		bool behind;
 		char error[512]; /* why its last load failed; "" = it did not */
 	} done[DECK_PANELS_MAX];
@@ -62,9 +65,10 @@ struct panel_snapshot *load_panel(struct store_reader *reader, const struct load
 	if (memory) {
 		if (!memory->kept && panel->kept_size)
 			memory->kept = mem_zalloc(panel->kept_size);
-		memory->more = false;
+		memory->more = memory->early = false;
 		query.kept = memory->kept;
 		query.more = &memory->more;
+		query.early = &memory->early;
 	}
 
 	s->panel = panel;
@@ -177,12 +181,37 @@ static bool is_due(const struct loader *l, const struct load_job *job, size_t i,
 	return l->done[panel].version != l->version || l->done[panel].to_us != view->to_us;
 }
 
+/* What was not read to its end is shown where it says more than what is there, and not with every slice. */
+static bool is_worth_showing(const struct loader *l, int panel, int64_t mono_us)
+{
+	const struct load_memory *m = &l->memory[panel];
+
+	if (!m->more)
+		return true;
+	return !(m->early && l->done[panel].whole) && mono_us - l->done[panel].shown_mono_us >= SHOW_PART_US;
+}
+
+static void show(struct loader *l, int panel, struct panel_snapshot *s)
+{
+	if (!is_worth_showing(l, panel, s->loaded_mono_us)) {
+		panel_snapshot_free(&s);
+		return;
+	}
+	l->done[panel].shown_mono_us = s->loaded_mono_us;
+	l->done[panel].whole = l->done[panel].whole || !l->memory[panel].more;
+	publish(l, panel, s);
+}
+
 static void load_item(struct loader *l, const struct load_job *job, size_t i,
                       const struct view *view, int64_t now_us, struct err *err)
 {
 	const struct load_item *item = &job->items[i];
+	int64_t took_us = l->memory[item->panel].more ? l->done[item->panel].took_us : 0;
 	struct panel_snapshot *s;
 
+	if (l->done[item->panel].generation != job->generation ||
+	    l->done[item->panel].asked != panel_ask_serial(&job->ask, panels[item->panel]->asks))
+		l->done[item->panel].whole = false;
 	s = load_panel(l->reader, item, view, now_us, l->data_from_us, job->compare, l->rules, &job->ask,
 	               &l->memory[item->panel], err);
 	l->done[item->panel].generation = job->generation;
@@ -194,9 +223,9 @@ static void load_item(struct loader *l, const struct load_job *job, size_t i,
 	snprintf(l->done[item->panel].error, sizeof l->done[item->panel].error, "%s", s ? "" : err->text);
 	if (!s)
 		return;
-	l->done[item->panel].took_us = s->took_us;
+	l->done[item->panel].took_us = took_us + s->took_us;
 	s->generation = job->generation;
-	publish(l, item->panel, s);
+	show(l, item->panel, s);
 }
 
 static int open_store(struct loader *l, struct err *err)

@@ -53,6 +53,7 @@ bool loader_status(struct loader *l, struct deck_status *out);
 struct load_memory {
 	void *kept; /* the panel's; made at the first load, freed with load_memory_fini() */
 	bool more;  /* the last load has not read all */
+	bool early; /* what it gave says less than what was given before to the same question */
 };
 void load_memory_fini(struct load_memory *m, const struct panel *panel);
 /* The same load in the caller's thread, for one screen in a pipe. `memory` NULL: this is the only load.

@@ -157,6 +157,8 @@ void kept_rows_offer(struct kept_rows *k, const struct scan_row *row)
 
 	if (!k->limit || (k->len == k->limit && !behind(&k->items[0], &item)))
 		return;
+	if (!scan_row_read(row, SCAN_IDS | SCAN_FLAGS, (1u << ATTR_COUNT) - 1))
+		return;
 	item.row = copy_row(k, row);
 	if (k->len == k->limit) {
 		k->items[0] = item;

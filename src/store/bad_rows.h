@@ -31,7 +31,8 @@ struct kept_rows {
 	const struct store_reader *r;
 };
 void kept_rows_init(struct kept_rows *k, const struct store_reader *r, enum request_sort sort, size_t limit, struct arena *arena);
-/* Walks must have read every field and attribute. */
+/* In a walk's call for the row, of which everything is read when it is kept: what was read before of its flags
+ * and attributes is then valid again. */
 void kept_rows_offer(struct kept_rows *k, const struct scan_row *row);
 /* Ends it: the rows in order, in the arena. */
 size_t kept_rows_take(struct kept_rows *k, struct request_row **rows);

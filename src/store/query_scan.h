@@ -27,12 +27,20 @@ enum scan_field {
 	SCAN_FLAGS = 1u << 1, /* flags; their number is always there */
 };
 
+/* Where a walk in slices is. All zero but for until_mono_us: at its beginning. */
+struct scan_place {
+	int64_t until_mono_us; /* when the slice ends; a few hundred rows are always looked at */
+	int64_t before_id;     /* what it has not come to: the rows below this id; 0: all */
+	bool paused;           /* the slice ended before the walk did */
+};
+
 struct scan_query {
 	struct view view;        /* [from_us, to_us) of the requests' ends, and its filters; no grouping */
 	unsigned fields;         /* enum scan_field bits */
 	unsigned attrs;          /* 1u << enum attr of those that are asked for */
 	bool failed_only;
 	bool newest_first;       /* else oldest first */
+	struct scan_place *place; /* newest first only: the walk goes on from there and pauses; NULL: it does not */
 };
 
 struct scan_flag {
@@ -59,6 +67,10 @@ struct scan_row {
 	bool has_trace, has_span, has_parent; /* false unless asked for */
 	const uint8_t *trace_id, *span_id, *parent_id; /* 16, 8, 8 bytes */
 };
+
+/* In the call for a row: reads of it what the walk did not ask for and only some rows need. Values that were
+ * there before are gone where they are not asked for again. False when the row is damaged. */
+bool scan_row_read(const struct scan_row *row, unsigned fields, unsigned attrs);
 
 /* Called for each request; false ends the walk. It must not use the reader but for the functions below. */
 typedef bool scan_fn(const struct scan_row *row, void *arg);

@@ -53,8 +53,30 @@ struct suspects_result {
 int query_suspects(struct store_reader *r, const struct suspects_query *q, struct suspects_result *out, struct err *err);
 void suspects_result_fini(struct suspects_result *res);
 
-/* The bad requests alone: limit 1-10,000; scan_limit as above, but the newest rows. */
+/* The same in slices, for who must answer soon. The search belongs to the reader's thread and ends before the
+ * reader does; the query is copied. */
+struct suspects_search;
+struct suspects_search *suspects_search_new(struct store_reader *r, const struct suspects_query *q);
+/* Goes on for about so long (0: to the end): 1 when all is done, 0 when it is to be called again, -1 with a sentence. */
+int suspects_search_go_on(struct suspects_search *s, int64_t for_us, struct err *err);
+/* How much is done, 0-1. */
+double suspects_search_share(const struct suspects_search *s);
+/* The result of a search that is done, once; the caller's. */
+void suspects_search_take(struct suspects_search *s, struct suspects_result *out);
+void suspects_search_free(struct suspects_search **s);
+
+/* The bad requests alone: limit 1-10,000; scan_limit as above, but the newest rows. `truncated` when it was hit;
+ * the rows are first by `sort` among those that were looked at. */
 int query_bad_requests(struct store_reader *r, const struct view *v, const struct bad *bad, enum request_sort sort, size_t limit,
                        int64_t scan_limit, struct request_result *out, struct err *err);
+
+/* The same in slices, as above. */
+struct bad_search;
+struct bad_search *bad_search_new(struct store_reader *r, const struct view *v, const struct bad *bad, enum request_sort sort,
+                                  size_t limit, int64_t scan_limit);
+int bad_search_go_on(struct bad_search *s, int64_t for_us, struct err *err);
+double bad_search_share(const struct bad_search *s);
+void bad_search_take(struct bad_search *s, struct request_result *out);
+void bad_search_free(struct bad_search **s);
 
 #endif

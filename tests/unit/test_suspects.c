@@ -541,6 +541,102 @@ static void test_conditions_read_and_write(void **state)
 	}
 }
 
+/* ── in slices ─────────────────────────────────────────────────────────────────────────────── */
+
+static void assert_same_row(const struct suspect_row *x, const struct suspect_row *y)
+{
+	assert_string_equal(x->attribute, y->attribute);
+	assert_string_equal(x->value, y->value);
+	assert_int_equal(x->bad, y->bad);
+	assert_int_equal(x->total, y->total);
+	assert_true(x->lift == y->lift && x->lift_low == y->lift_low && x->evidence == y->evidence);
+	assert_int_equal(x->named, y->named);
+	assert_int_equal(x->explained_by, y->explained_by);
+}
+
+/* Slices as short as there are find what one walk finds, to the last figure; returns how many there were. */
+static int assert_slices_find_the_same(const struct suspects_query *q)
+{
+	struct suspects_search *search = suspects_search_new(r, q);
+	struct suspects_result whole, sliced;
+	double share = 0;
+	int slices = 1;
+
+	must(query_suspects(r, q, &whole, &err));
+	for (; suspects_search_go_on(search, 1, &err) == 0; slices++) {
+		assert_true(suspects_search_share(search) >= share && suspects_search_share(search) < 1);
+		share = suspects_search_share(search);
+	}
+	assert_true(suspects_search_share(search) == 1);
+	suspects_search_take(search, &sliced);
+	suspects_search_free(&search);
+	assert_int_equal(sliced.bad, whole.bad);
+	assert_int_equal(sliced.total, whole.total);
+	assert_int_equal(sliced.compared, whole.compared);
+	assert_int_equal(sliced.against_before, whole.against_before);
+	assert_int_equal(sliced.row_count, whole.row_count);
+	assert_true(whole.named_count > 0);
+	for (size_t i = 0; i < whole.row_count; i++)
+		assert_same_row(&sliced.rows[i], &whole.rows[i]);
+	assert_int_equal(sliced.request_count, whole.request_count);
+	for (size_t i = 0; i < whole.request_count; i++) {
+		assert_int_equal(sliced.requests[i].id, whole.requests[i].id);
+		assert_true(str_equal(sliced.requests[i].request.attrs[ATTR_USER], whole.requests[i].request.attrs[ATTR_USER]));
+	}
+	suspects_result_fini(&whole);
+	suspects_result_fini(&sliced);
+	return slices;
+}
+
+static void test_slices_find_what_one_walk_finds(void **state)
+{
+	struct suspects_query q = question("latency>4s");
+	struct planted p;
+
+	(void)state;
+	fill_planted(21, PLANTED_MODEL, PLANTED_SLOW, 9000, &p);
+	q.weak = true;
+	q.request_limit = 30;
+	q.sort = SORT_SLOWEST;
+	assert_true(assert_slices_find_the_same(&q) > 20); /* the whole window, row by row */
+	q.scan_limit = 3000;
+	assert_true(assert_slices_find_the_same(&q) > 20); /* a sample of it */
+	q.bad.from_us = START_US + US_PER_HOUR / 2;
+	q.bad.to_us = START_US + US_PER_HOUR;
+	assert_true(assert_slices_find_the_same(&q) > 20); /* its newer half whole */
+	q.scan_limit = 0;
+	assert_slices_find_the_same(&q);
+}
+
+static void test_slices_keep_the_same_requests(void **state)
+{
+	struct suspects_query q = question("latency>1s");
+	struct request_result whole, sliced;
+	struct planted p;
+	int slices = 1;
+
+	(void)state;
+	fill_planted(22, PLANTED_TOOL, PLANTED_SLOW, 6000, &p);
+	struct bad_search *search = bad_search_new(r, &q.view, &q.bad, SORT_SLOWEST, 50, 4000);
+	must(query_bad_requests(r, &q.view, &q.bad, SORT_SLOWEST, 50, 4000, &whole, &err));
+	for (; bad_search_go_on(search, 1, &err) == 0; slices++)
+		assert_true(bad_search_share(search) > 0 && bad_search_share(search) < 1);
+	bad_search_take(search, &sliced);
+	bad_search_free(&search);
+	assert_true(slices > 10);
+	assert_true(whole.truncated && sliced.truncated);
+	/* A third of the window was left: it looked back to where it stopped, not to the window's beginning. */
+	assert_in_range(whole.scanned_from_us, START_US + US_PER_HOUR / 4, START_US + US_PER_HOUR / 2);
+	assert_int_equal(sliced.scanned, 4000);
+	assert_int_equal(sliced.scanned_from_us, whole.scanned_from_us);
+	assert_int_equal(whole.row_count, 50);
+	assert_int_equal(sliced.row_count, 50);
+	for (size_t i = 0; i < 50; i++)
+		assert_int_equal(sliced.rows[i].id, whole.rows[i].id);
+	request_result_fini(&whole);
+	request_result_fini(&sliced);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -557,6 +653,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_windows_alike_accuse_nobody, make_folder, close_all),
 		cmocka_unit_test_setup_teardown(test_two_windows_count_as_reports_do, make_folder, close_all),
 		cmocka_unit_test_setup_teardown(test_what_ends_by_itself_is_no_suspect, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_slices_find_what_one_walk_finds, make_folder, close_all),
+		cmocka_unit_test_setup_teardown(test_slices_keep_the_same_requests, make_folder, close_all),
 		cmocka_unit_test(test_conditions_read_and_write),
 	};
 
