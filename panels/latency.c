@@ -14,6 +14,7 @@
 struct latency {
 	struct fleet fleet;
 	struct figures_result groups, models; /* page only */
+	const struct figures_result *boxes;   /* the one of them that is by model */
 	enum dim by;
 	bool has_rule;
 	struct rule rule;
@@ -55,6 +56,11 @@ static int latency_load(const struct panel_query *query, void *state, struct err
 		return 0;
 	if (fleet_groups(&l->groups, query, query->by, needs, err) != 0)
 		return -1;
+	if (l->by == DIM_MODEL) {
+		l->boxes = &l->groups;
+		return 0;
+	}
+	l->boxes = &l->models;
 	return fleet_groups(&l->models, query, DIM_MODEL, NEED_LATENCY, err);
 }
 
@@ -113,13 +119,13 @@ static void draw_boxes(const struct latency *l, const struct panel_frame *frame,
 	int y = 1;
 
 	surface_rule(s, 0, ROLE_BORDER, "by model: p5, p50, p95, p99", "p50  p99");
-	for (size_t i = 0; i < l->models.group_count; i++) {
-		double p99 = (double)sketch_quantile(&l->models.groups[i].total.sketches[SKETCH_LATENCY_US], .99);
+	for (size_t i = 0; i < l->boxes->group_count; i++) {
+		double p99 = (double)sketch_quantile(&l->boxes->groups[i].total.sketches[SKETCH_LATENCY_US], .99);
 
 		top = p99 > top ? p99 : top;
 	}
-	for (size_t i = 0; i < l->models.group_count && y < s->height; i++) {
-		const struct figures_group *g = &l->models.groups[i];
+	for (size_t i = 0; i < l->boxes->group_count && y < s->height; i++) {
+		const struct figures_group *g = &l->boxes->groups[i];
 		const struct sketch *sk = &g->total.sketches[SKETCH_LATENCY_US];
 		struct value p50 = metric_value(METRIC_LATENCY_P50, &g->total, 1);
 		struct value p99 = metric_value(METRIC_LATENCY_P99, &g->total, 1);
@@ -150,7 +156,7 @@ static void latency_draw(const void *state, const struct panel_frame *frame, str
 
 	head_figure(frame, &l->fleet, METRIC_LATENCY_P95, s->ascii, title, sizeof title);
 	draw_titled(s, frame, "latency p95", title);
-	parts = page_split(frame, s, 1, 2 + (int)l->models.group_count, l->groups.group_count);
+	parts = page_split(frame, s, 1, 2 + (l->boxes ? (int)l->boxes->group_count : 0), l->groups.group_count);
 	if (parts.facts.height > 0)
 		draw_facts(l, frame, &parts.facts);
 	draw_chart(&parts.chart, frame, &l->fleet, lines, 4, l->has_rule ? &l->rule : NULL);

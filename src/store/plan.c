@@ -1,7 +1,8 @@
 /* Which rows answer a question. Time: from the window's start on, always the coarsest tier whose
  * bucket starts here, fits into the step and the window, and is kept for that time. Series: what is
- * pre-merged when one dimension is involved and the tier has it, else the matching leaves; so a
- * window may be read from leaves at its edges and from marginals in its middle. */
+ * pre-merged when one dimension is involved and the tier has it, else the matching leaves, but for those
+ * that one of them stands for; so a window may be read from leaves at its edges and from marginals in its
+ * middle. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,6 +200,97 @@ static int only_dim(const struct view *v)
 	return only;
 }
 
+/* ── several dimensions ────────────────────────────────────────────────────────────────────── */
+
+#define MIXED UINT32_MAX
+
+/* Which marginals of a dimension have only leaves that a view treats alike. */
+struct alike {
+	bool *passes;   /* by leaf */
+	uint32_t *leaf; /* by marginal: one of its leaves, 0 none, MIXED when they are not alike */
+	size_t saved;   /* rows a bucket, against reading leaf by leaf */
+};
+
+static bool same_group(const struct view *v, const struct series *a, const struct series *b)
+{
+	for (size_t i = 0; i < v->by_count; i++)
+		if (a->value[v->by[i]] != b->value[v->by[i]])
+			return false;
+	return true;
+}
+
+/* Whether it is a leaf with a value of a dimension. */
+static bool has_marginal(const struct series *s, enum dim d)
+{
+	return s->kind == SERIES_IS_LEAF && s->value[d] && s->marginal[d];
+}
+
+static void find_alike(struct alike *out, const struct store_reader *r, const struct view *v, enum dim d)
+{
+	const struct series *all = r->names.series;
+
+	memset(out->leaf, 0, r->names.series_count * sizeof *out->leaf);
+	out->saved = 0;
+	for (size_t i = 0; i < r->names.series_count; i++) {
+		uint32_t *leaf = &out->leaf[all[i].marginal[d]];
+
+		if (!has_marginal(&all[i], d))
+			continue;
+		if (*leaf == 0)
+			*leaf = (uint32_t)i;
+		else if (*leaf != MIXED && (out->passes[*leaf] != out->passes[i] || (out->passes[i] && !same_group(v, &all[*leaf], &all[i]))))
+			*leaf = MIXED;
+	}
+	for (size_t i = 0; i < r->names.series_count; i++)
+		if (has_marginal(&all[i], d) && out->passes[i] && out->leaf[all[i].marginal[d]] != MIXED)
+			out->saved += out->leaf[all[i].marginal[d]] != (uint32_t)i;
+}
+
+/* Leaf by leaf but where all leaves of a marginal pass the filters and are of one group: a model that one
+ * provider alone serves, a deployment of one service. */
+static void add_alike(struct sources *out, const struct store_reader *r, const struct view *v, const struct alike *alike, enum dim d,
+                      struct strmap *index)
+{
+	enum tier first = dim_first_tier(d);
+
+	for (size_t i = 0; i < r->names.series_count; i++) {
+		const struct series *s = &r->names.series[i];
+		bool joined = has_marginal(s, d) && alike->leaf[s->marginal[d]] != MIXED;
+
+		if (s->kind != SERIES_IS_LEAF || !alike->passes[i])
+			continue;
+		if (!joined || first != TIER_10S)
+			add_source(out, (uint32_t)i, group_of(out, v, s->value, index), 1, TIER_10S, joined ? (enum tier)(first - 1) : TIER_1D);
+		if (joined && alike->leaf[s->marginal[d]] == (uint32_t)i)
+			add_source(out, s->marginal[d], group_of(out, v, s->value, index), 1, first, TIER_1D);
+	}
+}
+
+static void add_several(struct sources *out, const struct store_reader *r, const struct view *v, struct strmap *index)
+{
+	struct alike alike = {.passes = mem_zalloc(r->names.series_count + 1), .leaf = mem_zalloc((r->names.series_count + 1) * sizeof(uint32_t))};
+	size_t most = 0;
+	int best = -1;
+
+	for (size_t i = 0; i < r->names.series_count; i++)
+		alike.passes[i] = r->names.series[i].kind == SERIES_IS_LEAF && view_passes_series(r, v, &r->names.series[i]);
+	for (int d = 0; d < DIM_COUNT; d++) {
+		find_alike(&alike, r, v, (enum dim)d);
+		if (alike.saved > most) {
+			most = alike.saved;
+			best = d;
+		}
+	}
+	if (best < 0) {
+		add_leaves(out, r, v, TIER_1D, index);
+	} else {
+		find_alike(&alike, r, v, (enum dim)best);
+		add_alike(out, r, v, &alike, (enum dim)best, index);
+	}
+	free(alike.passes);
+	free(alike.leaf);
+}
+
 void sources_choose(struct sources *out, const struct store_reader *r, const struct view *v)
 {
 	struct strmap index = {0};
@@ -209,7 +301,7 @@ void sources_choose(struct sources *out, const struct store_reader *r, const str
 	if (only == DIM_COUNT)
 		add_source(out, SERIES_ALL, group_of(out, v, unset, &index), 1, TIER_10S, TIER_1D);
 	else if (only < 0)
-		add_leaves(out, r, v, TIER_1D, &index);
+		add_several(out, r, v, &index);
 	else
 		add_marginals(out, r, v, (enum dim)only, &index);
 	strmap_fini(&index);
@@ -279,7 +371,7 @@ static int walk_journal(struct store_reader *r, const struct runs *runs, const s
 
 			if (!is_part_of(r, key_series(e->key), s->series) || !is_read(runs, s, bucket_us))
 				continue;
-			if (fn(arg, bucket_us, journal_blob(j, e), e->len))
+			if (fn(arg, bucket_us, journal_blob(j, e), e->len) < 0)
 				return err_set(err, "store: rollup_journal is damaged: run llmdeck doctor --deep");
 		}
 	}
@@ -289,26 +381,28 @@ static int walk_journal(struct store_reader *r, const struct runs *runs, const s
 int reader_walk(struct store_reader *r, const struct runs *runs, const struct source *s, rollup_fn *fn, void *arg,
                 struct err *err)
 {
-	for (size_t i = 0; i < runs->len; i++) {
+	int told = 0;
+
+	for (size_t i = 0; i < runs->len && !told; i++) {
 		const struct run *run = &runs->items[i];
 		sqlite3_stmt *st = r->range[run->tier];
-		int got = 0, stop = 0;
+		int got = 0;
 
 		if (run->tier < s->first_tier || run->tier > s->last_tier)
 			continue;
 		sqlite3_bind_int64(st, 1, rollup_key(s->series, run->from_us / tier_us[run->tier]));
 		sqlite3_bind_int64(st, 2, rollup_key(s->series, run->to_us / tier_us[run->tier]));
-		while (!stop && (got = sql_step(st, err)) > 0) {
+		while (!told && (got = sql_step(st, err)) > 0) {
 			int64_t key = sqlite3_column_int64(st, 0);
 
-			stop = fn(arg, key_bucket(key) * tier_us[run->tier], sqlite3_column_blob(st, 1),
+			told = fn(arg, key_bucket(key) * tier_us[run->tier], sqlite3_column_blob(st, 1),
 			          (size_t)sqlite3_column_bytes(st, 1));
-			if (stop)
+			if (told < 0)
 				err_set(err, "store: %s: row %lld is damaged: run llmdeck doctor --deep", tier_table[run->tier],
 				        (long long)key);
 		}
 		sqlite3_reset(st);
-		if (got < 0 || stop)
+		if (got < 0 || told < 0)
 			return -1;
 	}
 	return walk_journal(r, runs, s, fn, arg, err);

@@ -105,9 +105,12 @@ static void merge_total(struct store_reader *r, struct figures_result *out)
 		figures_merge(&out->total.total, &counts);
 		for (int k = 0; k < SKETCH_COUNT; k++)
 			dense_add(r->dense, (enum sketch_kind)k, &g->total.sketches[k], 1);
-		for (size_t s = 0; s < out->steps; s++)
+		for (size_t s = 0; s < out->steps && out->group_count > 1; s++)
 			figures_merge(&out->total.series[s], &g->series[s]);
 	}
+	/* One group's series is everything's, too: freeing it twice does no harm. */
+	if (out->group_count == 1)
+		out->total.series = out->groups[0].series;
 	dense_take(r->dense, &out->total.total);
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/query_alerts.h"
+#include "store/reader_private.h"
 
 #define LOOK_BACK_US US_PER_DAY
 #define FIRST_DATA_US (10 * US_PER_MIN) /* what appears this soon after the store's first data was always there */
@@ -67,32 +68,99 @@ static bool passes(const struct view *v, enum dim d, struct str value)
 
 /* ── deployments ───────────────────────────────────────────────────────────────────────────── */
 
+/* A service's deployment. */
+struct first_seen {
+	uint32_t service, deployment; /* names; 0: free */
+	int64_t first_us;             /* of its requests in the window; 0 none */
+};
+
+static int look_at_row(void *arg, int64_t bucket_us, const void *blob, size_t len)
+{
+	struct first_seen *f = arg;
+	struct figures row = {0};
+
+	if (!figures_decode_merge(&row, 0, 1, bucket_us, blob, len))
+		return -1;
+	if (row.requests <= 0 || !row.first_us)
+		return 0;
+	if (!f->first_us || row.first_us < f->first_us)
+		f->first_us = row.first_us;
+	return WALK_ENOUGH;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct first_seen *x = a, *y = b;
+
+	if (x->service != y->service)
+		return x->service < y->service ? -1 : 1;
+	return x->deployment < y->deployment ? -1 : x->deployment > y->deployment;
+}
+
+/* When each leaf of the view had its first request in its window: of a leaf no more than its first rows are read. */
+static int first_of_leaves(struct store_reader *r, const struct view *v, struct first_seen *out, size_t *count, struct err *err)
+{
+	struct runs runs;
+	int failed = 0;
+
+	*count = 0;
+	runs_plan(&runs, r, v->from_us, v->to_us, 0);
+	for (uint32_t i = 0; i < r->names.series_count && !failed; i++) {
+		const struct series *s = &r->names.series[i];
+		struct source source = {.series = i, .weight = 1, .first_tier = TIER_10S, .last_tier = TIER_1D};
+
+		if (s->kind != SERIES_IS_LEAF || !s->value[DIM_DEPLOYMENT] || !view_passes_series(r, v, s))
+			continue;
+		out[*count] = (struct first_seen){s->value[DIM_SERVICE], s->value[DIM_DEPLOYMENT], 0};
+		failed = reader_walk(r, &runs, &source, look_at_row, &out[*count], err);
+		*count += out[*count].first_us > 0;
+	}
+	runs_fini(&runs);
+	return failed;
+}
+
+/* One of each service and deployment, with the earliest of their leaves. */
+static size_t join_leaves(struct first_seen *list, size_t count)
+{
+	size_t n = 0;
+
+	if (count)
+		qsort(list, count, sizeof *list, by_name);
+	for (size_t i = 0; i < count; i++) {
+		if (n && by_name(&list[n - 1], &list[i]) == 0)
+			list[n - 1].first_us = list[i].first_us < list[n - 1].first_us ? list[i].first_us : list[n - 1].first_us;
+		else
+			list[n++] = list[i];
+	}
+	return n;
+}
+
 static int add_deploys(struct marks *m, struct store_reader *r, struct err *err)
 {
 	struct view v = *m->view;
 	struct store_summary summary;
-	struct figures_result res;
+	struct first_seen *list;
 	struct buf text = {0};
+	size_t count;
 
 	v.from_us -= LOOK_BACK_US < v.from_us ? LOOK_BACK_US : v.from_us;
-	v.step_us = 0;
-	v.by[0] = DIM_SERVICE;
-	v.by[1] = DIM_DEPLOYMENT;
-	v.by_count = 2;
-	if (query_summary(r, &summary, err) || query_figures(r, &v, 0, 0, &res, err))
+	if (query_summary(r, &summary, err) || reader_begin(r, err))
 		return -1;
-	for (size_t i = 0; i < res.group_count; i++) {
-		const struct figures_group *g = &res.groups[i];
+	list = mem_zalloc((r->names.series_count + 1) * sizeof *list);
+	int failed = reader_end(r, first_of_leaves(r, &v, list, &count, err));
+	count = join_leaves(list, count);
+	for (size_t i = 0; i < count && !failed; i++) {
+		const char *service = names_text(&r->names, list[i].service), *deployment = names_text(&r->names, list[i].deployment);
 
-		if (!*g->key[1] || g->total.first_us < m->view->from_us || g->total.first_us < summary.first_us + FIRST_DATA_US)
+		if (list[i].first_us < m->view->from_us || list[i].first_us < summary.first_us + FIRST_DATA_US)
 			continue;
 		buf_reset(&text);
-		buf_printf(&text, "first requests of %s%s%s", g->key[1], *g->key[0] ? " of " : "", g->key[0]);
-		add(m, &(struct mark){.time_us = g->total.first_us, .kind = MARK_DEPLOY, .name = g->key[1], .text = text.data});
+		buf_printf(&text, "first requests of %s%s%s", deployment, *service ? " of " : "", service);
+		add(m, &(struct mark){.time_us = list[i].first_us, .kind = MARK_DEPLOY, .name = deployment, .text = text.data});
 	}
 	buf_fini(&text);
-	figures_result_fini(&res);
-	return 0;
+	free(list);
+	return failed;
 }
 
 /* ── rollouts ──────────────────────────────────────────────────────────────────────────────── */

@@ -85,7 +85,9 @@ void sources_fini(struct sources *s);
 bool view_passes_series(const struct store_reader *r, const struct view *v, const struct series *s);
 
 /* Walks the stored rows of one series in the runs its tiers allow, and then what the journal adds to
- * them, as rows of buckets inside those. `fn` gets each blob; non-zero stops. */
+ * them, as rows of buckets inside those. `fn` gets each blob, of the stored rows the oldest first; it returns 0,
+ * WALK_ENOUGH when later stored rows are of no use, or -1 for a damaged one, which ends it all. */
+#define WALK_ENOUGH 1
 typedef int rollup_fn(void *arg, int64_t bucket_us, const void *blob, size_t len);
 int reader_walk(struct store_reader *r, const struct runs *runs, const struct source *s, rollup_fn *fn, void *arg,
                 struct err *err);

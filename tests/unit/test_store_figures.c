@@ -48,6 +48,12 @@ static void make_request(struct request *r, size_t i)
 	r->end_us = NOW_US - 1 - back;
 	for (int d = 0; d < DIM_COUNT; d++)
 		r->dims[d] = str_of(values[d][next_random() % 4]);
+	/* One deployment says where it is, which is read from its marginal then. */
+	if (str_equal_c(r->dims[DIM_DEPLOYMENT], "v4")) {
+		r->dims[DIM_SERVICE] = STR_LIT("agent");
+		r->dims[DIM_PROVIDER] = STR_LIT("azure");
+		r->dims[DIM_MODEL] = STR_LIT("o3");
+	}
 	r->latency_us = (int64_t)(next_random() % 5000000);
 	r->ttft_us = i % 3 ? (int64_t)(next_random() % 900000) : UNKNOWN_INT;
 	r->input_tokens = (int64_t)(next_random() % 9000);
