@@ -1,7 +1,11 @@
 /* The scanner is a small state machine: `state` says which kinds of token may come next, and one bit
- * per open level says whether it is an object. Strings are looked at eight bytes at a time; only
- * a word with a quote, a backslash, a control character or a byte above 0x7F is looked at closely. */
+ * per open level says whether it is an object. Strings are looked at sixteen bytes at a time; only
+ * a run with a quote, a backslash, a control character or a byte above 0x7F is looked at closely. */
 #include "parse/json.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/utf8.h"
 
@@ -156,7 +160,7 @@ static const char *pass_escape(const char *p, const char *end)
 
 /* How many of the eight bytes at p come before the first that is a quote, a backslash, below 0x20 or
  * above 0x7F. A borrow only reaches bytes behind a true hit, so the lowest hit is exact. */
-static inline unsigned plain_bytes(const char *p)
+static inline unsigned plain_of_8(const char *p)
 {
 	uint64_t w;
 
@@ -170,6 +174,46 @@ static inline unsigned plain_bytes(const char *p)
 	return odd ? (unsigned)__builtin_ctzll(odd) / 8 : 8;
 }
 
+/* The same for sixteen bytes. */
+static inline unsigned plain_of_16(const char *p)
+{
+#ifdef __SSE2__
+	__m128i w = _mm_loadu_si128((const __m128i *)(const void *)p);
+	/* Signed: what is above 0x7F is below 0x20 as well. */
+	__m128i odd = _mm_or_si128(_mm_cmplt_epi8(w, _mm_set1_epi8(0x20)),
+	                           _mm_or_si128(_mm_cmpeq_epi8(w, _mm_set1_epi8('"')), _mm_cmpeq_epi8(w, _mm_set1_epi8('\\'))));
+	unsigned hits = (unsigned)_mm_movemask_epi8(odd);
+
+	return hits ? (unsigned)__builtin_ctz(hits) : 16;
+#else
+	unsigned plain = plain_of_8(p);
+
+	return plain == 8 ? 8 + plain_of_8(p + 8) : plain;
+#endif
+}
+
+/* The first byte from p on that is not plain; `end` when all are. */
+static inline const char *pass_plain(const char *p, const char *end)
+{
+	unsigned plain;
+
+	while (end - p >= 16) {
+		p += plain = plain_of_16(p);
+		if (plain < 16)
+			return p;
+	}
+	while (p < end && (signed char)*p >= 0x20 && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
+const char *json_plain_end(const char *at, const char *end)
+{
+	const char *p = pass_plain(at, end);
+
+	return p < end && *p == '"' ? p : NULL;
+}
+
 /* Reads a string whose opening quote is at r->at into r->text. */
 static bool read_string(struct json_reader *r)
 {
@@ -178,9 +222,7 @@ static bool read_string(struct json_reader *r)
 	r->escaped = false;
 	r->text.ptr = p;
 	for (;;) {
-		unsigned plain = 8;
-		while (plain == 8 && end - p >= 8)
-			p += plain = plain_bytes(p);
+		p = pass_plain(p, end);
 		if (p == end)
 			break;
 		unsigned char c = (unsigned char)*p;
@@ -202,8 +244,6 @@ static bool read_string(struct json_reader *r)
 			r->token = p;
 			fail(r, "a control character inside a string must be escaped");
 			return false;
-		} else if (c < 0x80) {
-			p++;
 		} else {
 			r->token = p;
 			if (utf8_decode(&p, end) == UTF8_BAD) {
@@ -298,7 +338,7 @@ static enum json_token read_value(struct json_reader *r)
 
 static inline void pass_space(struct json_reader *r)
 {
-	while (r->at < r->end &&
+	while (r->at < r->end && (unsigned char)*r->at <= ' ' &&
 	       (*r->at == ' ' || *r->at == '\n' || *r->at == '\r' || *r->at == '\t'))
 		r->at++;
 	r->token = r->at;
@@ -352,6 +392,19 @@ enum json_token json_next(struct json_reader *r)
 	default:
 		return fail(r, "something follows the end of the value");
 	}
+}
+
+const char *json_item(const struct json_reader *r)
+{
+	if (r->state == EXPECT_FIRST_VALUE)
+		return r->at;
+	return r->state == EXPECT_MORE && r->at < r->end && *r->at == ',' ? r->at + 1 : NULL;
+}
+
+void json_pass_item(struct json_reader *r, const char *behind)
+{
+	r->at = behind;
+	r->state = EXPECT_MORE;
 }
 
 bool json_skip(struct json_reader *r, enum json_token t)

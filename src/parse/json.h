@@ -62,6 +62,14 @@ struct str json_unescape(struct str raw, struct arena *arena);
 /* The last NUMBER as an integer; false when it has a fraction or exponent, or does not fit. */
 bool json_int64(const struct json_reader *r, int64_t *out);
 
+/* For readers that know how nearly everybody writes an array's items: where the next one begins, NULL when that is
+ * not right behind the bracket or comma; and going on behind the item that they have read and found valid. */
+const char *json_item(const struct json_reader *r);
+void json_pass_item(struct json_reader *r, const char *behind);
+/* The closing quote of a string whose first byte is at `at`. NULL when the string has an escape, a control
+ * character, a byte above 0x7F or no end. */
+const char *json_plain_end(const char *at, const char *end);
+
 /* Bytes from the start to the last token. */
 size_t json_offset(const struct json_reader *r);
 /* Line and column (1-based, in bytes) of the last token, for messages. */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "parse/json.h"
 #include "parse/otlp.h"
+#include "parse/otlp_plain.h"
 
 struct decoder {
 	const struct otlp_visitor *visitor;
@@ -89,17 +90,12 @@ static struct str read_text(struct decoder *d, struct arena *a)
 static int64_t read_int(struct decoder *d)
 {
 	enum json_token t = json_next(&d->r);
-	int64_t number = 0;
-	double decimal;
 
-	if (t != JSON_STRING && t != JSON_NUMBER) {
-		if (t == JSON_ERROR || !json_skip(&d->r, t))
-			d->bad = true;
-		return 0;
-	}
-	if (str_to_int64(d->r.text, &number))
-		return number;
-	return str_to_double(d->r.text, &decimal) && fabs(decimal) < 9e18 ? (int64_t)decimal : 0;
+	if (t == JSON_STRING || t == JSON_NUMBER)
+		return otlp_plain_int(d->r.text);
+	if (t == JSON_ERROR || !json_skip(&d->r, t))
+		d->bad = true;
+	return 0;
 }
 
 /* A number, or one of the words the mapping knows for what JSON cannot say. */
@@ -115,13 +111,12 @@ static double read_double(struct decoder *d)
 	return str_to_double(text, &number) ? number : NAN;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* What a hex digit is worth, plus one; 0: it is none. */
+static const uint8_t hex_values[256] = {
+	['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10,
+	['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 /* An id of exactly `size` bytes in hex that is not all zero. */
 static bool read_id(struct decoder *d, uint8_t *out, size_t size)
@@ -132,10 +127,10 @@ static bool read_id(struct decoder *d, uint8_t *out, size_t size)
 	if (!text.ptr || text.len != 2 * size)
 		return false;
 	for (size_t i = 0; i < size; i++) {
-		int high = hex_digit(text.ptr[2 * i]), low = hex_digit(text.ptr[2 * i + 1]);
-		if (high < 0 || low < 0)
+		unsigned high = hex_values[(uint8_t)text.ptr[2 * i]], low = hex_values[(uint8_t)text.ptr[2 * i + 1]];
+		if (!high || !low)
 			return false;
-		out[i] = (uint8_t)(high << 4 | low);
+		out[i] = (uint8_t)((high - 1) << 4 | (low - 1));
 		any |= out[i];
 	}
 	return any != 0;
@@ -182,16 +177,24 @@ static void read_attr(struct decoder *d, struct arena *a, int depth, struct otlp
 /* [ {"key": …, "value": …}, … ] */
 static struct otlp_attrs read_attrs(struct decoder *d, struct arena *a, int depth)
 {
-	struct otlp_attr *list = NULL, extra;
+	struct otlp_attr *list = NULL, attr;
 	size_t count = 0;
 
 	if (!enter(d, JSON_ARRAY))
 		return (struct otlp_attrs){0};
-	while (next_object(d)) {
-		struct otlp_attr *room = grow(a, list, count, sizeof *list);
-		if (room)
-			list = room;
-		read_attr(d, a, depth, room ? &list[count++] : &extra);
+	while (!failed(d)) {
+		const char *item = json_item(&d->r), *behind = item ? otlp_plain_attr(item, d->r.end, &attr) : NULL;
+
+		if (behind)
+			json_pass_item(&d->r, behind);
+		else if (next_object(d))
+			read_attr(d, a, depth, &attr);
+		else
+			break;
+		if (count < OTLP_ITEMS_MAX) {
+			list = arena_grow(a, list, count, sizeof *list);
+			list[count++] = attr;
+		}
 	}
 	return (struct otlp_attrs){list, count};
 }
