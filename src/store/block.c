@@ -151,6 +151,11 @@ static bool find_rests(struct block *b)
 	return b->rests_known;
 }
 
+static uint32_t head_hash(const struct pack_head *h)
+{
+	return (uint32_t)hash_bytes(h, sizeof *h);
+}
+
 bool block_own(struct block *b)
 {
 	if (!find_rests(b))
@@ -160,7 +165,7 @@ bool block_own(struct block *b)
 	b->bytes = (const uint8_t *)b->own.data;
 	b->head_hashes = mem_grow(b->head_hashes, &b->hash_cap, b->head_count, sizeof *b->head_hashes);
 	for (size_t i = 0; i < b->head_count; i++)
-		b->head_hashes[i] = (uint32_t)hash_bytes(&b->heads[i], sizeof b->heads[i]);
+		b->head_hashes[i] = head_hash(&b->heads[i]);
 	return true;
 }
 
@@ -275,9 +280,14 @@ bool block_copy_row(struct block *b, size_t at, struct pack_head *head, struct b
 	return true;
 }
 
+bool block_reaches(const struct block *b, int64_t id)
+{
+	return (uint64_t)id - (uint64_t)b->key < BLOCK_SPAN_MAX;
+}
+
 bool block_has_room(const struct block *b, int64_t id)
 {
-	return (b->size < BLOCK_BYTES && b->count < BLOCK_ROWS_MAX && (uint64_t)id - (uint64_t)b->key < BLOCK_SPAN_MAX) || !b->count;
+	return (b->size < BLOCK_BYTES && b->count < BLOCK_ROWS_MAX && block_reaches(b, id)) || !b->count;
 }
 
 bool block_spans(const struct block *b, int64_t key)
@@ -285,10 +295,8 @@ bool block_spans(const struct block *b, int64_t key)
 	return !b->count || (uint64_t)b->rows[b->count - 1].id - (uint64_t)key < BLOCK_SPAN_MAX;
 }
 
-static uint16_t find_head(struct block *b, const struct pack_head *h)
+static uint16_t find_head(struct block *b, const struct pack_head *h, uint32_t hash)
 {
-	uint32_t hash = (uint32_t)hash_bytes(h, sizeof *h);
-
 	for (size_t i = 0; i < b->head_count; i++)
 		if (b->head_hashes[i] == hash && !memcmp(&b->heads[i], h, sizeof *h))
 			return (uint16_t)i;
@@ -306,18 +314,13 @@ static void write_row(struct block *b, struct block_row *row, uint32_t series, c
 	struct pack_head head;
 
 	pack_head_of(p, row->id, &head);
-	row->head = find_head(b, &head);
+	row->head = find_head(b, &head, head_hash(&head));
 	row->series = series;
 	row->figures_at = (uint32_t)b->own.len;
 	pack_write(p, row->id, &head, &b->own, &row->figures_len, &row->rest_len);
 	row->rest_at = row->figures_at + row->figures_len;
 	b->bytes = (const uint8_t *)b->own.data;
 	b->len = b->own.len;
-}
-
-static size_t row_bytes(const struct block_row *row)
-{
-	return (size_t)row->figures_len + row->rest_len + 5;
 }
 
 static struct block_row *make_place(struct block *b, size_t at)
@@ -336,7 +339,7 @@ void block_insert(struct block *b, size_t at, int64_t id, uint32_t series, const
 
 	row->id = id;
 	write_row(b, row, series, p);
-	b->size += row_bytes(row);
+	b->size += block_row_bytes(row);
 }
 
 /* Gives a row of another block's bytes a head and bytes here; what it is then. */
@@ -344,14 +347,14 @@ static struct block_row take_row(struct block *b, const struct block *from, cons
 {
 	struct block_row row = *source;
 
-	row.head = find_head(b, &from->heads[source->head]);
+	row.head = find_head(b, &from->heads[source->head], from->head_hashes[source->head]);
 	row.figures_at = (uint32_t)b->own.len;
 	row.rest_at = row.figures_at + row.figures_len;
 	buf_append(&b->own, from->bytes + source->figures_at, source->figures_len);
 	buf_append(&b->own, from->bytes + source->rest_at, source->rest_len);
 	b->bytes = (const uint8_t *)b->own.data;
 	b->len = b->own.len;
-	b->size += row_bytes(&row);
+	b->size += block_row_bytes(&row);
 	return row;
 }
 
@@ -385,15 +388,50 @@ static void tidy(struct block *b)
 
 void block_replace(struct block *b, size_t at, uint32_t series, const struct packed *p)
 {
-	b->size -= row_bytes(&b->rows[at]);
+	b->size -= block_row_bytes(&b->rows[at]);
 	write_row(b, &b->rows[at], series, p);
-	b->size += row_bytes(&b->rows[at]);
+	b->size += block_row_bytes(&b->rows[at]);
 	tidy(b);
+}
+
+void block_fill(struct block *b, const struct block_source *rows, size_t count)
+{
+	size_t cap = count > b->cap ? count : b->cap;
+	struct block_row *filled = mem_array(NULL, cap, sizeof *filled);
+
+	for (size_t i = 0; i < b->count; i++)
+		b->size -= block_row_bytes(&b->rows[i]);
+	for (size_t i = 0; i < count; i++) {
+		const struct block_row *row = block_source_row(&rows[i]);
+
+		if (rows[i].from == b) {
+			filled[i] = *row;
+			b->size += block_row_bytes(row);
+		} else {
+			filled[i] = take_row(b, rows[i].from, row);
+		}
+	}
+	free(b->rows);
+	b->rows = filled;
+	b->cap = cap;
+	b->count = count;
+	tidy(b);
+}
+
+void block_trim(struct block *b)
+{
+	if (!b->count)
+		return;
+	b->rows = mem_array(b->rows, b->count, sizeof *b->rows);
+	b->cap = b->count;
+	b->own.data = mem_array(b->own.data, b->own.len, 1);
+	b->own.cap = b->own.len;
+	b->bytes = (const uint8_t *)b->own.data;
 }
 
 void block_remove(struct block *b, size_t at)
 {
-	b->size -= row_bytes(&b->rows[at]);
+	b->size -= block_row_bytes(&b->rows[at]);
 	b->count--;
 	memmove(b->rows + at, b->rows + at + 1, (b->count - at) * sizeof *b->rows);
 }
@@ -406,7 +444,7 @@ void block_split(struct block *b, struct block *upper)
 	if (upper->cap < b->count - from)
 		upper->rows = mem_grow(upper->rows, &upper->cap, b->count - from, sizeof *upper->rows);
 	for (size_t i = from; i < b->count; i++) {
-		b->size -= row_bytes(&b->rows[i]);
+		b->size -= block_row_bytes(&b->rows[i]);
 		upper->rows[upper->count++] = take_row(upper, b, &b->rows[i]);
 	}
 	b->count = from;

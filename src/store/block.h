@@ -38,7 +38,15 @@ struct block {
 	size_t rest_from;       /* where the rests begin in a blob; their places are found when asked for */
 	bool rests_known;
 	size_t size;            /* of the blob that it makes, about */
+	int64_t number;         /* of a block of the journal: its own in that table (store/fresh.h) */
 };
+
+/* A row of a block. */
+struct block_source {
+	struct block *from;
+	size_t at;
+};
+static inline const struct block_row *block_source_row(const struct block_source *s) { return &s->from->rows[s->at]; }
 
 /* Empties it; memory is kept. */
 void block_reset(struct block *b, int64_t key);
@@ -64,14 +72,28 @@ bool block_copy_row(struct block *b, size_t at, struct pack_head *head, struct b
 
 /* Whether a row of this id, which is not below the key, may join. */
 bool block_has_room(const struct block *b, int64_t id);
+/* Whether a row of this id, which is not below the key, is near enough to it. */
+bool block_reaches(const struct block *b, int64_t id);
 /* Whether the block could begin at this key, which is below its own. */
 bool block_spans(const struct block *b, int64_t key);
 /* Changes, of a block that owns its bytes. `at` is from block_find(). */
 void block_insert(struct block *b, size_t at, int64_t id, uint32_t series, const struct packed *p);
-/* The same with a row of another block. False when that one is damaged. */
+/* The same with a row of another block that owns its bytes. False when that one is damaged. */
 bool block_insert_row(struct block *b, size_t at, struct block *from, size_t row);
 void block_replace(struct block *b, size_t at, uint32_t series, const struct packed *p);
 void block_remove(struct block *b, size_t at);
+/* Makes these rows, by id, all that is in it; some of them may be its own. The others' blocks own their bytes. */
+void block_fill(struct block *b, const struct block_source *rows, size_t count);
+/* Gives back memory that is kept for what may come. */
+void block_trim(struct block *b);
+/* Asks for the memory of a row's bytes before they are needed. */
+static inline void block_prefetch(const struct block *b, const struct block_row *row)
+{
+	__builtin_prefetch(b->bytes + row->figures_at);
+	__builtin_prefetch(b->bytes + row->figures_at + 64);
+}
+/* What a row adds to a block's size. */
+static inline size_t block_row_bytes(const struct block_row *row) { return (size_t)row->figures_len + row->rest_len + 5; }
 /* Moves the upper half, at least one row of two or more, to the empty block `upper` and gives it its key. */
 void block_split(struct block *b, struct block *upper);
 

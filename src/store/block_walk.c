@@ -32,7 +32,7 @@ static void add_fresh(struct block_walk *k, struct block *b, size_t from, size_t
 	for (size_t i = from; i < to; i++) {
 		const struct fresh_row *row = &k->fresh->rows[i];
 
-		block_insert_row(b, block_find(b, row->id), &k->fresh->blocks[row->block].block, row->row);
+		block_insert_row(b, block_find(b, row->id), &k->fresh->blocks[row->block], row->row);
 	}
 }
 

@@ -77,7 +77,7 @@ static struct block *add_block(struct fresh *f, int64_t number)
 		memset(f->blocks + before, 0, (f->block_cap - before) * sizeof *f->blocks);
 	}
 	f->blocks[f->block_count].number = number;
-	return &f->blocks[f->block_count++].block;
+	return &f->blocks[f->block_count++];
 }
 
 /* One row of the table. */
@@ -172,7 +172,7 @@ void fresh_fini(struct fresh *f)
 	sqlite3_finalize(f->marks);
 	sqlite3_finalize(f->all);
 	for (size_t i = 0; i < f->block_cap; i++)
-		block_fini(&f->blocks[i].block);
+		block_fini(&f->blocks[i]);
 	free(f->blocks);
 	free(f->rows);
 	free(f->scratch);

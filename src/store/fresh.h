@@ -21,10 +21,6 @@ struct fresh_row {
 	int64_t id;
 	uint32_t block, row; /* block FRESH_GONE: the row was removed again (only while loading) */
 };
-struct fresh_block {
-	struct block block;
-	int64_t number; /* in the table */
-};
 /* What the table holds, as of the transaction in which it was loaded. Zero-initialised is empty. One
  * thread's, of one connection. */
 struct fresh {
@@ -35,7 +31,7 @@ struct fresh {
 	size_t count, cap;
 	struct fresh_row *scratch;
 	size_t scratch_cap;
-	struct fresh_block *blocks;
+	struct block *blocks;
 	size_t block_count, block_cap;
 	int64_t damaged; /* blocks that could not be read */
 };

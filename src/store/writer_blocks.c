@@ -15,8 +15,11 @@
 #include "store/writer_private.h"
 
 #define OPEN_BLOCKS 16
-/* What comes late and what is put into blocks later ends anywhere in the last half minute. */
-#define OPEN_BLOCKS_COLLECTING 128
+#define OPEN_BLOCKS_COLLECTING 32
+/* What is put into a block at once becomes so many at most, all of which are open then. */
+#define GATHERED_BYTES (6 * BLOCK_BYTES)
+#define GATHERED_ROWS BLOCK_ROWS_MAX
+#define PIECES_MAX 16u
 
 struct open_block {
 	struct block block;
@@ -34,6 +37,8 @@ struct block_cache {
 	struct open_block *latest;
 	uint64_t uses;
 	struct buf blob;
+	struct block_source *gathered; /* what becomes of a block and rows that are put into it */
+	size_t gathered_count, gathered_cap;
 	sqlite3_stmt *put, *remove, *before, *after;
 };
 
@@ -61,6 +66,7 @@ void writer_blocks_close(struct store_writer *w)
 	free(c->open);
 	free(c->used);
 	buf_fini(&c->blob);
+	free(c->gathered);
 	sqlite3_finalize(c->put);
 	sqlite3_finalize(c->remove);
 	sqlite3_finalize(c->before);
@@ -329,19 +335,89 @@ static int insert_stored(struct store_writer *w, int64_t id, uint32_t series, co
 	return 1;
 }
 
-int writer_blocks_take(struct store_writer *w, struct block *from, size_t row, struct err *err)
+/* Puts the block's own rows and those of others that it covers side by side, as far as a few blocks hold them;
+ * returns how many of the others. */
+static size_t gather(struct block_cache *c, struct open_block *o, const struct block_source *rows, size_t count)
 {
-	int64_t id = from->rows[row].id;
+	const struct block *b = &o->block;
+	size_t own = 0, taken = 0, bytes = 0;
+
+	c->gathered = mem_grow(c->gathered, &c->gathered_cap, b->count + GATHERED_ROWS, sizeof *c->gathered);
+	c->gathered_count = 0;
+	for (; taken < count && taken < GATHERED_ROWS && bytes < GATHERED_BYTES; taken++) {
+		const struct block_row *row = block_source_row(&rows[taken]);
+
+		if (taken && (!covers(o, row->id) || !block_reaches(b, row->id)))
+			break;
+		block_prefetch(rows[taken].from, row);
+		for (; own < b->count && b->rows[own].id < row->id; own++)
+			c->gathered[c->gathered_count++] = (struct block_source){&o->block, own};
+		if (own == b->count || b->rows[own].id != row->id)
+			c->gathered[c->gathered_count++] = rows[taken];
+		bytes += block_row_bytes(row);
+	}
+	for (; own < b->count; own++)
+		c->gathered[c->gathered_count++] = (struct block_source){&o->block, own};
+	return taken;
+}
+
+/* Where the gathered rows are cut into blocks: full ones at the end of all, where more comes behind them, else of
+ * one length; returns how many there are. */
+static size_t cut_gathered(const struct block_cache *c, const struct open_block *o, size_t from[PIECES_MAX])
+{
+	size_t bytes = 0, pieces = 1, room = BLOCK_BYTES, here = 0;
+
+	for (size_t i = 0; i < c->gathered_count; i++)
+		bytes += block_row_bytes(block_source_row(&c->gathered[i]));
+	if (o->next_key < INT64_MAX)
+		room = bytes / ((bytes + BLOCK_BYTES - 1) / BLOCK_BYTES) + 1;
+	from[0] = 0;
+	for (size_t i = 0; i < c->gathered_count; i++) {
+		if ((here >= room || i - from[pieces - 1] >= BLOCK_ROWS_MAX) && pieces < PIECES_MAX) {
+			from[pieces++] = i;
+			here = 0;
+		}
+		here += block_row_bytes(block_source_row(&c->gathered[i]));
+	}
+	return pieces;
+}
+
+/* The gathered rows become the block's own and those of new ones behind it. */
+static int put_gathered(struct block_cache *c, struct open_block *o, struct err *err)
+{
+	size_t from[PIECES_MAX], end = c->gathered_count, pieces = cut_gathered(c, o, from);
+
+	use(c, o); /* or its own place might be taken */
+	while (--pieces) {
+		const struct block_source *first = &c->gathered[from[pieces]];
+		struct open_block *fresh;
+
+		if (new_block(c, block_source_row(first)->id, o->next_key, &fresh, err))
+			return -1;
+		block_fill(&fresh->block, first, end - from[pieces]);
+		fresh->dirty = true;
+		o->next_key = fresh->block.key;
+		end = from[pieces];
+	}
+	block_fill(&o->block, c->gathered, end);
+	o->dirty = true;
+	return 0;
+}
+
+int writer_blocks_take(struct store_writer *w, const struct block_source *rows, size_t count, struct err *err)
+{
+	struct block_cache *c = w->blocks;
 	struct open_block *o;
 
-	if (cover(w, id, &o, err) || make_room(w->blocks, &o, id, err))
-		return -1;
-	size_t at = block_find(&o->block, id);
-	if (at < o->block.count && o->block.rows[at].id == id)
-		return 0;
-	if (!block_insert_row(&o->block, at, from, row))
-		return damaged_row(id, err);
-	o->dirty = true;
+	for (size_t taken = 0; taken < count;) {
+		int64_t id = block_source_row(&rows[taken])->id;
+
+		if (cover(w, id, &o, err) || (!block_reaches(&o->block, id) && make_room(c, &o, id, err)))
+			return -1;
+		taken += gather(c, o, rows + taken, count - taken);
+		if (put_gathered(c, o, err))
+			return -1;
+	}
 	return 0;
 }
 

@@ -5,8 +5,9 @@
  * one empties the journal of what the round was about. What arrives meanwhile is the next round's.
  *
  * A table of the newest ids tells where their rows are, or that there are none: nearly all that comes is new,
- * and is known to be so without looking into any block. The table is exact for the ids it has, and for all
- * from `known_from` on; what is below that and not in it is asked of the blocks. */
+ * and is known to be so without looking into any block. The table has all ids from `known_from` on; what is below
+ * that and not in it is asked of the blocks. Where a row was in the journal is still said after it was put
+ * into a block of `requests`: the journal's block tells that it is not there any more. */
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 #include "store/sql.h"
 #include "store/writer_private.h"
 
-#define SLOT_BITS 18 /* of a table that has not grown */
+#define SLOT_BITS 19 /* of a table that has not grown */
 #define ROUND_ROWS 32768u  /* bounds what a reader has to add */
 #define ROUND_BLOCKS 1024u
 #define ROWS_MOST (4 * ROUND_ROWS)
@@ -24,6 +25,7 @@
 #define STEP_ROWS 2048u
 #define SPLIT_ROWS 128u /* a smaller block takes rows out of order, too */
 #define SAMPLES 1001u
+#define AHEAD 12 /* rows whose memory is asked for before it is needed */
 
 enum { WHERE_FREE, WHERE_STORED, WHERE_NOWHERE, WHERE_BLOCKS }; /* from the last on: the number of a block */
 
@@ -34,7 +36,7 @@ struct fresh_writer {
 	unsigned slot_bits;
 	size_t used;
 	int64_t known_from;
-	struct fresh_block **blocks; /* number 0: not written yet */
+	struct block **blocks;       /* number 0: not written yet */
 	size_t block_count, block_cap;
 	uint32_t filling;            /* the open transaction's newest block; WHERE_FREE: there is none */
 	struct buf gone, blob;
@@ -43,7 +45,10 @@ struct fresh_writer {
 	int64_t since_us;            /* monotonic: the oldest one's */
 	struct fresh_row *round, *scratch;
 	size_t round_count, round_at, round_cap, scratch_cap;
+	struct block_source *step;   /* those of the round's next rows that are still there */
+	size_t step_cap;
 	bool in_round;
+	int64_t upto, below;         /* what the meta table says of the round (store/fresh.h) */
 	sqlite3_stmt *add, *clear;
 };
 
@@ -86,14 +91,30 @@ static int ascending(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static struct block *block_of(const struct fresh_writer *f, uint32_t where)
+{
+	return f->blocks[where - WHERE_BLOCKS];
+}
+
+/* The block of the journal that has this row, and its place; NULL when there is none (any more). */
+static struct block *here(const struct fresh_writer *f, int64_t id, uint32_t where, size_t *at)
+{
+	struct block *b = where >= WHERE_BLOCKS && where - WHERE_BLOCKS < f->block_count ? block_of(f, where) : NULL;
+
+	if (!b || (b->number && b->number <= f->upto && id < f->below))
+		return NULL;
+	*at = block_find(b, id);
+	return *at < b->count && b->rows[*at].id == id ? b : NULL;
+}
+
 /* A time in the midst of the ids that are in blocks of `requests`: hashing has them in no order. */
 static int64_t middle_id(const struct fresh_writer *f)
 {
 	int64_t sample[SAMPLES];
-	size_t n = 0;
+	size_t n = 0, at;
 
 	for (size_t i = 0; i < slot_count(f) && n < SAMPLES; i++)
-		if (f->where[i] == WHERE_STORED || f->where[i] == WHERE_NOWHERE)
+		if (f->where[i] != WHERE_FREE && !here(f, f->ids[i], f->where[i], &at))
 			sample[n++] = f->ids[i];
 	if (!n)
 		return f->known_from;
@@ -113,16 +134,14 @@ static void make_table(struct fresh_writer *f, unsigned slot_bits)
  * fill half of the table, it becomes twice as large. */
 static void make_room(struct fresh_writer *f)
 {
-	size_t count = slot_count(f), journaled = 0;
+	size_t count = slot_count(f), unused;
 	int64_t *ids = f->ids, from = middle_id(f);
 	uint32_t *where = f->where;
 
-	for (size_t i = 0; i < count; i++)
-		journaled += where[i] >= WHERE_BLOCKS;
 	f->known_from = from > f->known_from ? from : f->known_from;
-	make_table(f, f->slot_bits + (journaled > count / 2));
+	make_table(f, f->slot_bits + (f->rows > count / 2));
 	for (size_t i = 0; i < count; i++) {
-		if (where[i] < WHERE_BLOCKS && (where[i] == WHERE_FREE || ids[i] < from))
+		if (where[i] == WHERE_FREE || (ids[i] < from && !here(f, ids[i], where[i], &unused)))
 			continue;
 		size_t at = slot_of(f, ids[i]);
 
@@ -149,11 +168,6 @@ static void put(struct fresh_writer *f, int64_t id, uint32_t where)
 	f->where[at] = where;
 }
 
-static struct block *block_of(const struct fresh_writer *f, uint32_t where)
-{
-	return &f->blocks[where - WHERE_BLOCKS]->block;
-}
-
 enum fresh_place writer_fresh_find(struct store_writer *w, int64_t id, struct block **b, size_t *at)
 {
 	struct fresh_writer *f = w->fresh;
@@ -161,11 +175,12 @@ enum fresh_place writer_fresh_find(struct store_writer *w, int64_t id, struct bl
 	if (!f->on)
 		return FRESH_NOT_KNOWN;
 	uint32_t where = f->where[slot_of(f, id)];
-	if (where < WHERE_BLOCKS)
-		return where == WHERE_STORED ? FRESH_STORED : where == WHERE_NOWHERE || id >= f->known_from ? FRESH_NOWHERE : FRESH_NOT_KNOWN;
-	*b = block_of(f, where);
-	*at = block_find(*b, id);
-	return FRESH_HERE;
+	if (where == WHERE_FREE)
+		return id >= f->known_from ? FRESH_NOWHERE : FRESH_NOT_KNOWN;
+	if (where == WHERE_NOWHERE)
+		return FRESH_NOWHERE;
+	*b = here(f, id, where, at);
+	return *b ? FRESH_HERE : FRESH_STORED;
 }
 
 void writer_fresh_note_stored(struct store_writer *w, int64_t id)
@@ -207,10 +222,10 @@ static uint32_t new_block(struct fresh_writer *f, int64_t number)
 	while (at < f->block_count && f->blocks[at])
 		at++;
 	if (at == f->block_cap)
-		f->blocks = mem_grow(f->blocks, &f->block_cap, at + 1, sizeof(struct fresh_block *));
+		f->blocks = mem_grow(f->blocks, &f->block_cap, at + 1, sizeof(struct block *));
 	f->blocks[at] = mem_zalloc(sizeof **f->blocks);
 	f->blocks[at]->number = number;
-	block_reset(&f->blocks[at]->block, 0);
+	block_reset(f->blocks[at], 0);
 	f->block_count = at == f->block_count ? at + 1 : f->block_count;
 	return (uint32_t)at + WHERE_BLOCKS;
 }
@@ -238,17 +253,12 @@ void writer_fresh_insert(struct store_writer *w, int64_t id, uint32_t series, co
 		f->since_us = clock_mono_us();
 }
 
-static bool is_written(const struct block *b)
-{
-	return ((const struct fresh_block *)(const void *)b)->number != 0;
-}
-
 void writer_fresh_set(struct store_writer *w, struct block *b, size_t at, uint32_t series, const struct packed *p)
 {
 	struct fresh_writer *f = w->fresh;
 	int64_t id = b->rows[at].id;
 
-	if (!is_written(b)) {
+	if (!b->number) {
 		block_replace(b, at, series, p);
 		return;
 	}
@@ -262,7 +272,7 @@ void writer_fresh_remove(struct store_writer *w, struct block *b, size_t at)
 	struct fresh_writer *f = w->fresh;
 	int64_t id = b->rows[at].id;
 
-	if (is_written(b)) {
+	if (b->number) {
 		uint64_t bytes = htole64((uint64_t)id);
 
 		buf_append(&f->gone, &bytes, sizeof bytes);
@@ -295,16 +305,17 @@ int writer_fresh_write(struct store_writer *w, struct err *err)
 		return -1;
 	buf_reset(&f->gone);
 	for (size_t i = 0; i < f->block_count && f->filling != WHERE_FREE; i++) {
-		struct fresh_block *o = f->blocks[i];
+		struct block *b = f->blocks[i];
 
-		if (!o || o->number || !o->block.count)
+		if (!b || b->number || !b->count)
 			continue;
-		o->block.key = o->block.rows[0].id;
+		b->key = b->rows[0].id;
 		buf_reset(&f->blob);
-		block_encode(&o->block, &f->blob);
-		if (add_to_table(f, &o->block, buf_str(&f->blob), err))
+		block_encode(b, &f->blob);
+		if (add_to_table(f, b, buf_str(&f->blob), err))
 			return -1;
-		o->number = f->last_number;
+		b->number = f->last_number;
+		block_trim(b);
 	}
 	f->filling = WHERE_FREE;
 	return 0;
@@ -314,7 +325,7 @@ int writer_fresh_write(struct store_writer *w, struct err *err)
 
 static void free_block(struct fresh_writer *f, size_t at)
 {
-	block_fini(&f->blocks[at]->block);
+	block_fini(f->blocks[at]);
 	free(f->blocks[at]);
 	f->blocks[at] = NULL;
 }
@@ -326,14 +337,14 @@ static void gather_round(struct store_writer *w)
 
 	f->round_count = f->round_at = 0;
 	for (size_t i = 0; i < f->block_count; i++) {
-		const struct fresh_block *o = f->blocks[i];
+		const struct block *b = f->blocks[i];
 
-		if (!o || !o->number || o->number > w->meta[META_FRESH_UPTO])
+		if (!b || !b->number || b->number > f->upto)
 			continue;
-		if (f->round_cap < f->round_count + o->block.count)
-			f->round = mem_grow(f->round, &f->round_cap, f->round_count + o->block.count, sizeof *f->round);
-		for (size_t k = 0; k < o->block.count; k++)
-			f->round[f->round_count++] = (struct fresh_row){o->block.rows[k].id, (uint32_t)i + WHERE_BLOCKS, (uint32_t)k};
+		if (f->round_cap < f->round_count + b->count)
+			f->round = mem_grow(f->round, &f->round_cap, f->round_count + b->count, sizeof *f->round);
+		for (size_t k = 0; k < b->count; k++)
+			f->round[f->round_count++] = (struct fresh_row){b->rows[k].id, (uint32_t)i + WHERE_BLOCKS, (uint32_t)k};
 	}
 	if (f->scratch_cap < f->round_count)
 		f->scratch = mem_grow(f->scratch, &f->scratch_cap, f->round_count, sizeof *f->scratch);
@@ -346,68 +357,61 @@ static int end_round(struct store_writer *w, struct err *err)
 {
 	struct fresh_writer *f = w->fresh;
 
-	sqlite3_bind_int64(f->clear, 1, w->meta[META_FRESH_UPTO]);
+	sqlite3_bind_int64(f->clear, 1, f->upto);
 	if (sql_run(f->clear, err))
 		return -1;
 	size_t gone = (size_t)sqlite3_changes(w->db);
 	f->written_blocks -= gone < f->written_blocks ? gone : f->written_blocks;
 	for (size_t i = 0; i < f->block_count; i++)
-		if (f->blocks[i] && f->blocks[i]->number && f->blocks[i]->number <= w->meta[META_FRESH_UPTO])
+		if (f->blocks[i] && f->blocks[i]->number && f->blocks[i]->number <= f->upto)
 			free_block(f, i);
 	while (f->block_count && !f->blocks[f->block_count - 1])
 		f->block_count--;
-	w->meta[META_FRESH_BELOW] = 0;
+	w->meta[META_FRESH_BELOW] = f->below = 0;
 	f->in_round = false;
 	f->since_us = clock_mono_us();
 	return 0;
 }
 
-/* Asks for the memory of a row that comes soon: those of one time lie apart. */
-static void prefetch_row(const struct fresh_writer *f, const struct fresh_row *row)
+/* The next of the round's rows that are still there, as step; at most `most`. */
+static size_t next_rows(struct fresh_writer *f, size_t most)
 {
-	size_t at = first_slot(f, row->id);
+	size_t count = 0;
 
-	__builtin_prefetch(&f->ids[at]);
-	__builtin_prefetch(&f->where[at], 1);
-	if (row->row < block_of(f, row->block)->count)
-		__builtin_prefetch(block_of(f, row->block)->bytes + block_of(f, row->block)->rows[row->row].figures_at);
-}
+	f->step = mem_grow(f->step, &f->step_cap, most, sizeof *f->step);
+	for (; f->round_at < f->round_count && count < most; f->round_at++) {
+		const struct fresh_row *row = &f->round[f->round_at];
+		struct block *b = block_of(f, row->block);
 
-/* The place of a row in its block: where it was when the round began, or lower. */
-static size_t place_of(const struct block *b, const struct fresh_row *row)
-{
-	return row->row < b->count && b->rows[row->row].id == row->id ? row->row : block_find(b, row->id);
+		if (f->round_at + AHEAD < f->round_count)
+			__builtin_prefetch(block_of(f, row[AHEAD].block)->rows + row[AHEAD].row);
+		/* It is where it was when the round began, or lower, or was removed or changed since. */
+		size_t at = row->row < b->count && b->rows[row->row].id == row->id ? row->row : block_find(b, row->id);
+		if (at < b->count && b->rows[at].id == row->id)
+			f->step[count++] = (struct block_source){b, at};
+	}
+	return count;
 }
 
 /* Puts at most `most` rows of the round into the blocks of `requests`. */
 static int step_round(struct store_writer *w, size_t most, struct err *err)
 {
 	struct fresh_writer *f = w->fresh;
+	size_t left = f->round_count - f->round_at, count = next_rows(f, most < left ? most : left);
 
-	for (size_t done = 0; f->round_at < f->round_count && done < most; f->round_at++, done++) {
-		const struct fresh_row *row = &f->round[f->round_at];
-
-		if (f->round_at + 6 < f->round_count)
-			prefetch_row(f, row + 6);
-		size_t slot = slot_of(f, row->id);
-		if (f->where[slot] != row->block)
-			continue; /* removed or changed since */
-		struct block *b = block_of(f, row->block);
-		if (writer_blocks_take(w, b, place_of(b, row), err))
-			return -1;
-		f->where[slot] = WHERE_STORED;
-		f->rows--;
-	}
+	if (writer_blocks_take(w, f->step, count, err))
+		return -1;
+	f->rows -= count;
 	if (f->round_at == f->round_count)
 		return end_round(w, err);
-	w->meta[META_FRESH_BELOW] = f->round[f->round_at].id;
+	w->meta[META_FRESH_BELOW] = f->below = f->round[f->round_at].id;
 	return 0;
 }
 
 static void begin_round(struct store_writer *w)
 {
-	w->meta[META_FRESH_UPTO] = w->fresh->last_number;
-	w->meta[META_FRESH_BELOW] = 0;
+	w->meta[META_FRESH_UPTO] = w->fresh->upto = w->fresh->last_number;
+	w->meta[META_FRESH_BELOW] = w->fresh->below = 0;
 	gather_round(w);
 }
 
@@ -453,14 +457,14 @@ static void remember(struct fresh_writer *f, const struct fresh *from, int64_t u
 
 	for (size_t i = 0; i < from->count; i++) {
 		const struct fresh_row *row = &from->rows[i];
-		struct fresh_block *source = &from->blocks[row->block];
+		struct block *source = &from->blocks[row->block];
 		bool later = source->number > upto;
 		uint32_t *to = &filling[later];
 
 		if (*to == WHERE_FREE || !has_room(block_of(f, *to), row->id))
 			*to = new_block(f, later ? f->last_number : upto);
 		struct block *b = block_of(f, *to);
-		if (!block_insert_row(b, b->count, &source->block, row->row))
+		if (!block_insert_row(b, b->count, source, row->row))
 			continue;
 		put(f, row->id, *to);
 		f->rows++;
@@ -470,7 +474,7 @@ static void remember(struct fresh_writer *f, const struct fresh *from, int64_t u
 int writer_fresh_load(struct store_writer *w, struct err *err)
 {
 	struct fresh_writer *f = w->fresh;
-	int64_t upto = w->meta[META_FRESH_UPTO], blocks = 0;
+	int64_t upto = f->upto = w->meta[META_FRESH_UPTO], blocks = 0;
 
 	if (f->loaded)
 		return 0;
@@ -480,6 +484,7 @@ int writer_fresh_load(struct store_writer *w, struct err *err)
 		f->last_number = w->fresh_read.last;
 	if (upto > f->last_number)
 		f->last_number = upto;
+	f->below = w->meta[META_FRESH_BELOW];
 	f->written_blocks = (size_t)blocks;
 	f->since_us = clock_mono_us();
 	remember(f, &w->fresh_read, upto);
@@ -542,6 +547,7 @@ void writer_fresh_close(struct store_writer *w)
 	free(f->blocks);
 	free(f->round);
 	free(f->scratch);
+	free(f->step);
 	free(f);
 	w->fresh = NULL;
 }

@@ -133,8 +133,8 @@ int writer_remove_request(struct store_writer *w, int64_t id, struct err *err);
 struct block_walk;
 int writer_walk_requests(struct store_writer *w, struct block_walk *k, int64_t from_id, int64_t to_id, bool down, struct err *err);
 
-/* Puts a row of another block, whose id is in none, into the one that covers it. */
-int writer_blocks_take(struct store_writer *w, struct block *from, size_t at, struct err *err);
+/* Puts rows of other blocks, by id, into those that cover them. */
+int writer_blocks_take(struct store_writer *w, const struct block_source *rows, size_t count, struct err *err);
 
 /* What was stored last (writer_fresh.c). */
 int writer_fresh_open(struct store_writer *w, struct err *err);

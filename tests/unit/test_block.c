@@ -237,6 +237,37 @@ static void halves_are_the_whole(void **state)
 	block_fini(&upper);
 }
 
+static void blocks_that_are_joined_hold_all_rows(void **state)
+{
+	static struct model m;
+	struct block b = {0}, odd = {0};
+	struct block_source even_rows[ROWS], odd_rows[ROWS], all[ROWS];
+
+	(void)state;
+	for (uint64_t round = 1; round <= 20; round++) {
+		seed = round;
+		m.count = 0;
+		block_reset(&b, id_first_us(FIRST_US));
+		block_reset(&odd, b.key);
+		for (int i = 0; i < 500; i++)
+			change(&b, &m, b.key);
+		size_t count = b.count;
+		for (size_t i = 0; i < count; i++)
+			*(i % 2 ? &odd_rows[i / 2] : &even_rows[i / 2]) = (struct block_source){&b, i};
+		/* One keeps some of its own rows, then gets the others back between them. */
+		block_fill(&odd, odd_rows, count / 2);
+		block_fill(&b, even_rows, count - count / 2);
+		block_trim(&odd);
+		for (size_t i = 0; i < count; i++)
+			all[i] = (struct block_source){i % 2 ? &odd : &b, i / 2};
+		block_fill(&b, all, count);
+		assert_holds(&b, &m);
+		assert_int_equal(odd.count, count / 2);
+	}
+	block_fini(&b);
+	block_fini(&odd);
+}
+
 /* Bytes that are cut or changed may read as something else, but never outside of themselves. */
 static void bad_bytes_do_no_harm(void **state)
 {
@@ -524,6 +555,7 @@ int main(void)
 #define IN_STORE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changes_in_any_order_come_out_again), cmocka_unit_test(halves_are_the_whole),
+		cmocka_unit_test(blocks_that_are_joined_hold_all_rows),
 		cmocka_unit_test(bad_bytes_do_no_harm), IN_STORE(rows_in_any_order_are_there_once), IN_STORE(windows_fit_together),
 		IN_STORE(sql_sees_the_same_rows), IN_STORE(the_older_layout_is_refused),
 	};
