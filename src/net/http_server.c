@@ -22,6 +22,7 @@
 
 #define MEMORY_BYTES ((size_t)64 << 10) /* for the head of a request, unless told otherwise */
 #define CUTS_AT_ONCE 64u /* connections on their way out to make room */
+#define RESERVE_MAX_BYTES ((size_t)1 << 20)
 #define SWALLOW_MAX_BYTES ((size_t)64 << 20) /* of a refused body */
 
 enum exchange_state {
@@ -159,13 +160,13 @@ static const struct http_route *find_route(const struct http_server *s, const ch
 	return NULL;
 }
 
-/* True when the announced length is acceptable; a chunked body is counted while it comes. */
-static bool length_fits(struct MHD_Connection *connection, size_t max_bytes)
+/* The announced length; 0 of a chunked body, which is counted while it comes. */
+static size_t announced_bytes(struct MHD_Connection *connection)
 {
 	const char *text =
 		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
-	return !text || strtoull(text, NULL, 10) <= max_bytes;
+	return text ? strtoull(text, NULL, 10) : 0;
 }
 
 static struct http_exchange *exchange_new(struct http_server *s, struct MHD_Connection *connection,
@@ -215,9 +216,17 @@ static struct http_exchange *open_exchange(struct http_server *s, struct MHD_Con
 		refuse(x, &reply, err.text);
 	else if (route->check && !route->check(route->arg, x, &reply, &err))
 		refuse(x, &reply, err.text);
-	else if (!length_fits(connection, route->body_max_bytes))
+	else if (announced_bytes(connection) > route->body_max_bytes)
 		refuse_too_large(x);
 	return x;
+}
+
+/* What a body gets at its first piece, so that it need not grow; one that only says to be large gets no more. */
+static size_t reserved_bytes(const struct http_exchange *x)
+{
+	size_t bytes = announced_bytes(x->connection);
+
+	return bytes < RESERVE_MAX_BYTES ? bytes : RESERVE_MAX_BYTES;
 }
 
 /* Adds a piece of the body; false when even swallowing it has gone on for too long. */
@@ -235,6 +244,8 @@ static bool read_body(struct http_exchange *x, const char *bytes, size_t len)
 		refuse(x, &(struct http_reply){.status = MHD_HTTP_SERVICE_UNAVAILABLE, .retry_after_s = 1},
 		       "too many bodies are being read: try again in a moment");
 	} else {
+		if (!x->body.cap)
+			buf_reserve(&x->body, reserved_bytes(x));
 		buf_append(&x->body, bytes, len);
 		x->accounted_bytes += len;
 		s->in_flight_bytes += len;

@@ -199,11 +199,9 @@ void delta_collect_sorted(const struct delta *d, enum tier t, struct delta_entri
  * leaf in the coarser tiers are side by side too. */
 static void arrange_points(struct delta *d, struct delta_entries *e)
 {
-	struct delta_point *from = d->points;
+	struct delta_point *from = d->points, *to = mem_array(NULL, d->point_count, sizeof *to);
 	uint32_t at = 0;
-	size_t cap = d->point_cap;
 
-	d->scratch = mem_grow(d->scratch, &d->scratch_cap, d->point_count, sizeof *d->scratch);
 	for (int t = TIER_10S; t <= TIER_1M; t++) {
 		delta_collect_sorted(d, (enum tier)t, e);
 		for (size_t i = 0; i < e->len; i++) {
@@ -211,15 +209,14 @@ static void arrange_points(struct delta *d, struct delta_entries *e)
 			uint32_t first = at;
 
 			for (uint32_t p = row->points; p; p = from[p - 1].next)
-				d->scratch[at++] = from[p - 1];
+				to[at++] = from[p - 1];
 			row->run = at - first;
 			row->points = row->run ? first + 1 : 0;
 		}
 	}
-	d->points = d->scratch;
-	d->point_cap = d->scratch_cap;
-	d->scratch = from;
-	d->scratch_cap = cap;
+	free(from);
+	d->points = to;
+	d->point_cap = d->point_count;
 }
 
 static bool premerged_here(enum tier t, enum dim d)
@@ -394,7 +391,6 @@ void delta_fini(struct delta *d)
 {
 	delta_clear(d);
 	free(d->points);
-	free(d->scratch);
 	rollup_fini(&d->stored);
 	dense_free(&d->dense);
 	arena_fini(&d->arena);

@@ -28,8 +28,8 @@ struct delta_row {
 struct delta {
 	struct intmap rows[TIER_COUNT]; /* rollup_key -> struct delta_row, in the arena */
 	struct arena arena;
-	struct delta_point *points, *scratch;
-	size_t point_count, point_cap, scratch_cap;
+	struct delta_point *points;
+	size_t point_count, point_cap;
 	size_t leaf_rows;
 	struct dense *dense; /* scratch */
 	struct rollup stored; /* scratch */
