@@ -24,12 +24,6 @@ bool str_equal_nocase(struct str a, struct str b)
 	return true;
 }
 
-bool str_starts_with(struct str s, struct str prefix)
-{
-	return s.len >= prefix.len &&
-	       (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
-}
-
 bool str_ends_with(struct str s, struct str suffix)
 {
 	return s.len >= suffix.len &&

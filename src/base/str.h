@@ -34,7 +34,10 @@ static inline bool str_equal_c(struct str a, const char *text)
 
 /* ASCII case only. */
 bool str_equal_nocase(struct str a, struct str b);
-bool str_starts_with(struct str s, struct str prefix);
+static inline bool str_starts_with(struct str s, struct str prefix)
+{
+	return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
+}
 bool str_ends_with(struct str s, struct str suffix);
 /* Without leading and trailing ASCII white space. */
 struct str str_trim(struct str s);

@@ -116,14 +116,18 @@ static bool value_of(const struct otlp_value *v, enum form form, int64_t from_us
 	return isfinite(*out) && *out >= 0 && *out < 1e15;
 }
 
+static struct str behind(struct str key, struct str prefix)
+{
+	return (struct str){key.ptr + prefix.len, key.len - prefix.len};
+}
+
 /* The header that an attribute holds; empty: none. */
 static struct str header_of(struct str key)
 {
-	const struct str before[] = {STR_LIT("http.response.header."), STR_LIT("llm_provider-")};
-
-	for (size_t i = 0; i < 2; i++)
-		if (str_starts_with(key, before[i]))
-			return (struct str){key.ptr + before[i].len, key.len - before[i].len};
+	if (str_starts_with(key, STR_LIT("http.response.header.")))
+		return behind(key, STR_LIT("http.response.header."));
+	if (str_starts_with(key, STR_LIT("llm_provider-")))
+		return behind(key, STR_LIT("llm_provider-"));
 	return (struct str){0};
 }
 

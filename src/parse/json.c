@@ -19,9 +19,6 @@ enum {
 	EXPECT_NOTHING,      /* after an error */
 };
 
-#define ONES UINT64_C(0x0101010101010101)
-#define HIGHS UINT64_C(0x8080808080808080)
-
 const char *json_foreign_encoding(struct str bytes)
 {
 	const unsigned char *p = (const unsigned char *)bytes.ptr;
@@ -158,8 +155,24 @@ static const char *pass_escape(const char *p, const char *end)
 	}
 }
 
-/* How many of the eight bytes at p come before the first that is a quote, a backslash, below 0x20 or
- * above 0x7F. A borrow only reaches bytes behind a true hit, so the lowest hit is exact. */
+/* plain_of_16(): how many of the sixteen bytes at p come before the first that is a quote, a backslash, below
+ * 0x20 or above 0x7F. */
+#ifdef __SSE2__
+static inline unsigned plain_of_16(const char *p)
+{
+	__m128i w = _mm_loadu_si128((const __m128i *)(const void *)p);
+	/* Signed: what is above 0x7F is below 0x20 as well. */
+	__m128i odd = _mm_or_si128(_mm_cmplt_epi8(w, _mm_set1_epi8(0x20)),
+	                           _mm_or_si128(_mm_cmpeq_epi8(w, _mm_set1_epi8('"')), _mm_cmpeq_epi8(w, _mm_set1_epi8('\\'))));
+	unsigned hits = (unsigned)_mm_movemask_epi8(odd);
+
+	return hits ? (unsigned)__builtin_ctz(hits) : 16;
+}
+#else
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGHS UINT64_C(0x8080808080808080)
+
+/* A borrow only reaches bytes behind a true hit, so the lowest hit is exact. */
 static inline unsigned plain_of_8(const char *p)
 {
 	uint64_t w;
@@ -174,23 +187,13 @@ static inline unsigned plain_of_8(const char *p)
 	return odd ? (unsigned)__builtin_ctzll(odd) / 8 : 8;
 }
 
-/* The same for sixteen bytes. */
 static inline unsigned plain_of_16(const char *p)
 {
-#ifdef __SSE2__
-	__m128i w = _mm_loadu_si128((const __m128i *)(const void *)p);
-	/* Signed: what is above 0x7F is below 0x20 as well. */
-	__m128i odd = _mm_or_si128(_mm_cmplt_epi8(w, _mm_set1_epi8(0x20)),
-	                           _mm_or_si128(_mm_cmpeq_epi8(w, _mm_set1_epi8('"')), _mm_cmpeq_epi8(w, _mm_set1_epi8('\\'))));
-	unsigned hits = (unsigned)_mm_movemask_epi8(odd);
-
-	return hits ? (unsigned)__builtin_ctz(hits) : 16;
-#else
 	unsigned plain = plain_of_8(p);
 
 	return plain == 8 ? 8 + plain_of_8(p + 8) : plain;
-#endif
 }
+#endif
 
 /* The first byte from p on that is not plain; `end` when all are. */
 static inline const char *pass_plain(const char *p, const char *end)

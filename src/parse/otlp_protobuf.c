@@ -18,6 +18,50 @@ struct decoder {
 static void read_value(struct decoder *d, struct arena *a, struct str message, int depth,
                        struct otlp_value *out);
 
+/* What nearly every attribute is: a key, then one scalar, each shorter than 128 bytes, and nothing else. False when
+ * it is anything else, which need not be wrong; `out` then means nothing. */
+static bool read_plain_attr(struct str message, struct otlp_attr *out)
+{
+	const uint8_t *p = (const uint8_t *)message.ptr;
+	size_t key_len, len;
+	struct wire_reader varint;
+	struct wire_field f;
+
+	if (message.len < 6 || p[0] != WIRE_TAG(1, WIRE_BYTES) || p[1] >= 0x80 || p[1] > message.len - 6)
+		return false;
+	key_len = p[1];
+	out->key = (struct str){message.ptr + 2, key_len};
+	p += 2 + key_len;
+	len = message.len - 4 - key_len; /* of the AnyValue: its tag, its content */
+	if (p[0] != WIRE_TAG(2, WIRE_BYTES) || p[1] >= 0x80 || p[1] != len)
+		return false;
+	p += 2;
+	switch (p[0]) {
+	case WIRE_TAG(1, WIRE_BYTES):
+		out->value.kind = OTLP_STRING;
+		out->value.text = (struct str){(const char *)p + 2, len - 2};
+		return p[1] < 0x80 && p[1] == len - 2;
+	case WIRE_TAG(2, WIRE_VARINT):
+	case WIRE_TAG(3, WIRE_VARINT):
+		varint = (struct wire_reader){p + 1, p + len, false};
+		out->value.kind = p[0] == WIRE_TAG(2, WIRE_VARINT) ? OTLP_BOOL : OTLP_INT;
+		if (!wire_varint(&varint, &f.integer) || varint.at != varint.end)
+			return false;
+		out->value.integer = (int64_t)f.integer;
+		return true;
+	case WIRE_TAG(4, WIRE_FIXED64):
+		if (len != 9)
+			return false;
+		memcpy(&f.integer, p + 1, 8);
+		f.integer = le64toh(f.integer);
+		out->value.kind = OTLP_DOUBLE;
+		out->value.number = wire_double(&f);
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* KeyValue { string key = 1; AnyValue value = 2; }, added to a list. */
 static void add_attr(struct decoder *d, struct arena *a, struct str message, int depth, struct otlp_attrs *list)
 {
@@ -29,6 +73,8 @@ static void add_attr(struct decoder *d, struct arena *a, struct str message, int
 		return;
 	list->list = arena_grow(a, list->list, list->count, sizeof *attr);
 	attr = &list->list[list->count++];
+	if (read_plain_attr(message, attr))
+		return;
 	*attr = (struct otlp_attr){.key.ptr = NULL};
 	while (wire_next(&r, &f)) {
 		if (f.tag == WIRE_TAG(1, WIRE_BYTES))

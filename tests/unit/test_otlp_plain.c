@@ -1,5 +1,5 @@
-/* An attribute in OTLP JSON means the same however it is written: the short way for those that nearly every
- * exporter writes agrees with the long one. */
+/* An attribute means the same however it is written: the short ways for those that nearly every exporter writes
+ * agree with the long ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "parse/otlp_plain.h"
 
@@ -145,11 +146,69 @@ static void test_cut_anywhere(void **state)
 	}
 }
 
+/* One field of a message that is shorter than 128 bytes: tag, length, content. */
+static void put_field(struct buf *out, char tag, struct buf *content)
+{
+	buf_append(out, &tag, 1);
+	buf_append(out, &(char){(char)content->len}, 1);
+	buf_append(out, content->data, content->len);
+	buf_fini(content);
+}
+
+/* Reads a span with one attribute whose AnyValue is `value`; `long_way` puts a field behind it that we do not know. */
+static int decode_protobuf(struct str value, bool long_way, struct seen *seen)
+{
+	struct buf attr = {0}, any = {0}, list = {0}, span = {0}, scope = {0}, body = {0};
+	const struct otlp_visitor visitor = {.span = on_span, .arg = seen};
+	struct err err = {{0}};
+	int result;
+
+	memset(seen, 0, sizeof *seen);
+	buf_append(&any, value.ptr, value.len);
+	buf_append(&attr, "\x0a\x01k", 3);
+	put_field(&attr, 0x12, &any);
+	if (long_way)
+		buf_append(&attr, "\x78\x01", 2);
+	put_field(&list, 0x4a, &attr);
+	put_field(&span, 0x12, &list);
+	put_field(&scope, 0x12, &span);
+	put_field(&body, 0x0a, &scope);
+	result = otlp_decode_protobuf(OTLP_TRACES, buf_str(&body), &visitor, &err);
+	buf_fini(&body);
+	return result;
+}
+
+static void test_both_ways_agree_in_protobuf(void **state)
+{
+	static const struct str values[] = {
+		STR_INIT(""), STR_INIT("\x0a"), STR_INIT("\x0a\x00"), STR_INIT("\x0a\x04text"), STR_INIT("\x0a\x05text"),
+		STR_INIT("\x0a\x03text"), STR_INIT("\x0a\x04text\x18\x05"), STR_INIT("\x0a\x84\x00text"), STR_INIT("\x10\x01"), STR_INIT("\x10\x00"),
+		STR_INIT("\x18\x05"), STR_INIT("\x18\xdd\x09"), STR_INIT("\x18\xdd"), STR_INIT("\x18"), STR_INIT("\x18\x05\x18\x06"),
+		STR_INIT("\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), STR_INIT("\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"),
+		STR_INIT("\x21\x00\x00\x00\x00\x00\x00\xe0\x3f"), STR_INIT("\x21\x00\x00\x00\x00\x00\x00\xe0"),
+		STR_INIT("\x21\x00\x00\x00\x00\x00\x00\xe0\x3f\x00"), STR_INIT("\x2a\x04\x0a\x02\x0a\x00"), STR_INIT("\x3a\x02xy"),
+		STR_INIT("\x1d\x00\x00\x00\x00"), STR_INIT("\x0b"),
+	};
+	struct seen brief, wide;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		assert_int_equal(decode_protobuf(values[i], false, &brief), decode_protobuf(values[i], true, &wide));
+		assert_int_equal(brief.spans, wide.spans);
+		assert_int_equal(brief.count, wide.count);
+		assert_string_equal(brief.key, wide.key);
+		assert_string_equal(brief.text, wide.text);
+		if (brief.count)
+			assert_same_values(&brief.attr.value, &wide.attr.value);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_ways_agree),
 		cmocka_unit_test(test_cut_anywhere),
+		cmocka_unit_test(test_both_ways_agree_in_protobuf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
