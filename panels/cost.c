@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
+#include "panels/search.h"
 
 struct cost {
 	struct fleet fleet;
@@ -32,21 +33,32 @@ static const struct groups_column cost_columns[] = {
 	{{"unpriced_requests", "unpriced", 8, false, 2, false}, METRIC_COUNT, get_unpriced},
 };
 
-static int cost_load(const struct panel_query *query, void *state, struct err *err)
+static int fleet_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
 {
 	struct cost *c = state;
 	const struct rule *rule = rule_for(query->rules, METRIC_COST_RATE, &query->view);
 
+	(void)work;
 	c->by = query->by;
 	if (rule) {
 		c->has_rule = true;
 		c->rule = *rule;
 	}
-	if (fleet_load(&c->fleet, query, 0, 0, err) != 0)
-		return -1;
-	if (query->form == PANEL_PAGE)
-		return fleet_groups(&c->groups, query, query->by, 0, err);
-	return 0;
+	return fleet_load(&c->fleet, query, 0, 0, err) ? -1 : 1;
+}
+
+static int groups_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
+{
+	struct cost *c = state;
+
+	return query->form == PANEL_PAGE ? fleet_groups_go_on(&c->groups, query, query->by, 0, work, err) : 1;
+}
+
+static int cost_load(const struct panel_query *query, void *state, struct err *err)
+{
+	static load_stage *const stages[] = {fleet_stage, groups_stage, NULL};
+
+	return load_in_stages(&cost_panel, query, state, stages, err);
 }
 
 static void cost_fini(void *state)
@@ -118,6 +130,8 @@ const struct panel cost_panel = {
 	.state_size = sizeof(struct cost),
 	.load = cost_load,
 	.fini = cost_fini,
+	.kept_size = sizeof(struct load_stages),
+	.kept_fini = load_stages_fini,
 	.draw = cost_draw,
 	.rows = cost_rows,
 	.row_dim = groups_row_dim,

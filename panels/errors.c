@@ -10,6 +10,7 @@
 #include "panels/draw.h"
 #include "panels/error_facts.h"
 #include "panels/panels.h"
+#include "panels/search.h"
 #include "ui/bars.h"
 
 #define RETRY_ROWS 50000 /* looked at, the newest first: the load stays short */
@@ -100,36 +101,68 @@ static int untold_load(struct errors *e, const struct panel_query *query, const 
 	return 0;
 }
 
-static int errors_load(const struct panel_query *query, void *state, struct err *err)
+static int fleet_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
 {
 	struct errors *e = state;
 	const struct rule *rule = rule_for(query->rules, METRIC_ERROR_RATE, &query->view);
-	struct view totals = query->view;
 
+	(void)work;
 	e->by = query->by;
 	if (rule) {
 		e->has_rule = true;
 		e->rule = *rule;
 	}
-	if (fleet_load(&e->fleet, query, 0, 0, err) != 0)
-		return -1;
-	if (query->form != PANEL_PAGE)
-		return 0;
+	return fleet_load(&e->fleet, query, 0, 0, err) ? -1 : 1;
+}
+
+static int groups_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
+{
+	struct errors *e = state;
+
+	return fleet_groups_go_on(&e->groups, query, query->by, 0, work, err);
+}
+
+static int providers_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
+{
+	struct errors *e = state;
+
+	return fleet_groups_go_on(&e->providers, query, DIM_PROVIDER, 0, work, err);
+}
+
+static int retries_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
+{
+	struct errors *e = state;
+	struct view totals = query->view;
+
+	(void)work;
 	totals.step_us = 0;
-	if (server_errors_load(&e->servers, query, err) != 0)
-		return -1;
-	if (fleet_groups(&e->groups, query, query->by, 0, err) != 0 ||
-	    fleet_groups(&e->providers, query, DIM_PROVIDER, 0, err) != 0)
-		return -1;
-	if (query_retries(query->reader, &totals, RETRY_ROWS, &e->retries, err) != 0 ||
+	return query_retries(query->reader, &totals, RETRY_ROWS, &e->retries, err) ? -1 : 1;
+}
+
+/* What fails at whom, and who says what of its limits. */
+static int facts_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
+{
+	struct errors *e = state;
+	struct view totals = query->view;
+
+	(void)work;
+	totals.step_us = 0;
+	if (server_errors_load(&e->servers, query, err) != 0 ||
 	    query_headroom(query->reader, totals.from_us, totals.to_us, &e->headroom, err) != 0 ||
-	    query_breakdown(query->reader, BREAKDOWN_ERROR_TYPE, &totals, &e->types, err) != 0)
-		return -1;
-	if (untold_load(e, query, &totals, err) != 0)
+	    query_breakdown(query->reader, BREAKDOWN_ERROR_TYPE, &totals, &e->types, err) != 0 ||
+	    untold_load(e, query, &totals, err) != 0)
 		return -1;
 	totals.by[0] = DIM_PROVIDER;
 	totals.by_count = 1;
-	return query_breakdown(query->reader, BREAKDOWN_ERROR_TYPE, &totals, &e->at_providers, err);
+	return query_breakdown(query->reader, BREAKDOWN_ERROR_TYPE, &totals, &e->at_providers, err) ? -1 : 1;
+}
+
+static int errors_load(const struct panel_query *query, void *state, struct err *err)
+{
+	static load_stage *const tile[] = {fleet_stage, NULL};
+	static load_stage *const page[] = {fleet_stage, groups_stage, providers_stage, retries_stage, facts_stage, NULL};
+
+	return load_in_stages(&errors_panel, query, state, query->form == PANEL_PAGE ? page : tile, err);
 }
 
 static void errors_fini(void *state)
@@ -281,6 +314,8 @@ const struct panel errors_panel = {
 	.state_size = sizeof(struct errors),
 	.load = errors_load,
 	.fini = errors_fini,
+	.kept_size = sizeof(struct load_stages),
+	.kept_fini = load_stages_fini,
 	.draw = errors_draw,
 	.rows = errors_rows,
 	.row_dim = groups_row_dim,

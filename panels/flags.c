@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
+#include "panels/search.h"
 
 struct flags {
 	struct fleet fleet;
@@ -28,11 +29,12 @@ static const struct groups_column flags_columns[] = {
 	{{"blocked", "blocked", 7, false, 1, false}, METRIC_COUNT, get_blocked},
 };
 
-static int flags_load(const struct panel_query *query, void *state, struct err *err)
+static int fleet_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
 {
 	struct flags *f = state;
 	const struct rule *rule = rule_for(query->rules, METRIC_FLAG_RATE, &query->view);
 
+	(void)work;
 	f->by = query->by;
 	if (rule) {
 		f->has_rule = true;
@@ -41,9 +43,21 @@ static int flags_load(const struct panel_query *query, void *state, struct err *
 	if (fleet_load(&f->fleet, query, 0, 0, err) != 0 ||
 	    query_breakdown(query->reader, BREAKDOWN_FLAG_CATEGORY, &query->view, &f->categories, err) != 0)
 		return -1;
-	if (query->form == PANEL_PAGE)
-		return fleet_groups(&f->groups, query, query->by, 0, err);
-	return 0;
+	return 1;
+}
+
+static int groups_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
+{
+	struct flags *f = state;
+
+	return query->form == PANEL_PAGE ? fleet_groups_go_on(&f->groups, query, query->by, 0, work, err) : 1;
+}
+
+static int flags_load(const struct panel_query *query, void *state, struct err *err)
+{
+	static load_stage *const stages[] = {fleet_stage, groups_stage, NULL};
+
+	return load_in_stages(&flags_panel, query, state, stages, err);
 }
 
 static void flags_fini(void *state)
@@ -156,6 +170,8 @@ const struct panel flags_panel = {
 	.state_size = sizeof(struct flags),
 	.load = flags_load,
 	.fini = flags_fini,
+	.kept_size = sizeof(struct load_stages),
+	.kept_fini = load_stages_fini,
 	.draw = flags_draw,
 	.rows = flags_rows,
 	.row_dim = groups_row_dim,

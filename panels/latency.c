@@ -7,14 +7,14 @@
 #include "base/clock.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
+#include "panels/search.h"
 #include "ui/bars.h"
 
 #define FEW 1000 /* fewer requests than this: a p99 rests on under ten of them */
 
 struct latency {
 	struct fleet fleet;
-	struct figures_result groups, models; /* page only */
-	const struct figures_result *boxes;   /* the one of them that is by model */
+	struct figures_result groups, models; /* page only; models: unless the groups are */
 	enum dim by;
 	bool has_rule;
 	struct rule rule;
@@ -39,29 +39,49 @@ static const struct groups_column latency_columns[] = {
 	{{"ttft_p95_s", "ttft95", 7, false, 2, false}, METRIC_TTFT_P95, NULL},
 };
 
-static int latency_load(const struct panel_query *query, void *state, struct err *err)
+#define LATENCY_NEEDS (NEED_LATENCY | NEED_TTFT)
+
+static int fleet_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
 {
 	struct latency *l = state;
 	const struct rule *rule = rule_for(query->rules, METRIC_LATENCY_P95, &query->view);
-	const unsigned needs = NEED_LATENCY | NEED_TTFT;
 
+	(void)work;
 	l->by = query->by;
 	if (rule) {
 		l->has_rule = true;
 		l->rule = *rule;
 	}
-	if (fleet_load(&l->fleet, query, needs, needs, err) != 0)
-		return -1;
-	if (query->form != PANEL_PAGE)
-		return 0;
-	if (fleet_groups(&l->groups, query, query->by, needs, err) != 0)
-		return -1;
-	if (l->by == DIM_MODEL) {
-		l->boxes = &l->groups;
-		return 0;
-	}
-	l->boxes = &l->models;
-	return fleet_groups(&l->models, query, DIM_MODEL, NEED_LATENCY, err);
+	return fleet_load(&l->fleet, query, LATENCY_NEEDS, LATENCY_NEEDS, err) ? -1 : 1;
+}
+
+static int groups_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
+{
+	struct latency *l = state;
+
+	return query->form == PANEL_PAGE ? fleet_groups_go_on(&l->groups, query, query->by, LATENCY_NEEDS, work, err) : 1;
+}
+
+static int models_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
+{
+	struct latency *l = state;
+
+	if (query->form != PANEL_PAGE || query->by == DIM_MODEL)
+		return 1;
+	return fleet_groups_go_on(&l->models, query, DIM_MODEL, NEED_LATENCY, work, err);
+}
+
+static int latency_load(const struct panel_query *query, void *state, struct err *err)
+{
+	static load_stage *const stages[] = {fleet_stage, groups_stage, models_stage, NULL};
+
+	return load_in_stages(&latency_panel, query, state, stages, err);
+}
+
+/* By model: the groups themselves where the page is grouped so. */
+static const struct figures_result *boxes_of(const struct latency *l)
+{
+	return l->by == DIM_MODEL ? &l->groups : &l->models;
 }
 
 static void latency_fini(void *state)
@@ -114,18 +134,19 @@ static void draw_facts(const struct latency *l, const struct panel_frame *frame,
 /* One box a model on a common scale: whiskers at p5 and p99, the box to p95, the median in it. */
 static void draw_boxes(const struct latency *l, const struct panel_frame *frame, struct surface *s)
 {
+	const struct figures_result *models = boxes_of(l);
 	const int name = 16, tail = 22;
 	double top = 0;
 	int y = 1;
 
 	surface_rule(s, 0, ROLE_BORDER, "by model: p5, p50, p95, p99", "p50  p99");
-	for (size_t i = 0; i < l->boxes->group_count; i++) {
-		double p99 = (double)sketch_quantile(&l->boxes->groups[i].total.sketches[SKETCH_LATENCY_US], .99);
+	for (size_t i = 0; i < models->group_count; i++) {
+		double p99 = (double)sketch_quantile(&models->groups[i].total.sketches[SKETCH_LATENCY_US], .99);
 
 		top = p99 > top ? p99 : top;
 	}
-	for (size_t i = 0; i < l->boxes->group_count && y < s->height; i++) {
-		const struct figures_group *g = &l->boxes->groups[i];
+	for (size_t i = 0; i < models->group_count && y < s->height; i++) {
+		const struct figures_group *g = &models->groups[i];
 		const struct sketch *sk = &g->total.sketches[SKETCH_LATENCY_US];
 		struct value p50 = metric_value(METRIC_LATENCY_P50, &g->total, 1);
 		struct value p99 = metric_value(METRIC_LATENCY_P99, &g->total, 1);
@@ -156,7 +177,7 @@ static void latency_draw(const void *state, const struct panel_frame *frame, str
 
 	head_figure(frame, &l->fleet, METRIC_LATENCY_P95, s->ascii, title, sizeof title);
 	draw_titled(s, frame, "latency p95", title);
-	parts = page_split(frame, s, 1, 2 + (l->boxes ? (int)l->boxes->group_count : 0), l->groups.group_count);
+	parts = page_split(frame, s, 1, 2 + (int)boxes_of(l)->group_count, l->groups.group_count);
 	if (parts.facts.height > 0)
 		draw_facts(l, frame, &parts.facts);
 	draw_chart(&parts.chart, frame, &l->fleet, lines, 4, l->has_rule ? &l->rule : NULL);
@@ -177,6 +198,8 @@ const struct panel latency_panel = {
 	.state_size = sizeof(struct latency),
 	.load = latency_load,
 	.fini = latency_fini,
+	.kept_size = sizeof(struct load_stages),
+	.kept_fini = load_stages_fini,
 	.draw = latency_draw,
 	.rows = latency_rows,
 	.row_dim = groups_row_dim,

@@ -42,6 +42,7 @@ struct panel_query {
 	void *kept; /* the panel's kept_size bytes, zero at first; NULL: nothing stays from load to load */
 	bool *more; /* to be set when not all was read and another load() would read on; NULL: nobody asks again */
 	bool *early; /* to be set with *more when what an earlier load() of the same question gave says more; NULL with more */
+	bool *empty; /* to be set with *more when there is nothing to show yet; NULL with more */
 };
 
 #define PANEL_FOLDS_MAX 64

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
+#include "panels/search.h"
 
 struct requests {
 	struct fleet fleet;
@@ -33,21 +34,32 @@ static const struct groups_column requests_columns[] = {
 	{{"output_tokens_p50", "out p50", 7, false, 2, false}, METRIC_COUNT, get_output_p50},
 };
 
-static int requests_load(const struct panel_query *query, void *state, struct err *err)
+static int fleet_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
 {
 	struct requests *r = state;
 	const struct rule *rule = rule_for(query->rules, METRIC_REQUEST_RATE, &query->view);
 
+	(void)work;
 	r->by = query->by;
 	if (rule) {
 		r->has_rule = true;
 		r->rule = *rule;
 	}
-	if (fleet_load(&r->fleet, query, 0, 0, err) != 0)
-		return -1;
-	if (query->form == PANEL_PAGE)
-		return fleet_groups(&r->groups, query, query->by, NEED_INPUT | NEED_OUTPUT, err);
-	return 0;
+	return fleet_load(&r->fleet, query, 0, 0, err) ? -1 : 1;
+}
+
+static int groups_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
+{
+	struct requests *r = state;
+
+	return query->form == PANEL_PAGE ? fleet_groups_go_on(&r->groups, query, query->by, NEED_INPUT | NEED_OUTPUT, work, err) : 1;
+}
+
+static int requests_load(const struct panel_query *query, void *state, struct err *err)
+{
+	static load_stage *const stages[] = {fleet_stage, groups_stage, NULL};
+
+	return load_in_stages(&requests_panel, query, state, stages, err);
 }
 
 static void requests_fini(void *state)
@@ -110,6 +122,8 @@ const struct panel requests_panel = {
 	.state_size = sizeof(struct requests),
 	.load = requests_load,
 	.fini = requests_fini,
+	.kept_size = sizeof(struct load_stages),
+	.kept_fini = load_stages_fini,
 	.draw = requests_draw,
 	.rows = requests_rows,
 	.row_dim = groups_row_dim,

@@ -65,10 +65,11 @@ struct panel_snapshot *load_panel(struct store_reader *reader, const struct load
 	if (memory) {
 		if (!memory->kept && panel->kept_size)
 			memory->kept = mem_zalloc(panel->kept_size);
-		memory->more = memory->early = false;
+		memory->more = memory->early = memory->empty = false;
 		query.kept = memory->kept;
 		query.more = &memory->more;
 		query.early = &memory->early;
+		query.empty = &memory->empty;
 	}
 
 	s->panel = panel;
@@ -188,7 +189,7 @@ static bool is_worth_showing(const struct loader *l, int panel, int64_t mono_us)
 
 	if (!m->more)
 		return true;
-	return !(m->early && l->done[panel].whole) && mono_us - l->done[panel].shown_mono_us >= SHOW_PART_US;
+	return !m->empty && !(m->early && l->done[panel].whole) && mono_us - l->done[panel].shown_mono_us >= SHOW_PART_US;
 }
 
 static void show(struct loader *l, int panel, struct panel_snapshot *s)

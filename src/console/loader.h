@@ -54,6 +54,7 @@ struct load_memory {
 	void *kept; /* the panel's; made at the first load, freed with load_memory_fini() */
 	bool more;  /* the last load has not read all */
 	bool early; /* what it gave says less than what was given before to the same question */
+	bool empty; /* it gave nothing to show yet */
 };
 void load_memory_fini(struct load_memory *m, const struct panel *panel);
 /* The same load in the caller's thread, for one screen in a pipe. `memory` NULL: this is the only load.

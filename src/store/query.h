@@ -70,6 +70,15 @@ struct figures_result {
 int query_figures(struct store_reader *r, const struct view *v, unsigned needs,
                   unsigned series_needs, struct figures_result *out, struct err *err);
 void figures_result_fini(struct figures_result *res);
+/* The same in slices, for who must answer soon. The walk ends before the reader does. */
+struct figures_walk;
+struct figures_walk *figures_walk_new(struct store_reader *r, const struct view *v, unsigned needs, unsigned series_needs);
+/* Reads group after group, at least one, until the clock says until_mono_us: 1 when all are read, 0 when it is to be
+ * called again, -1 with a sentence. */
+int figures_walk_go_on(struct figures_walk *w, int64_t until_mono_us, struct err *err);
+/* The result of a walk that has read all, once; the caller's. */
+void figures_walk_take(struct figures_walk *w, struct figures_result *out);
+void figures_walk_free(struct figures_walk **w);
 
 /* Counts by name: errors by type, flags by category; grouped like figures. */
 enum breakdown_kind { BREAKDOWN_ERROR_TYPE, BREAKDOWN_FLAG_CATEGORY };

@@ -1,9 +1,12 @@
 /* Figures and counts by name from the rollups. Group after group: the rows of a group's series are
  * decoded straight into arrays of cells for the total, which is read in the coarsest tiers the
- * window allows, and once more into the steps' sketches in those the step allows. */
+ * window allows, and once more into the steps' sketches in those the step allows. Between two groups a walk
+ * can pause: nothing of it is in the arrays then. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/mem.h"
 #include "store/reader_private.h"
 
 struct walk {
@@ -131,64 +134,130 @@ static int read_group(struct walk *w, const struct source *sources, size_t count
 	return failed;
 }
 
-static int read_groups(struct walk *w, const struct view *v, const struct sources *sources, struct figures_result *out,
-                       struct err *err)
+struct figures_walk {
+	struct store_reader *r;
+	struct view view;
+	unsigned needs, series_needs;
+	bool begun, done;
+	struct runs runs, total_runs;
+	struct sources sources; /* sorted by group */
+	size_t at;              /* the first one of the next group */
+	struct figures_result out;
+};
+
+static void begin(struct figures_walk *f)
+{
+	const struct view *v = &f->view;
+	struct figures_result *out = &f->out;
+
+	runs_plan(&f->runs, f->r, v->from_us, v->to_us, v->step_us);
+	runs_plan(&f->total_runs, f->r, v->from_us, v->to_us, 0);
+	sources_choose(&f->sources, f->r, v);
+	if (f->sources.len)
+		qsort(f->sources.items, f->sources.len, sizeof *f->sources.items, by_group);
+	out->from_us = f->runs.from_us;
+	out->to_us = f->runs.to_us;
+	out->step_us = f->runs.step_us;
+	out->steps = f->runs.steps;
+	out->tier_us = f->runs.tier_us;
+	start_group(out, &out->total);
+	out->groups = arena_alloc(&out->arena, (f->sources.group_count + 1) * sizeof *out->groups);
+	f->begun = true;
+}
+
+static int read_next_group(struct figures_walk *f, struct err *err)
+{
+	struct walk w = {.r = f->r, .runs = &f->total_runs, .step_runs = &f->runs, .needs = f->needs,
+	                 .series_needs = f->view.step_us ? f->series_needs : 0, .step = SIZE_MAX};
+	const struct sources *sources = &f->sources;
+	size_t from = f->at, group = sources->items[from].group;
+	struct figures_result *out = &f->out;
+
+	while (f->at < sources->len && sources->items[f->at].group == group)
+		f->at++;
+	w.group = &out->groups[out->group_count++];
+	start_group(out, w.group);
+	for (size_t d = 0; d < f->view.by_count; d++) {
+		const char *text = names_text(&f->r->names, sources->keys[group][d]);
+		w.group->key[d] = arena_copy(&out->arena, text, strlen(text));
+	}
+	int failed = read_group(&w, sources->items + from, f->at - from, err);
+	if (nothing_in(&w.group->total)) {
+		free_group(w.group, out->steps);
+		out->group_count--;
+	}
+	return failed;
+}
+
+static void finish(struct figures_walk *f)
+{
+	merge_total(f->r, &f->out);
+	qsort(f->out.groups, f->out.group_count, sizeof *f->out.groups, most_requests_first);
+	f->done = true;
+}
+
+struct figures_walk *figures_walk_new(struct store_reader *r, const struct view *v, unsigned needs, unsigned series_needs)
+{
+	struct figures_walk *f = mem_zalloc(sizeof *f);
+
+	f->r = r;
+	f->view = *v;
+	f->needs = needs;
+	f->series_needs = series_needs;
+	return f;
+}
+
+int figures_walk_go_on(struct figures_walk *f, int64_t until_mono_us, struct err *err)
 {
 	int failed = 0;
 
-	out->groups = arena_alloc(&out->arena, (sources->group_count + 1) * sizeof *out->groups);
-	for (size_t i = 0, end; i < sources->len && !failed; i = end) {
-		size_t group = sources->items[i].group;
-
-		for (end = i; end < sources->len && sources->items[end].group == group; end++)
-			;
-		w->group = &out->groups[out->group_count++];
-		start_group(out, w->group);
-		for (size_t d = 0; d < v->by_count; d++) {
-			const char *text = names_text(&w->r->names, sources->keys[group][d]);
-			w->group->key[d] = arena_copy(&out->arena, text, strlen(text));
-		}
-		failed = read_group(w, sources->items + i, end - i, err);
-		if (nothing_in(&w->group->total)) {
-			free_group(w->group, out->steps);
-			out->group_count--;
-		}
+	if (f->done)
+		return 1;
+	if (reader_begin(f->r, err))
+		return -1;
+	if (!f->begun)
+		begin(f);
+	while (f->at < f->sources.len && !failed) {
+		failed = read_next_group(f, err);
+		if (until_mono_us < INT64_MAX && clock_mono_us() >= until_mono_us)
+			break;
 	}
-	return failed;
+	if (!failed && f->at == f->sources.len)
+		finish(f);
+	return reader_end(f->r, failed ? -1 : f->done);
+}
+
+void figures_walk_take(struct figures_walk *f, struct figures_result *out)
+{
+	*out = f->out;
+	memset(&f->out, 0, sizeof f->out);
+}
+
+void figures_walk_free(struct figures_walk **walk)
+{
+	struct figures_walk *f = *walk;
+
+	if (!f)
+		return;
+	runs_fini(&f->runs);
+	runs_fini(&f->total_runs);
+	sources_fini(&f->sources);
+	figures_result_fini(&f->out);
+	free(f);
+	*walk = NULL;
 }
 
 int query_figures(struct store_reader *r, const struct view *v, unsigned needs, unsigned series_needs,
                   struct figures_result *out, struct err *err)
 {
-	struct runs runs, total_runs;
-	struct sources sources;
+	struct figures_walk *f = figures_walk_new(r, v, needs, series_needs);
+	int done = figures_walk_go_on(f, INT64_MAX, err);
 
 	memset(out, 0, sizeof *out);
-	if (reader_begin(r, err))
-		return -1;
-	runs_plan(&runs, r, v->from_us, v->to_us, v->step_us);
-	runs_plan(&total_runs, r, v->from_us, v->to_us, 0);
-	sources_choose(&sources, r, v);
-	if (sources.len)
-		qsort(sources.items, sources.len, sizeof *sources.items, by_group);
-	out->from_us = runs.from_us;
-	out->to_us = runs.to_us;
-	out->step_us = runs.step_us;
-	out->steps = runs.steps;
-	out->tier_us = runs.tier_us;
-	start_group(out, &out->total);
-	struct walk w = {.r = r, .runs = &total_runs, .step_runs = &runs, .needs = needs, .series_needs = v->step_us ? series_needs : 0, .step = SIZE_MAX};
-	int failed = read_groups(&w, v, &sources, out, err);
-	if (failed) {
-		figures_result_fini(out);
-	} else {
-		merge_total(r, out);
-		qsort(out->groups, out->group_count, sizeof *out->groups, most_requests_first);
-	}
-	runs_fini(&runs);
-	runs_fini(&total_runs);
-	sources_fini(&sources);
-	return reader_end(r, failed);
+	if (done > 0)
+		figures_walk_take(f, out);
+	figures_walk_free(&f);
+	return done > 0 ? 0 : -1;
 }
 
 void figures_result_fini(struct figures_result *res)

@@ -290,6 +290,53 @@ static void random_views_match_a_recount(void **state)
 	store_reader_close(&r);
 }
 
+/* Paused behind every group, a walk gives what one call gives. */
+static void slices_are_the_whole(void **state)
+{
+	struct store_reader *r;
+	struct err err = {""};
+	int pauses = 0;
+
+	(void)state;
+	if (store_reader_open(&r, path, &err))
+		fail_msg("%s", err.text);
+	for (int round = 0; round < 40; round++) {
+		struct figures_result whole, sliced;
+		struct figures_walk *walk;
+		struct view v;
+		int done;
+
+		random_view(&v);
+		walk = figures_walk_new(r, &v, NEED_ALL_SKETCHES, NEED_LATENCY);
+		if (query_figures(r, &v, NEED_ALL_SKETCHES, NEED_LATENCY, &whole, &err))
+			fail_msg("%s", err.text);
+		for (; (done = figures_walk_go_on(walk, 0, &err)) == 0; pauses++) {
+			/* Another question in between is no harm. */
+			struct figures_result other;
+
+			if (query_figures(r, &v, NEED_COST, 0, &other, &err))
+				fail_msg("%s", err.text);
+			figures_result_fini(&other);
+		}
+		assert_int_equal(done, 1);
+		figures_walk_take(walk, &sliced);
+		figures_walk_free(&walk);
+		assert_same(&sliced.total.total, &whole.total.total);
+		assert_int_equal(sliced.group_count, whole.group_count);
+		assert_int_equal(sliced.steps, whole.steps);
+		for (size_t g = 0; g < whole.group_count; g++) {
+			assert_string_equal(sliced.groups[g].key[0], whole.groups[g].key[0]);
+			assert_same(&sliced.groups[g].total, &whole.groups[g].total);
+			for (size_t s = 0; s < whole.steps; s++)
+				assert_int_equal(sliced.groups[g].series[s].requests, whole.groups[g].series[s].requests);
+		}
+		figures_result_fini(&whole);
+		figures_result_fini(&sliced);
+	}
+	assert_true(pauses > 40);
+	store_reader_close(&r);
+}
+
 static void errors_by_type_match_a_recount(void **state)
 {
 	struct store_reader *r;
@@ -416,12 +463,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_views_match_a_recount),
+		cmocka_unit_test(slices_are_the_whole),
 		cmocka_unit_test(errors_by_type_match_a_recount),
 		cmocka_unit_test(the_summary_says_what_is_stored),
 	};
 
 	const struct CMUnitTest of_a_journal[] = {
 		cmocka_unit_test(random_views_match_a_recount), cmocka_unit_test(errors_by_type_match_a_recount),
+		cmocka_unit_test(slices_are_the_whole),
 		cmocka_unit_test(tables_and_journal_make_the_whole), cmocka_unit_test(corrections_are_exact),
 		cmocka_unit_test(a_killed_writers_journal_is_kept),
 	};
