@@ -54,6 +54,7 @@ struct otlp_intake {
 	int64_t now_us;
 	struct note *notes;
 	size_t note_count, note_cap;
+	bool has_parents; /* any span */
 	struct headroom *headroom;
 	struct reply *replies;
 	size_t reply_count, reply_cap;
@@ -140,7 +141,14 @@ static void leave_note(struct otlp_intake *in, const struct otlp_span *span, enu
 		.tenant = r->attrs[ATTR_TENANT], .key = r->attrs[ATTR_KEY],
 		.prompt_version = r->attrs[ATTR_PROMPT_VERSION],
 	};
-	intmap_put(&in->by_span, note->span_id, (void *)(uintptr_t)in->note_count);
+}
+
+/* Most bodies hold no spans above others: then nobody is looked for. */
+static void index_notes(struct otlp_intake *in)
+{
+	intmap_clear(&in->by_span);
+	for (size_t i = 0; i < in->note_count; i++)
+		intmap_put(&in->by_span, in->notes[i].span_id, (void *)(uintptr_t)(i + 1));
 }
 
 static const struct note *find_note(const struct otlp_intake *in, uint64_t span_id)
@@ -211,6 +219,7 @@ static int on_span(void *arg, const struct otlp_origin *from, const struct otlp_
 	struct request *r;
 
 	in->tally->records++;
+	in->has_parents |= span->has_parent;
 	genai_read(in->genai, from, span->attrs);
 	kind = genai_classify(in->genai, span);
 	if (kind != GENAI_MODEL) {
@@ -344,11 +353,10 @@ static void finish_replies(struct otlp_intake *in)
 	headroom_end(in->headroom, in->out);
 }
 
-static void finish_requests(struct otlp_intake *in)
+/* What each request is a part of, or has from above. Marks those that are counted as another one. */
+static void place_requests(struct otlp_intake *in, bool *repeated)
 {
 	struct batch *out = in->out;
-	bool *repeated = arena_alloc(&out->arena, out->request_count + 1);
-	size_t kept = 0;
 
 	for (size_t i = 0; i < out->request_count; i++) {
 		struct request *r = &out->requests[i], *outer = climb(in, r);
@@ -358,21 +366,35 @@ static void finish_requests(struct otlp_intake *in)
 			absorb(outer, r);
 		set_shown_parent(in, &r->has_parent, r->parent_id);
 	}
+	for (size_t i = 0; i < out->span_count; i++)
+		set_shown_parent(in, &out->spans[i].has_parent, out->spans[i].parent_id);
+}
+
+static void finish_requests(struct otlp_intake *in)
+{
+	struct batch *out = in->out;
+	bool *repeated = in->has_parents ? arena_alloc(&out->arena, out->request_count + 1) : NULL;
+	size_t kept = 0;
+
+	if (in->has_parents || in->reply_count)
+		index_notes(in);
+	if (repeated)
+		place_requests(in, repeated);
 	finish_replies(in);
 	for (size_t i = 0; i < out->request_count; i++) {
 		struct request *r = &out->requests[i];
-		if (repeated[i]) {
+		if (repeated && repeated[i]) {
 			in->tally->repeated++;
 			continue;
 		}
 		if (in->prices)
 			price_request(in->prices, PRICE_STANDARD, r);
-		out->requests[kept++] = *r;
+		if (kept != i)
+			out->requests[kept] = *r;
+		kept++;
 	}
 	out->request_count = kept;
 	in->tally->requests = kept;
-	for (size_t i = 0; i < out->span_count; i++)
-		set_shown_parent(in, &out->spans[i].has_parent, out->spans[i].parent_id);
 }
 
 static struct str log_text(const struct otlp_log *log, const char *key)
@@ -517,7 +539,7 @@ static void begin_body(struct otlp_intake *in, struct batch *out, struct otlp_ta
 	in->tally = tally;
 	in->now_us = now_us;
 	in->note_count = in->reply_count = 0;
-	intmap_clear(&in->by_span);
+	in->has_parents = false;
 }
 
 int otlp_intake_body(struct otlp_intake *in, enum otlp_signal signal, bool json, struct str body,

@@ -451,14 +451,16 @@ static void read_scope(struct decoder *d, struct str message)
 	d->bad |= r.bad;
 }
 
-/* ScopeSpans, ScopeLogs, ScopeMetrics: scope 1, records 2. The scope may come after its records. */
+/* ScopeSpans, ScopeLogs, ScopeMetrics: scope 1, records 2. Nearly everybody writes the scope first; else it is
+ * looked for. */
 static void read_records(struct decoder *d, struct str message, void (*record)(struct decoder *, struct str))
 {
 	struct wire_reader r = wire_open(message);
 	struct wire_field f;
+	bool first = message.len && message.ptr[0] == WIRE_TAG(1, WIRE_BYTES);
 
 	d->origin.scope_name = d->origin.scope_version = (struct str){0};
-	while (wire_next(&r, &f))
+	while (!first && wire_next(&r, &f))
 		if (f.tag == WIRE_TAG(1, WIRE_BYTES))
 			read_scope(d, f.bytes);
 	d->bad |= r.bad;
@@ -467,7 +469,10 @@ static void read_records(struct decoder *d, struct str message, void (*record)(s
 		if (f.tag == WIRE_TAG(2, WIRE_BYTES)) {
 			arena_reset(&d->record_arena);
 			record(d, f.bytes);
+		} else if (first && f.tag == WIRE_TAG(1, WIRE_BYTES)) {
+			read_scope(d, f.bytes);
 		}
+	d->bad |= r.bad;
 }
 
 /* ResourceSpans, ResourceLogs, ResourceMetrics: resource 1 {attributes 1}, scopes 2 */

@@ -36,8 +36,13 @@ bool wire_varint_slow(struct wire_reader *r, uint64_t *out);
 
 static inline bool wire_varint(struct wire_reader *r, uint64_t *out)
 {
-	if (r->at < r->end && *r->at < 0x80) {
+	if (r->at < r->end && r->at[0] < 0x80) {
 		*out = *r->at++;
+		return true;
+	}
+	if (r->end - r->at >= 2 && r->at[1] < 0x80) {
+		*out = (r->at[0] & 0x7fu) | (uint64_t)r->at[1] << 7;
+		r->at += 2;
 		return true;
 	}
 	return wire_varint_slow(r, out);
