@@ -13,6 +13,7 @@
 #include "cli/throwaway.h"
 #include "cli/window.h"
 #include "console/console.h"
+#include "console/render.h"
 #include "daemon/spawn.h"
 
 #define START_TIMEOUT_US (5 * US_PER_S)
@@ -308,7 +309,7 @@ static int run(const struct global *g, int argc, char **argv)
 		err_set(&err, "console: %s: takes no operands: see llmdeck console --help", a.operands[0]);
 		goto out;
 	}
-	if (read_options(&o, &a, &err) != 0)
+	if (read_options(&o, &a, &err) != 0 || (o.page && place_check(o.page, &err) != 0))
 		goto out;
 	if (args_has(&a, "-e")) {
 		code = run_watch(g, &o, &a, &err) == 0 ? EXIT_DONE : EXIT_UNAVAILABLE;

@@ -141,7 +141,7 @@ static int run_with(const struct global *g, const struct args *a)
 		o.theme = args_value(a, "--theme");
 	if (a->operand_count > 1)
 		return cli_failf(EXIT_USAGE, "snapshot: one panel at a time: see llmdeck snapshot --help");
-	if (read_size(a, &o.width, &o.height, &err))
+	if (read_size(a, &o.width, &o.height, &err) || (a->operand_count && place_check(a->operands[0], &err)))
 		return cli_fail(EXIT_USAGE, &err);
 	if (!file_exists(g->store_path))
 		code = EXIT_UNAVAILABLE;

@@ -16,25 +16,64 @@
 #include "console/rollout_copy.h"
 #include "console/tiles.h"
 
+/* Finds a page or panel by name or digit; NULL panel: the page's own. */
+static bool find_place(struct str name, char *page, const struct panel **panel)
+{
+	*panel = panel_find(name);
+	if (*panel) {
+		*page = (*panel)->page;
+		return true;
+	}
+	for (*page = '0'; *page <= '7'; ++*page)
+		if (page_exists(*page) && ((name.len == 1 && name.ptr[0] == *page) || str_equal_nocase(name, str_of(page_name(*page)))))
+			return true;
+	return false;
+}
+
+void place_names(const char *separator, struct buf *out)
+{
+	const char *before = "";
+
+	for (char page = '0'; page <= '7'; page++) {
+		if (!page_exists(page))
+			continue;
+		buf_printf(out, "%s%s", before, page_name(page));
+		before = separator;
+	}
+	for (int i = 0; panels[i]; i++) {
+		const char *name = panels[i]->name;
+		char page = '0';
+
+		while (page <= '7' && strcmp(page_name(page), name) != 0)
+			page++;
+		if (page > '7')
+			buf_printf(out, "%s%s", before, name);
+	}
+}
+
+int place_check(const char *name, struct err *err)
+{
+	struct buf names = {0};
+	const struct panel *panel;
+	char page;
+
+	if (find_place(str_of(name), &page, &panel))
+		return 0;
+	place_names(", ", &names);
+	err_set(err, "%s: no such page or panel: there are %.*s", name, STR_ARG(buf_str(&names)));
+	buf_fini(&names);
+	return -1;
+}
+
 int deck_go_named(struct deck *d, struct str name, struct err *err)
 {
-	const struct panel *panel = panel_find(name);
+	const struct panel *panel;
+	char page;
 
-	if (panel) {
-		deck_go(d, panel->page, panel_index(panel));
-		return 0;
-	}
-	for (int i = 0; i <= 7; i++) {
-		char page = (char)('0' + i);
-		bool digit = name.len == 1 && name.ptr[0] == page;
-
-		if (!page_exists(page) || (!digit && !str_equal_nocase(name, str_of(page_name(page)))))
-			continue;
-		deck_go(d, page, page_only_panel(page));
-		return 0;
-	}
-	return err_set(err, "%.*s: no such page or panel: `llmdeck console --help` lists them",
-	               STR_ARG(name));
+	if (!find_place(name, &page, &panel))
+		return err_set(err, "%.*s: no such page or panel: the : key lists them", STR_ARG(name));
+	deck_go(d, page, panel ? panel_index(panel) : page_only_panel(page));
+	return 0;
 }
 
 static int setup_tz(const struct console_options *o, struct tz **tz, struct err *err)

@@ -19,6 +19,10 @@ int console_render_panel(const struct console_options *o, const char *panel, str
  * it is a history is decided later. deck_fini() in either case. `tz` is loaded and owned by the
  * caller. */
 int deck_setup(struct deck *d, const struct console_options *o, struct tz **tz, struct err *err);
+/* Whether there is such a page or panel; -1 with a sentence that names them all. */
+int place_check(const char *name, struct err *err);
+/* Their names, pages first, with a separator between them. */
+void place_names(const char *separator, struct buf *out);
 /* Goes to a page or panel by name or digit. */
 int deck_go_named(struct deck *d, struct str name, struct err *err);
 

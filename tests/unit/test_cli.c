@@ -233,6 +233,10 @@ static void exit_codes_tell_what_went_wrong(void **state)
 	assert_int_equal(llmdeck(&out, "a.db", "report --where colour=red"), 2);
 	assert_int_equal(llmdeck(&out, "a.db", "report --since yesterday"), 2);
 	assert_int_equal(llmdeck(&out, "a.db", "reprot"), 2);
+	assert_int_equal(llmdeck(&out, "a.db", "snapshot latencies"), 2);
+	assert_non_null(strstr(stderr_text(&out), "latencies: no such page or panel: there are overview, "));
+	assert_non_null(strstr(stderr_text(&out), ", latency, "));
+	assert_int_equal(llmdeck(&out, "a.db", "console --once --page latencies"), 2);
 	assert_int_equal(llmdeck(&out, "a.db", "sources"), 4);
 	assert_int_equal(llmdeck(&out, "a.db", "doctor --only store --deep"), 0);
 	assert_int_equal(llmdeck(&out, "none.db", "doctor --only store"), 1);
