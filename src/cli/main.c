@@ -77,6 +77,11 @@ int main(int argc, char **argv)
 		puts("llmdeck " LLMDECK_VERSION);
 		return EXIT_DONE;
 	}
+	if (argc > 0 && strcmp(argv[0], "help") == 0) { /* as many programs have it: help COMMAND */
+		words.help = true;
+		argc--;
+		argv++;
+	}
 	if (words.help && argc == 0)
 		return print_help();
 	const char *name = argc > 0 ? argv[0] : "console";

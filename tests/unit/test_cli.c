@@ -241,6 +241,9 @@ static void exit_codes_tell_what_went_wrong(void **state)
 	assert_int_equal(llmdeck(&out, "a.db", "doctor --only store --deep"), 0);
 	assert_int_equal(llmdeck(&out, "none.db", "doctor --only store"), 1);
 	assert_int_equal(llmdeck(&out, "a.db", "--help"), 0);
+	assert_int_equal(llmdeck(&out, "a.db", "help report"), 0);
+	assert_non_null(strstr(out.data, "--since"));
+	assert_int_equal(llmdeck(&out, "a.db", "help reprot"), 2);
 	write_log("broken.yaml", "retentoin: {raw: 1d}\n");
 	char *words = mem_printf("--config %s/broken.yaml report", folder);
 	assert_int_equal(llmdeck(&out, "a.db", words), 2);
