@@ -27,6 +27,31 @@ static inline bool str_equal(struct str a, struct str b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* The same without a call, for names of up to a line, which are compared more often than anything else. */
+static inline bool str_equal_name(struct str a, struct str b)
+{
+	const char *p = a.ptr, *q = b.ptr;
+	uint64_t x, y;
+
+	if (a.len != b.len)
+		return false;
+	if (a.len < 8) {
+		for (size_t i = 0; i < a.len; i++)
+			if (p[i] != q[i])
+				return false;
+		return true;
+	}
+	for (const char *last = p + a.len - 8; p < last; p += 8, q += 8) {
+		memcpy(&x, p, 8);
+		memcpy(&y, q, 8);
+		if (x != y)
+			return false;
+	}
+	memcpy(&x, a.ptr + a.len - 8, 8);
+	memcpy(&y, b.ptr + b.len - 8, 8);
+	return x == y;
+}
+
 static inline bool str_equal_c(struct str a, const char *text)
 {
 	return str_equal(a, str_of(text));

@@ -117,38 +117,72 @@ static uint64_t id64(const uint8_t id[8])
 	return value;
 }
 
-/* Leaves the span's note. The fields are read as a request's are: by the one table of names. */
-static void leave_note(struct otlp_intake *in, const struct otlp_span *span, enum genai_kind kind,
-                       const struct request *r)
+static struct note *add_note(struct otlp_intake *in, const struct otlp_span *span)
 {
-	struct note *note;
-	struct request own = {0};
-
 	if (!span->has_ids || in->note_count >= NOTES_MAX)
-		return;
+		return NULL;
 	in->notes = mem_grow(in->notes, &in->note_cap, in->note_count + 1, sizeof *in->notes);
-	note = &in->notes[in->note_count++];
-	if (!r) {
-		genai_fill_context(in->genai, &own);
-		r = &own;
-	}
-	*note = (struct note){
-		.span_id = id64(span->span_id), .parent_id = id64(span->parent_id),
-		.kind = (uint8_t)kind, .has_parent = span->has_parent,
-		.request = r != &own ? in->out->request_count - 1 : 0,
-		.environment = r->dims[DIM_ENVIRONMENT], .team = r->dims[DIM_TEAM],
-		.user = r->attrs[ATTR_USER], .session = r->attrs[ATTR_SESSION],
-		.tenant = r->attrs[ATTR_TENANT], .key = r->attrs[ATTR_KEY],
-		.prompt_version = r->attrs[ATTR_PROMPT_VERSION],
-	};
+	return &in->notes[in->note_count++];
 }
 
-/* Most bodies hold no spans above others: then nobody is looked for. */
+/* What the request says that those below it may inherit. */
+static void fill_note(struct note *note, const struct request *r)
+{
+	note->environment = r->dims[DIM_ENVIRONMENT];
+	note->team = r->dims[DIM_TEAM];
+	note->user = r->attrs[ATTR_USER];
+	note->session = r->attrs[ATTR_SESSION];
+	note->tenant = r->attrs[ATTR_TENANT];
+	note->key = r->attrs[ATTR_KEY];
+	note->prompt_version = r->attrs[ATTR_PROMPT_VERSION];
+}
+
+/* Leaves the note of a span that is no model call. Its fields are read as a request's are: by the one table of
+ * names. */
+static void leave_note(struct otlp_intake *in, const struct otlp_span *span, enum genai_kind kind)
+{
+	struct note *note = add_note(in, span);
+	struct request own = {0};
+
+	if (!note)
+		return;
+	genai_fill_context(in->genai, &own);
+	fill_note(note, &own);
+	note->span_id = id64(span->span_id);
+	note->parent_id = id64(span->parent_id);
+	note->kind = (uint8_t)kind;
+	note->has_parent = span->has_parent;
+	note->request = 0;
+}
+
+/* Of the newest request. The rest of the note is in it, and taken from it if anybody asks. */
+static void leave_call_note(struct otlp_intake *in, const struct otlp_span *span)
+{
+	struct note *note = add_note(in, span);
+
+	if (!note)
+		return;
+	note->kind = GENAI_MODEL;
+	note->request = in->out->request_count - 1;
+}
+
+/* When the body has ended. Most hold no spans above others: then nobody is looked for. */
 static void index_notes(struct otlp_intake *in)
 {
 	intmap_clear(&in->by_span);
-	for (size_t i = 0; i < in->note_count; i++)
-		intmap_put(&in->by_span, in->notes[i].span_id, (void *)(uintptr_t)(i + 1));
+	for (size_t i = 0; i < in->note_count; i++) {
+		struct note *note = &in->notes[i];
+
+		if (note->kind == GENAI_MODEL) {
+			const struct request *r = &in->out->requests[note->request];
+
+			fill_note(note, r);
+			note->span_id = id64(r->span_id);
+			note->parent_id = id64(r->parent_id);
+			note->has_parent = r->has_parent;
+		}
+		intmap_put(&in->by_span, note->span_id, (void *)(uintptr_t)(i + 1));
+	}
 }
 
 static const struct note *find_note(const struct otlp_intake *in, uint64_t span_id)
@@ -223,7 +257,7 @@ static int on_span(void *arg, const struct otlp_origin *from, const struct otlp_
 	genai_read(in->genai, from, span->attrs);
 	kind = genai_classify(in->genai, span);
 	if (kind != GENAI_MODEL) {
-		leave_note(in, span, kind, NULL);
+		leave_note(in, span, kind);
 		if (kind == GENAI_OTHER) {
 			keep_reply(in, from, span, NO_REQUEST);
 			in->tally->ignored++;
@@ -245,7 +279,7 @@ static int on_span(void *arg, const struct otlp_origin *from, const struct otlp_
 	r->source = in->source_name;
 	otlp_take_texts(in->out, r, span);
 	keep_reply(in, from, span, in->out->request_count - 1);
-	leave_note(in, span, kind, r);
+	leave_call_note(in, span);
 	return 0;
 }
 

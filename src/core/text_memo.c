@@ -12,10 +12,10 @@ struct str text_memo_name(struct text_memo *m, struct batch *b, uint64_t number,
 	if (s.len == 0)
 		return (struct str){NULL, 0};
 	slot = &m->slots[hash_name(s) % TEXT_MEMO_SLOTS];
-	if (slot->batch == number && str_equal(slot->kept, s))
+	if (slot->batch == number && str_equal_name(slot->kept, s))
 		return slot->kept;
 	kept = batch_text(b, s, EVENT_NAME_MAX_BYTES);
-	if (str_equal(kept, s))
+	if (str_equal_name(kept, s))
 		*slot = (struct text_memo_slot){number, kept};
 	return kept;
 }

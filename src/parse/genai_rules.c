@@ -153,7 +153,7 @@ static const struct genai_rule *find_rule(struct str key)
 {
 	size_t at = hash_name(key) % SLOTS;
 
-	while (slots[at] && !str_equal(key, slots[at]->key))
+	while (slots[at] && !str_equal_name(key, slots[at]->key))
 		at = (at + 1) % SLOTS;
 	return slots[at];
 }
