@@ -70,16 +70,20 @@ static struct str text_of(const struct otlp_value *v)
 	return v && v->kind == OTLP_STRING ? v->text : (struct str){0};
 }
 
-/* Text, or a number as text in the batch. */
-static struct str name_of(struct genai *g, const struct otlp_value *v)
+static struct str number_name(struct genai *g, int64_t number)
 {
-	char number[32];
+	char text[32];
+	int len = snprintf(text, sizeof text, "%lld", (long long)number);
 
-	if (v && v->kind == OTLP_INT) {
-		int len = snprintf(number, sizeof number, "%lld", (long long)v->integer);
-		return keep(g, (struct str){number, (size_t)len});
-	}
-	return keep(g, text_of(v));
+	return keep(g, (struct str){text, (size_t)len});
+}
+
+/* Text, or a number as text in the batch. Most records say little of what they could. */
+static inline struct str name_of(struct genai *g, const struct otlp_value *v)
+{
+	if (!v)
+		return (struct str){0};
+	return v->kind == OTLP_INT ? number_name(g, v->integer) : keep(g, text_of(v));
 }
 
 static bool number_of(const struct otlp_value *v, double *out)

@@ -219,6 +219,10 @@ static void read_span(struct decoder *d, struct str message)
 	bool has_trace = false, has_span = false;
 
 	while (wire_next(&r, &f)) {
+		if (f.tag == WIRE_TAG(9, WIRE_BYTES)) { /* more of them than of all others */
+			add_attr(d, &d->record_arena, f.bytes, 0, &span.attrs);
+			continue;
+		}
 		switch (f.tag) {
 		case WIRE_TAG(1, WIRE_BYTES): has_trace = read_id(f.bytes, span.trace_id, 16); break;
 		case WIRE_TAG(2, WIRE_BYTES): has_span = read_id(f.bytes, span.span_id, 8); break;
@@ -227,7 +231,6 @@ static void read_span(struct decoder *d, struct str message)
 		case WIRE_TAG(6, WIRE_VARINT): span.kind = f.integer <= 5 ? (int)f.integer : 0; break;
 		case WIRE_TAG(7, WIRE_FIXED64): span.start_ns = (int64_t)f.integer; break;
 		case WIRE_TAG(8, WIRE_FIXED64): span.end_ns = (int64_t)f.integer; break;
-		case WIRE_TAG(9, WIRE_BYTES): add_attr(d, &d->record_arena, f.bytes, 0, &span.attrs); break;
 		case WIRE_TAG(11, WIRE_BYTES): add_event(d, f.bytes, &events, &span.event_count); break;
 		case WIRE_TAG(15, WIRE_BYTES): read_status(d, f.bytes, &span); break;
 		}
