@@ -398,9 +398,11 @@ static void cell_draw(const void *state, const struct panel_frame *frame, struct
 	         c->requests.row_count == CELL_REQUESTS ? "+" : "");
 	draw_head(s, frame, title, c->requests.truncated ? "" : bad_format(&c->bad, words));
 	if (c->requests.truncated && s->width >= 60) {
-		char since[64];
+		bool old = frame->now_us - c->requests.scanned_from_us > US_PER_DAY - US_PER_HOUR;
+		char since[64 + TIME_TEXT_BYTES], day[TIME_TEXT_BYTES];
 
-		snprintf(since, sizeof since, "looked back to %s", time_format_clock(c->requests.scanned_from_us, frame->tz, from));
+		snprintf(since, sizeof since, "looked back to %s%s%s", old ? axis_time(c->requests.scanned_from_us, 3 * US_PER_DAY, frame->tz, day) : "",
+		         old ? " " : "", time_format_clock(c->requests.scanned_from_us, frame->tz, from));
 		draw_head(s, frame, title, since);
 	}
 	if (c->requests.row_count == 0)

@@ -17,7 +17,7 @@
 
 #define REOPEN_US US_PER_S
 #define TRIM_EVERY_US (5 * US_PER_S)
-#define MORE_US (5 * US_PER_MS)  /* a panel that has not read all is called again after this */
+#define MORE_US US_PER_MS        /* a panel that has not read all is called again after this */
 #define SHOW_PART_US (100 * US_PER_MS) /* parts of what takes longer are shown so often */
 #define BEHIND_US (5 * US_PER_S) /* newest data older than this */
 #define BEAT_SLACK_US (100 * US_PER_MS) /* loads begin on a beat and end a little later */
