@@ -366,8 +366,49 @@ static enum json_token read_key(struct json_reader *r)
 	return JSON_KEY;
 }
 
+/* The string whose opening quote is at `quote`, when there is nothing to it. */
+static inline bool take_plain(struct json_reader *r, const char *quote)
+{
+	const char *p = pass_plain(quote + 1, r->end);
+
+	if (p == r->end || *p != '"')
+		return false;
+	r->token = quote;
+	r->text = (struct str){quote + 1, (size_t)(p - quote - 1)};
+	r->escaped = false;
+	r->at = p + 1;
+	return true;
+}
+
+/* What most tokens are, where nobody spent white space: `"text"` behind a colon, and `,"key":`. JSON_END: the
+ * token is something else, and nothing was read. */
+static inline enum json_token plain_token(struct json_reader *r)
+{
+	const char *at = r->at;
+
+	if (r->end - at < 2)
+		return JSON_END;
+	if (r->state == EXPECT_VALUE && *at == '"' && r->depth && take_plain(r, at)) {
+		r->state = EXPECT_MORE;
+		return JSON_STRING;
+	}
+	if (r->state == EXPECT_MORE && at[0] == ',' && at[1] == '"' && in_object(r) && take_plain(r, at + 1)) {
+		if (r->at < r->end && *r->at == ':') {
+			r->at++;
+			r->state = EXPECT_VALUE;
+			return JSON_KEY;
+		}
+		r->at = at;
+	}
+	return JSON_END;
+}
+
 enum json_token json_next(struct json_reader *r)
 {
+	enum json_token plain = plain_token(r);
+
+	if (plain != JSON_END)
+		return plain;
 	if (r->state == EXPECT_NOTHING)
 		return JSON_ERROR;
 	pass_space(r);
