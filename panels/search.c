@@ -107,7 +107,7 @@ int load_in_stages(const struct panel *panel, const struct panel_query *query, v
 		work->state = NULL;
 	} else if (done < 0) {
 		load_stages_fini(work);
-	} else {
+	} else if (query->more) {
 		*query->more = *query->empty = true;
 	}
 	return done < 0 ? -1 : 0;

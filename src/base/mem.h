@@ -6,15 +6,16 @@
 #include <stddef.h>
 #include <string.h>
 
-void *mem_alloc(size_t bytes);
-void *mem_zalloc(size_t bytes); /* zeroed */
+#define NEVER_NULL __attribute__((returns_nonnull))
+void *mem_alloc(size_t bytes) NEVER_NULL;
+void *mem_zalloc(size_t bytes) NEVER_NULL; /* zeroed */
 /* `count` times `size`; an overflowing product counts as exhaustion. */
-void *mem_array(void *old, size_t count, size_t size);
+void *mem_array(void *old, size_t count, size_t size) NEVER_NULL;
 /* Of plain data that was zeroed before it was filled: bytes that pad it count, so "no" may mean them alone. */
 static inline bool mem_same(const void *a, const void *b, size_t bytes) { return memcmp(a, b, bytes) == 0; }
-char *mem_strdup(const char *text);
-char *mem_strndup(const char *text, size_t len);
-char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+char *mem_strdup(const char *text) NEVER_NULL;
+char *mem_strndup(const char *text, size_t len) NEVER_NULL;
+char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2))) NEVER_NULL;
 
 /* Called once before the program ends for want of memory (the screen restores the terminal
  * with it). It must not allocate. */
@@ -34,11 +35,11 @@ struct arena {
 	struct arena_chunk *chunk; /* newest first */
 	size_t used_bytes;         /* in all chunks */
 };
-void *arena_alloc(struct arena *a, size_t bytes); /* aligned for any type, not zeroed */
+void *arena_alloc(struct arena *a, size_t bytes) NEVER_NULL; /* aligned for any type, not zeroed */
 char *arena_copy(struct arena *a, const char *bytes, size_t len); /* NUL-terminated copy */
 /* Room for one more behind `count` items of `size` bytes, doubling: `items` or a larger copy. For arrays that
  * grew so from their first item on. */
-void *arena_grow(struct arena *a, void *items, size_t count, size_t size);
+void *arena_grow(struct arena *a, void *items, size_t count, size_t size) NEVER_NULL;
 void arena_reset(struct arena *a); /* keeps the largest chunk */
 void arena_fini(struct arena *a);
 

@@ -285,6 +285,7 @@ static int run_watch(const struct global *g, struct console_options *o, const st
 		if (console_prints(o))
 			o->run_seconds = WATCH_ONCE_S;
 		result = console_run(o, err);
+		o->start = NULL;
 	}
 	collector_child_stop(&own.child, STOP_TIMEOUT_US);
 	end_watch(w);

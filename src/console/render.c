@@ -30,6 +30,14 @@ static bool find_place(struct str name, char *page, const struct panel **panel)
 	return false;
 }
 
+static bool is_page_name(const char *name)
+{
+	for (char page = '0'; page <= '7'; page++)
+		if (strcmp(page_name(page), name) == 0)
+			return true;
+	return false;
+}
+
 void place_names(const char *separator, struct buf *out)
 {
 	const char *before = "";
@@ -40,15 +48,9 @@ void place_names(const char *separator, struct buf *out)
 		buf_printf(out, "%s%s", before, page_name(page));
 		before = separator;
 	}
-	for (int i = 0; panels[i]; i++) {
-		const char *name = panels[i]->name;
-		char page = '0';
-
-		while (page <= '7' && strcmp(page_name(page), name) != 0)
-			page++;
-		if (page > '7')
-			buf_printf(out, "%s%s", before, name);
-	}
+	for (int i = 0; panels[i]; i++)
+		if (!is_page_name(panels[i]->name))
+			buf_printf(out, "%s%s", before, panels[i]->name);
 }
 
 int place_check(const char *name, struct err *err)

@@ -181,12 +181,14 @@ int collector_child_start(struct collector_child **out, const struct spawn_optio
 {
 	enum spawn_state state;
 
-	if (collector_child_begin(out, o, timeout_us, err))
+	if (collector_child_begin(out, o, timeout_us, err) || !*out)
 		return -1;
-	while ((state = collector_child_state(*out, err)) == SPAWN_STARTING) {
-		struct pollfd p = {.fd = (*out)->fd, .events = POLLIN};
+	struct collector_child *c = *out;
 
-		poll(&p, 1, (int)(((*out)->until_us - clock_mono_us()) / US_PER_MS) + 1);
+	while ((state = collector_child_state(c, err)) == SPAWN_STARTING) {
+		struct pollfd p = {.fd = c->fd, .events = POLLIN};
+
+		poll(&p, 1, (int)((c->until_us - clock_mono_us()) / US_PER_MS) + 1);
 	}
 	if (state == SPAWN_READY)
 		return 0;

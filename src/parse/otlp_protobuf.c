@@ -25,7 +25,7 @@ static bool read_plain_attr(struct str message, struct otlp_attr *out)
 	const uint8_t *p = (const uint8_t *)message.ptr;
 	size_t key_len, len;
 	struct wire_reader varint;
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 
 	if (message.len < 6 || p[0] != WIRE_TAG(1, WIRE_BYTES) || p[1] >= 0x80 || p[1] > message.len - 6)
 		return false;
@@ -66,7 +66,7 @@ static bool read_plain_attr(struct str message, struct otlp_attr *out)
 static void add_attr(struct decoder *d, struct arena *a, struct str message, int depth, struct otlp_attrs *list)
 {
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 	struct otlp_attr *attr;
 
 	if (list->count >= OTLP_ITEMS_MAX)
@@ -91,7 +91,7 @@ static struct otlp_attrs read_attrs(struct decoder *d, struct arena *a, struct s
 {
 	struct otlp_attrs list = {NULL, 0};
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 
 	while (wire_next(&r, &f))
 		if (f.tag == WIRE_TAG(number, WIRE_BYTES))
@@ -106,7 +106,7 @@ static void read_array(struct decoder *d, struct arena *a, struct str message, i
 	struct otlp_value *items = NULL;
 	size_t count = 0;
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 
 	while (wire_next(&r, &f)) {
 		if (f.tag != WIRE_TAG(1, WIRE_BYTES) || count >= OTLP_ITEMS_MAX)
@@ -123,7 +123,7 @@ static void read_value(struct decoder *d, struct arena *a, struct str message, i
                        struct otlp_value *out)
 {
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 	struct otlp_attrs map;
 
 	*out = (struct otlp_value){.kind = OTLP_EMPTY};
@@ -176,7 +176,7 @@ static bool read_id(struct str bytes, uint8_t *out, size_t size)
 static void add_event(struct decoder *d, struct str message, struct otlp_span_event **events, size_t *count)
 {
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 	struct otlp_span_event *event;
 
 	if (*count >= OTLP_ITEMS_MAX)
@@ -199,7 +199,7 @@ static void add_event(struct decoder *d, struct str message, struct otlp_span_ev
 static void read_status(struct decoder *d, struct str message, struct otlp_span *span)
 {
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 
 	while (wire_next(&r, &f)) {
 		if (f.tag == WIRE_TAG(2, WIRE_BYTES))
@@ -215,7 +215,7 @@ static void read_span(struct decoder *d, struct str message)
 	struct otlp_span span = {.kind = 0};
 	struct otlp_span_event *events = NULL;
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 	bool has_trace = false, has_span = false;
 
 	while (wire_next(&r, &f)) {
@@ -246,7 +246,7 @@ static void read_log(struct decoder *d, struct str message)
 {
 	struct otlp_log log = {.time_ns = 0};
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 	int64_t observed_ns = 0;
 
 	while (wire_next(&r, &f)) {
@@ -273,7 +273,7 @@ static size_t read_fixed64s(struct decoder *d, struct str message, uint32_t numb
 	const uint32_t one = WIRE_TAG(number, WIRE_FIXED64), packed = WIRE_TAG(number, WIRE_BYTES);
 	size_t count = 0, n = 0;
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 
 	while (wire_next(&r, &f))
 		count += f.tag == one ? 1 : f.tag == packed ? f.bytes.len / 8 : 0;
@@ -299,7 +299,7 @@ static int32_t zigzag32(uint64_t v)
 static void read_exponential_buckets(struct decoder *d, struct str message, struct otlp_point *point)
 {
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 	uint64_t *counts = arena_alloc(&d->record_arena, (message.len + 1) * sizeof *counts);
 	size_t n = 0;
 
@@ -369,7 +369,7 @@ static void read_point(struct decoder *d, struct str message, const struct otlp_
 {
 	struct otlp_point point = *metric;
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 	bool number = point.kind == OTLP_GAUGE || point.kind == OTLP_SUM;
 	uint32_t attributes = 7;
 
@@ -394,7 +394,7 @@ static void read_point(struct decoder *d, struct str message, const struct otlp_
 static void read_points(struct decoder *d, struct str message, struct otlp_point *metric)
 {
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 
 	while (wire_next(&r, &f)) {
 		if (f.tag == WIRE_TAG(2, WIRE_VARINT))
@@ -422,7 +422,7 @@ static void read_metric(struct decoder *d, struct str message)
 	struct otlp_point metric = {0};
 	struct str data = {0};
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 
 	while (wire_next(&r, &f)) {
 		if (f.tag == WIRE_TAG(1, WIRE_BYTES))
@@ -443,7 +443,7 @@ static void read_metric(struct decoder *d, struct str message)
 static void read_scope(struct decoder *d, struct str message)
 {
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 
 	while (wire_next(&r, &f)) {
 		if (f.tag == WIRE_TAG(1, WIRE_BYTES))
@@ -459,7 +459,7 @@ static void read_scope(struct decoder *d, struct str message)
 static void read_records(struct decoder *d, struct str message, void (*record)(struct decoder *, struct str))
 {
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 	bool first = message.len && message.ptr[0] == WIRE_TAG(1, WIRE_BYTES);
 
 	d->origin.scope_name = d->origin.scope_version = (struct str){0};
@@ -482,7 +482,7 @@ static void read_records(struct decoder *d, struct str message, void (*record)(s
 static void read_resource(struct decoder *d, struct str message, void (*record)(struct decoder *, struct str))
 {
 	struct wire_reader r = wire_open(message);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 
 	arena_reset(&d->origin_arena);
 	d->origin = (struct otlp_origin){.number = d->origin.number + 1};
@@ -504,7 +504,7 @@ int otlp_decode_protobuf(enum otlp_signal signal, struct str body,
 	};
 	struct decoder d = {.visitor = visitor};
 	struct wire_reader r = wire_open(body);
-	struct wire_field f;
+	struct wire_field f = {.tag = 0};
 	size_t at = 0;
 
 	while (!d.bad && !d.stopped && wire_next(&r, &f)) {

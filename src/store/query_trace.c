@@ -47,8 +47,6 @@ static int read_spans(struct store_reader *r, const uint8_t trace_id[16], int64_
                       struct trace_result *out, struct err *err)
 {
 	sqlite3_stmt *st = NULL;
-	size_t cap = 0;
-	struct span *spans = NULL;
 	int got;
 
 	if (sql_prepare(r->db, &st, "SELECT id, span_id, parent_id, kind, duration_us, status, name, service, error_type, source"
@@ -63,15 +61,11 @@ static int read_spans(struct store_reader *r, const uint8_t trace_id[16], int64_
 			got = 0;
 			break;
 		}
-		spans = mem_grow(spans, &cap, out->span_count + 1, sizeof *spans);
-		read_span(r, st, &spans[out->span_count], &out->arena);
-		memcpy(spans[out->span_count++].trace_id, trace_id, 16);
+		out->spans = arena_grow(&out->arena, out->spans, out->span_count, sizeof *out->spans);
+		read_span(r, st, &out->spans[out->span_count], &out->arena);
+		memcpy(out->spans[out->span_count++].trace_id, trace_id, 16);
 	}
 	sqlite3_finalize(st);
-	out->spans = arena_alloc(&out->arena, (out->span_count + 1) * sizeof *spans);
-	if (spans)
-		memcpy(out->spans, spans, out->span_count * sizeof *spans);
-	free(spans);
 	return got < 0 ? -1 : 0;
 }
 

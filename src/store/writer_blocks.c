@@ -369,7 +369,7 @@ static size_t cut_gathered(const struct block_cache *c, const struct open_block 
 
 	for (size_t i = 0; i < c->gathered_count; i++)
 		bytes += block_row_bytes(block_source_row(&c->gathered[i]));
-	if (o->next_key < INT64_MAX)
+	if (bytes && o->next_key < INT64_MAX)
 		room = bytes / ((bytes + BLOCK_BYTES - 1) / BLOCK_BYTES) + 1;
 	from[0] = 0;
 	for (size_t i = 0; i < c->gathered_count; i++) {
