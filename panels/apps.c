@@ -10,6 +10,7 @@
 #include "panels/alarms.h"
 #include "panels/draw.h"
 #include "panels/panels.h"
+#include "panels/search.h"
 
 struct apps {
 	struct figures_result groups;
@@ -38,15 +39,22 @@ static bool is_service_rule(const struct rule *rule)
 	       !rule->where.filters[0].inverted;
 }
 
-static int apps_load(const struct panel_query *query, void *state, struct err *err)
+static int groups_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
 {
 	struct apps *a = state;
 
 	a->by = query->form == PANEL_PAGE ? query->by : DIM_SERVICE;
-	if (fleet_groups(&a->groups, query, a->by, NEED_LATENCY, err) != 0 ||
-	    query_rollouts(query->reader, &query->view, &a->rollouts, err) != 0)
-		return -1;
 	a->seconds = query_seconds(query);
+	return fleet_groups_go_on(&a->groups, query, a->by, NEED_LATENCY, work, err);
+}
+
+static int states_stage(const struct panel_query *query, void *state, struct load_stages *work, struct err *err)
+{
+	struct apps *a = state;
+
+	(void)work;
+	if (query_rollouts(query->reader, &query->view, &a->rollouts, err) != 0)
+		return -1;
 	a->rules = rule_set_copy(query->rules);
 	if (alarms_load_for(&a->alarms, query, err) != 0)
 		return -1;
@@ -57,7 +65,14 @@ static int apps_load(const struct panel_query *query, void *state, struct err *e
 		    rule_read(query->reader, rule, query->now_us, &a->readings[i], err) != 0)
 			return -1;
 	}
-	return 0;
+	return 1;
+}
+
+static int apps_load(const struct panel_query *query, void *state, struct err *err)
+{
+	static load_stage *const stages[] = {groups_stage, states_stage, NULL};
+
+	return load_in_stages(&apps_panel, query, state, stages, err);
 }
 
 static void apps_fini(void *state)
@@ -165,6 +180,8 @@ const struct panel apps_panel = {
 	.state_size = sizeof(struct apps),
 	.load = apps_load,
 	.fini = apps_fini,
+	.kept_size = sizeof(struct load_stages),
+	.kept_fini = load_stages_fini,
 	.draw = apps_draw,
 	.rows = apps_rows,
 	.row_dim = groups_row_dim,
