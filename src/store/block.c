@@ -295,17 +295,26 @@ bool block_spans(const struct block *b, int64_t key)
 	return !b->count || (uint64_t)b->rows[b->count - 1].id - (uint64_t)key < BLOCK_SPAN_MAX;
 }
 
+static bool is_head(const struct block *b, size_t at, const struct pack_head *h, uint32_t hash)
+{
+	return at < b->head_count && b->head_hashes[at] == hash && !memcmp(&b->heads[at], h, sizeof *h);
+}
+
 static uint16_t find_head(struct block *b, const struct pack_head *h, uint32_t hash)
 {
+	uint16_t *place = &b->head_places[hash % BLOCK_HEAD_PLACES];
+
+	if (is_head(b, *place, h, hash))
+		return *place;
 	for (size_t i = 0; i < b->head_count; i++)
-		if (b->head_hashes[i] == hash && !memcmp(&b->heads[i], h, sizeof *h))
-			return (uint16_t)i;
+		if (is_head(b, i, h, hash))
+			return *place = (uint16_t)i;
 	*new_head(b) = *h;
 	if (b->head_count > b->hash_cap)
 		b->head_hashes = mem_grow(b->head_hashes, &b->hash_cap, b->head_count, sizeof *b->head_hashes);
 	b->head_hashes[b->head_count - 1] = hash;
 	b->size += 10;
-	return (uint16_t)(b->head_count - 1);
+	return *place = (uint16_t)(b->head_count - 1);
 }
 
 /* Writes a row's bytes behind the others. */

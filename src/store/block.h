@@ -15,6 +15,7 @@
  * page, of which eight fit into one: nothing is wasted. */
 #define BLOCK_BYTES 8560u
 #define BLOCK_ROWS_MAX 512u
+#define BLOCK_HEAD_PLACES 128u
 #define BLOCK_SPAN_MAX (INT64_C(1) << 60) /* of its ids, from its key on */
 
 struct block_row {
@@ -32,6 +33,7 @@ struct block {
 	struct pack_head *heads;
 	uint32_t *head_hashes;
 	size_t head_count, head_cap, hash_cap;
+	uint16_t head_places[BLOCK_HEAD_PLACES]; /* by hash: where a head may be */
 	const uint8_t *bytes;   /* the blob that was read, or `own` */
 	size_t len;
 	struct buf own;

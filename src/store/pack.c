@@ -84,14 +84,20 @@ static inline uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t len)
 	return at + len;
 }
 
+/* 1 + a hexadecimal digit's value; 0 of any other byte. Which of them are letters cannot be foretold. */
+static const uint8_t hex_digit[256] = {
+	['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10,
+	['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
+
 static inline bool is_hex(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+	return hex_digit[(uint8_t)c];
 }
 
 static inline uint8_t hex_value(char c)
 {
-	return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+	return (uint8_t)(hex_digit[(uint8_t)c] - 1);
 }
 
 /* length*2 + 1 with: prefix length, prefix, hex digits packed; or length*2 with the bytes. Only a

@@ -11,6 +11,8 @@
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -29,10 +31,14 @@
 
 enum { WHERE_FREE, WHERE_STORED, WHERE_NOWHERE, WHERE_BLOCKS }; /* from the last on: the number of a block */
 
+struct slot {
+	int64_t id;
+	uint32_t where;
+};
+
 struct fresh_writer {
 	bool on, loaded;
-	int64_t *ids;
-	uint32_t *where;
+	struct slot *slots;
 	unsigned slot_bits;
 	size_t used;
 	int64_t known_from;
@@ -69,7 +75,7 @@ static size_t slot_of(const struct fresh_writer *f, int64_t id)
 {
 	size_t at = first_slot(f, id);
 
-	while (f->where[at] != WHERE_FREE && f->ids[at] != id)
+	while (f->slots[at].where != WHERE_FREE && f->slots[at].id != id)
 		at = (at + 1) & (slot_count(f) - 1);
 	return at;
 }
@@ -78,10 +84,7 @@ void writer_fresh_prefetch(const struct store_writer *w, int64_t id)
 {
 	if (!w->fresh->on)
 		return;
-	size_t at = first_slot(w->fresh, id);
-
-	__builtin_prefetch(&w->fresh->ids[at], 1);
-	__builtin_prefetch(&w->fresh->where[at], 1);
+	__builtin_prefetch(&w->fresh->slots[first_slot(w->fresh, id)], 1);
 }
 
 static int ascending(const void *a, const void *b)
@@ -114,19 +117,29 @@ static int64_t middle_id(const struct fresh_writer *f)
 	size_t n = 0, at;
 
 	for (size_t i = 0; i < slot_count(f) && n < SAMPLES; i++)
-		if (f->where[i] != WHERE_FREE && !here(f, f->ids[i], f->where[i], &at))
-			sample[n++] = f->ids[i];
+		if (f->slots[i].where != WHERE_FREE && !here(f, f->slots[i].id, f->slots[i].where, &at))
+			sample[n++] = f->slots[i].id;
 	if (!n)
 		return f->known_from;
 	qsort(sample, n, sizeof *sample, ascending);
 	return sample[n / 2] + 1;
 }
 
+/* Nearly every look into the table is into another page of it. Where there are none, nothing is lost. */
+static void use_huge_pages(void *memory, size_t len)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)memory + page - 1) / page * page;
+	uintptr_t end = ((uintptr_t)memory + len) / page * page;
+
+	if (from < end)
+		(void)madvise((void *)from, end - from, MADV_HUGEPAGE);
+}
+
 static void make_table(struct fresh_writer *f, unsigned slot_bits)
 {
 	f->slot_bits = slot_bits;
-	f->ids = mem_array(NULL, slot_count(f), sizeof *f->ids);
-	f->where = mem_zalloc(slot_count(f) * sizeof *f->where);
+	f->slots = mem_zalloc(slot_count(f) * sizeof *f->slots);
+	use_huge_pages(f->slots, slot_count(f) * sizeof *f->slots);
 	f->used = 0;
 }
 
@@ -134,38 +147,41 @@ static void make_table(struct fresh_writer *f, unsigned slot_bits)
  * fill half of the table, it becomes twice as large. */
 static void make_room(struct fresh_writer *f)
 {
-	size_t count = slot_count(f), unused;
-	int64_t *ids = f->ids, from = middle_id(f);
-	uint32_t *where = f->where;
+	size_t count = slot_count(f), kept_count = 0, unused;
+	int64_t from = middle_id(f);
+	struct slot *kept = mem_array(NULL, f->used, sizeof *kept);
 
 	f->known_from = from > f->known_from ? from : f->known_from;
-	make_table(f, f->slot_bits + (f->rows > count / 2));
 	for (size_t i = 0; i < count; i++) {
-		if (where[i] == WHERE_FREE || (ids[i] < from && !here(f, ids[i], where[i], &unused)))
-			continue;
-		size_t at = slot_of(f, ids[i]);
+		const struct slot *slot = &f->slots[i];
 
-		f->ids[at] = ids[i];
-		f->where[at] = where[i];
-		f->used++;
+		if (slot->where != WHERE_FREE && (slot->id >= from || here(f, slot->id, slot->where, &unused)))
+			kept[kept_count++] = *slot;
 	}
-	free(ids);
-	free(where);
+	if (f->rows > count / 2) {
+		free(f->slots);
+		make_table(f, f->slot_bits + 1);
+	} else {
+		memset(f->slots, 0, count * sizeof *f->slots);
+	}
+	for (size_t i = 0; i < kept_count; i++)
+		f->slots[slot_of(f, kept[i].id)] = kept[i];
+	f->used = kept_count;
+	free(kept);
 }
 
 static void put(struct fresh_writer *f, int64_t id, uint32_t where)
 {
 	size_t at = slot_of(f, id);
 
-	if (f->where[at] == WHERE_FREE) {
+	if (f->slots[at].where == WHERE_FREE) {
 		if (f->used >= slot_count(f) / 4 * 3) {
 			make_room(f);
 			at = slot_of(f, id);
 		}
 		f->used++;
-		f->ids[at] = id;
 	}
-	f->where[at] = where;
+	f->slots[at] = (struct slot){id, where};
 }
 
 enum fresh_place writer_fresh_find(struct store_writer *w, int64_t id, struct block **b, size_t *at)
@@ -174,7 +190,7 @@ enum fresh_place writer_fresh_find(struct store_writer *w, int64_t id, struct bl
 
 	if (!f->on)
 		return FRESH_NOT_KNOWN;
-	uint32_t where = f->where[slot_of(f, id)];
+	uint32_t where = f->slots[slot_of(f, id)].where;
 	if (where == WHERE_FREE)
 		return id >= f->known_from ? FRESH_NOWHERE : FRESH_NOT_KNOWN;
 	if (where == WHERE_NOWHERE)
@@ -199,7 +215,7 @@ void writer_fresh_note_seen(struct store_writer *w, int64_t id)
 {
 	struct fresh_writer *f = w->fresh;
 
-	if (f->on && f->where[slot_of(f, id)] == WHERE_FREE)
+	if (f->on && f->slots[slot_of(f, id)].where == WHERE_FREE)
 		put(f, id, WHERE_STORED);
 }
 
@@ -508,10 +524,8 @@ int writer_fresh_open(struct store_writer *w, struct err *err)
 void writer_fresh_turn_off(struct store_writer *w)
 {
 	w->fresh->on = false;
-	free(w->fresh->ids);
-	free(w->fresh->where);
-	w->fresh->ids = NULL;
-	w->fresh->where = NULL;
+	free(w->fresh->slots);
+	w->fresh->slots = NULL;
 }
 
 void writer_fresh_forget(struct store_writer *w)
@@ -527,7 +541,7 @@ void writer_fresh_forget(struct store_writer *w)
 	f->known_from = INT64_MAX;
 	buf_reset(&f->gone);
 	if (f->on)
-		memset(f->where, 0, slot_count(f) * sizeof *f->where);
+		memset(f->slots, 0, slot_count(f) * sizeof *f->slots);
 }
 
 void writer_fresh_close(struct store_writer *w)
@@ -542,8 +556,7 @@ void writer_fresh_close(struct store_writer *w)
 	sqlite3_finalize(f->clear);
 	buf_fini(&f->gone);
 	buf_fini(&f->blob);
-	free(f->ids);
-	free(f->where);
+	free(f->slots);
 	free(f->blocks);
 	free(f->round);
 	free(f->scratch);
