@@ -394,7 +394,7 @@ static void load_prices(struct collector *c)
 }
 
 #define KEEP_FREED_BYTES (16 << 20)
-#define MAPPED_BYTES (8 << 20)
+#define MAPPED_BYTES (1 << 20)
 
 /* Bodies and batches come and go all the time: handing their pages back to the kernel and having them
  * cleared again costs as much as storing what is in them. They are made on one thread and freed on another: in
