@@ -13,11 +13,14 @@
 
 #include "base/mem.h"
 
+#define LOG_FRAME_HEAD_BYTES 24 /* of each page in the log; its second number, the database's pages, is 0 but in commits */
 #define GATHER_BYTES ((size_t)124 << 10) /* SQLite's own functions take less than 128 KiB at a time */
 
 struct gathered_file {
 	sqlite3_file file; /* first: SQLite knows the file by it */
 	bool gathers;
+	bool is_log;
+	bool in_commit; /* what comes next is a commit's last page */
 	char *bytes;
 	size_t len;
 	sqlite3_int64 at; /* in the file */
@@ -38,9 +41,13 @@ static int write_gathered(struct gathered_file *g)
 	return len ? real->pMethods->xWrite(real, g->bytes, (int)len, g->at) : SQLITE_OK;
 }
 
-static int write_at(sqlite3_file *file, const void *bytes, int amount, sqlite3_int64 at)
+static bool is_commit_head(const struct gathered_file *g, const void *bytes, size_t len)
 {
-	struct gathered_file *g = (struct gathered_file *)file;
+	return g->is_log && len == LOG_FRAME_HEAD_BYTES && memcmp((const char *)bytes + 4, "\0\0\0", 4) != 0;
+}
+
+static int gather(struct gathered_file *g, const void *bytes, int amount, sqlite3_int64 at)
+{
 	sqlite3_file *real = real_of(g);
 	size_t len = (size_t)amount;
 	bool fits = g->len + len <= GATHER_BYTES, goes_on = at == g->at + (sqlite3_int64)g->len;
@@ -57,6 +64,18 @@ static int write_at(sqlite3_file *file, const void *bytes, int amount, sqlite3_i
 	memcpy(g->bytes + g->len, bytes, len);
 	g->len += len;
 	return SQLITE_OK;
+}
+
+/* Others see a commit as soon as its last page is written. When heads are written anew, because pages were
+ * changed after they had gone to the log, the commit's is the last one, alone. */
+static int write_at(sqlite3_file *file, const void *bytes, int amount, sqlite3_int64 at)
+{
+	struct gathered_file *g = (struct gathered_file *)file;
+	bool page = g->in_commit, head = is_commit_head(g, bytes, (size_t)amount), alone = head && !g->len;
+
+	g->in_commit = head;
+	int failed = gather(g, bytes, amount, at);
+	return !failed && (page || alone) ? write_gathered(g) : failed;
 }
 
 /* Everything else is the real file's, after what was gathered. */
@@ -170,7 +189,9 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 	sqlite3_vfs *system = sqlite3_vfs_find(NULL);
 
 	(void)vfs;
-	*g = (struct gathered_file){.gathers = flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)};
+	*g = (struct gathered_file){
+		.gathers = flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL), .is_log = flags & SQLITE_OPEN_WAL,
+	};
 	real_of(g)->pMethods = NULL;
 	int failed = system->xOpen(system, name, real_of(g), flags, out_flags);
 	g->file.pMethods = real_of(g)->pMethods ? &methods : NULL;

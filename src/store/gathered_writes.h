@@ -1,7 +1,6 @@
 /* Files of SQLite whose small writes, one behind the other, go to the system as few large ones: a page of the log is
- * written as its head and its bytes, and a checkpoint writes page by page. For connections that sync with each
- * commit and each checkpoint, as with synchronous=FULL: others could see what is not in the file yet. Internal
- * to store/. */
+ * written as its head and its bytes, and a checkpoint writes page by page. A commit is in the file when SQLite
+ * tells others of it, whether it is synced or not. Internal to store/. */
 #ifndef LLMDECK_STORE_GATHERED_WRITES_H
 #define LLMDECK_STORE_GATHERED_WRITES_H
 

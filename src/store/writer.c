@@ -126,8 +126,7 @@ static int open_main(struct store_writer *w, struct err *err)
 	sql_set_up();
 	if (create_file(w->path, 0640, err))
 		return -1;
-	if (sqlite3_open_v2(w->path, &w->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-	                    w->options.full_sync ? gathered_writes() : NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(w->path, &w->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, gathered_writes()) != SQLITE_OK)
 		return sql_fail(w->db, "opening the store", err);
 	sqlite3_extended_result_codes(w->db, 1);
 	sqlite3_busy_timeout(w->db, BUSY_MS);
