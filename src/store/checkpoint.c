@@ -10,7 +10,6 @@
 #include <sqlite3.h>
 
 #include "base/mem.h"
-#include "store/gathered_writes.h"
 
 struct checkpointer {
 	char *path;
@@ -28,7 +27,7 @@ static bool open_connection(struct checkpointer *c)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 
-	if (sqlite3_open_v2(c->path, &c->db, flags, gathered_writes()) == SQLITE_OK &&
+	if (sqlite3_open_v2(c->path, &c->db, flags, NULL) == SQLITE_OK &&
 	    sqlite3_exec(c->db, "PRAGMA schema_version", NULL, NULL, NULL) == SQLITE_OK)
 		return true;
 	sqlite3_close(c->db);

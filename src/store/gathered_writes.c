@@ -1,7 +1,8 @@
 /* The default file system with one function of its own, to open. What a file has gathered is written before
  * anything else is done with it, above all before it is synced: so whatever is said to be safe is, and what
- * failed to be written fails the sync. A failed write is forgotten, as SQLite undoes or repeats all that
- * was not synced. */
+ * failed to be written fails the sync. A failed write is forgotten, as SQLite undoes all of a transaction that
+ * failed. Only the log gathers: what a checkpoint writes into the database counts as there without a sync when a
+ * part of the log is still in use, and an error that came late would be told to nobody. */
 #include "store/gathered_writes.h"
 
 #include <pthread.h>
@@ -18,7 +19,6 @@
 
 struct gathered_file {
 	sqlite3_file file; /* first: SQLite knows the file by it */
-	bool gathers;
 	bool is_log;
 	bool in_commit; /* what comes next is a commit's last page */
 	char *bytes;
@@ -55,7 +55,7 @@ static int gather(struct gathered_file *g, const void *bytes, int amount, sqlite
 
 	if (failed)
 		return failed;
-	if (!g->gathers || len > GATHER_BYTES)
+	if (!g->is_log || len > GATHER_BYTES)
 		return real->pMethods->xWrite(real, bytes, amount, at);
 	if (!g->bytes)
 		g->bytes = mem_alloc(GATHER_BYTES);
@@ -189,9 +189,7 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 	sqlite3_vfs *system = sqlite3_vfs_find(NULL);
 
 	(void)vfs;
-	*g = (struct gathered_file){
-		.gathers = flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL), .is_log = flags & SQLITE_OPEN_WAL,
-	};
+	*g = (struct gathered_file){.is_log = flags & SQLITE_OPEN_WAL};
 	real_of(g)->pMethods = NULL;
 	int failed = system->xOpen(system, name, real_of(g), flags, out_flags);
 	g->file.pMethods = real_of(g)->pMethods ? &methods : NULL;

@@ -1,6 +1,6 @@
-/* Files of SQLite whose small writes, one behind the other, go to the system as few large ones: a page of the log is
- * written as its head and its bytes, and a checkpoint writes page by page. A commit is in the file when SQLite
- * tells others of it, whether it is synced or not. Internal to store/. */
+/* SQLite's files, the log's small writes gathered: a page of it is written as its head and its bytes, one behind the
+ * other, and goes to the system with others as one large write. A commit is in the file when SQLite tells others
+ * of it, whether it is synced or not. Internal to store/. */
 #ifndef LLMDECK_STORE_GATHERED_WRITES_H
 #define LLMDECK_STORE_GATHERED_WRITES_H
 
