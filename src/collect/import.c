@@ -192,13 +192,15 @@ static void take_record(struct import *im, struct batch *b, struct rows_record *
 	reject(im, rec, why.offset, why.reason);
 }
 
-/* Fills in how far the import has come. */
+/* Fills in how far the import has come. While it passes what an earlier one stored, that one's mark stands. */
 static void mark_batch(struct import *im, struct batch *b, bool complete, bool more)
 {
-	im->mark.bytes_done = im->input.offset;
-	im->mark.lines_done = rows_line(im->rows) - 1;
-	im->mark.complete = complete;
-	input_digest(&im->input, im->mark.prefix_hash);
+	if (im->input.offset >= im->skip_to) {
+		im->mark.bytes_done = im->input.offset;
+		im->mark.lines_done = rows_line(im->rows) - 1;
+		im->mark.complete = complete;
+		input_digest(&im->input, im->mark.prefix_hash);
+	}
 	b->has_import = true;
 	b->import = im->mark;
 	b->more = more;

@@ -585,6 +585,43 @@ static void test_going_on(void **state)
 	check_going_on(ROWS_JSON);
 }
 
+/* An array is read again from its beginning to go on: whatever ends that early, what was stored before stays known. */
+static void test_passing_what_is_known(void **state)
+{
+	(void)state;
+	struct sums *s = sums_new();
+	struct buf text = {0};
+	struct import_totals t = {0};
+	struct err err;
+	atomic_int at_once = 1;
+
+	buf_puts(&text, "[");
+	make_rows(&text, ROWS_JSON, 0, 60000);
+	buf_puts(&text, "]");
+	write_temp(text.data, text.len);
+	struct import_job job = job_for(s, temp_path, NULL);
+	s->fail_after = 18;
+	assert_int_not_equal(import_run(&job, &t, &err), 0);
+	int64_t stored = s->requests;
+	uint64_t bytes_done = s->marks[0].bytes_done;
+	assert_true(stored > 40000 && stored < 60000);
+	job = job_for(s, temp_path, NULL);
+	s->fail_after = s->batches + 1; /* one batch, which may hold nothing new */
+	assert_int_not_equal(import_run(&job, &t, &err), 0);
+	assert_true(s->marks[0].bytes_done >= bytes_done);
+	job = job_for(s, temp_path, NULL);
+	s->fail_after = -1;
+	job.stop = &at_once;
+	assert_true(run_ok(&job).stopped);
+	assert_true(s->marks[0].bytes_done >= bytes_done);
+	job = job_for(s, temp_path, NULL);
+	run_ok(&job);
+	assert_int_equal(s->requests, 60000);
+	assert_true(s->input == INT64_C(59999) * 60000 / 2);
+	buf_fini(&text);
+	sums_free(s);
+}
+
 static atomic_int stop;
 
 static void stop_now(void *arg, const struct import_progress *p)
@@ -659,7 +696,8 @@ int main(void)
 		cmocka_unit_test(test_map_and_set),     cmocka_unit_test(test_bad_options),
 		cmocka_unit_test(test_rejects_named),   cmocka_unit_test(test_one_percent_broken),
 		cmocka_unit_test(test_foreign_encodings), cmocka_unit_test(test_feedback),
-		cmocka_unit_test(test_going_on),        cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_going_on),
+		cmocka_unit_test(test_passing_what_is_known), cmocka_unit_test(test_stopped),
 		cmocka_unit_test(test_line_cut_short),
 	};
 	return cmocka_run_group_tests_name("import", tests, set_up, tear_down);
