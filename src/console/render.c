@@ -16,6 +16,8 @@
 #include "console/rollout_copy.h"
 #include "console/tiles.h"
 
+#define PAGE_DIGITS "01234567" /* the keys that open pages */
+
 /* Finds a page or panel by name or digit; NULL panel: the page's own. */
 static bool find_place(struct str name, char *page, const struct panel **panel)
 {
@@ -24,16 +26,18 @@ static bool find_place(struct str name, char *page, const struct panel **panel)
 		*page = (*panel)->page;
 		return true;
 	}
-	for (*page = '0'; *page <= '7'; ++*page)
+	for (const char *digit = PAGE_DIGITS; *digit; digit++) {
+		*page = *digit;
 		if (page_exists(*page) && ((name.len == 1 && name.ptr[0] == *page) || str_equal_nocase(name, str_of(page_name(*page)))))
 			return true;
+	}
 	return false;
 }
 
 static bool is_page_name(const char *name)
 {
-	for (char page = '0'; page <= '7'; page++)
-		if (strcmp(page_name(page), name) == 0)
+	for (const char *page = PAGE_DIGITS; *page; page++)
+		if (strcmp(page_name(*page), name) == 0)
 			return true;
 	return false;
 }
@@ -42,10 +46,10 @@ void place_names(const char *separator, struct buf *out)
 {
 	const char *before = "";
 
-	for (char page = '0'; page <= '7'; page++) {
-		if (!page_exists(page))
+	for (const char *page = PAGE_DIGITS; *page; page++) {
+		if (!page_exists(*page))
 			continue;
-		buf_printf(out, "%s%s", before, page_name(page));
+		buf_printf(out, "%s%s", before, page_name(*page));
 		before = separator;
 	}
 	for (int i = 0; panels[i]; i++)
