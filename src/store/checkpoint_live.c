@@ -1,7 +1,7 @@
 /* After each commit SQLite tells how many pages the log has. From some on the thread copies them into the file
  * while commits go on. The log begins anew only when a commit finds all of it copied, which under load never
  * happens by itself: when it has become long, the writer copies the last few pages, those since the thread's
- * latest round. */
+ * latest round, for which the rounds then follow each other. */
 #include "store/checkpoint_live.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "store/checkpoint.h"
 
-#define ROUND_PAGES 1000 /* not copied yet, for the thread to begin */
+#define ROUND_PAGES 4000 /* not copied yet, for the thread to begin: many are changed again before that */
 #define LONG_PAGES 6000  /* the log is to begin anew */
 #define REST_PAGES 600   /* so few the writer copies itself */
 #define MOST_PAGES 24000 /* from here on it copies however many there are */
@@ -37,7 +37,7 @@ static int after_commit(void *arg, sqlite3 *db, const char *name, int pages)
 		copied = 0;
 		sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, &copied);
 		c->copied = copied > 0 ? copied : 0;
-	} else if (rest >= ROUND_PAGES && !busy) {
+	} else if (rest > (pages >= LONG_PAGES ? REST_PAGES : ROUND_PAGES) && !busy) {
 		checkpointer_begin(c->thread);
 	}
 	return SQLITE_OK;
