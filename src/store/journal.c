@@ -18,7 +18,7 @@
 #define ENTRIES_MANY 2048u  /* from here on they are put into the tables */
 #define ENTRIES_MAX (2 * ENTRIES_MANY) /* bounds what a reader has to add up */
 #define LEAF_ROWS_MOST 1024u /* of one transaction: larger ones pay for the tables' rows themselves */
-#define POINTS_MAX 262144u /* bounds memory */
+#define POINTS_MAX 524288u /* bounds memory */
 #define KEEP_US (5 * US_PER_S)
 #define KEEP_MOST_US (2 * KEEP_US) /* who commits and never folds, folds then */
 
@@ -238,7 +238,7 @@ int journal_writer_append(struct journal_writer *w, struct delta *d, struct top_
 	if (!d->leaf_rows && !tops->fresh.count)
 		return 0;
 	size_t entries = w->entries + d->leaf_rows, sum = w->delta.leaf_rows + d->leaf_rows;
-	bool anew = entries > ENTRIES_MAX || (entries > ENTRIES_MANY && sum <= ENTRIES_MANY / 2);
+	bool anew = entries > ENTRIES_MAX || (entries > ENTRIES_MANY && sum <= ENTRIES_MANY / 4 * 3);
 	if (anew) {
 		if (clear(w, w->folding ? w->folded_id : 0, INT64_MAX, err))
 			return -1;

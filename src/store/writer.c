@@ -106,7 +106,7 @@ static int set_up_connection(sqlite3 *db, const struct store_options *o, bool se
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
 	snprintf(text, sizeof text, "PRAGMA synchronous=%s; PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=%d;"
 	         "PRAGMA secure_delete=%s; PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY",
-	         o->full_sync ? "FULL" : "NORMAL", secure ? 1000 : o->full_sync ? 10000 : 6000, o->full_sync || secure ? 6000 : 0,
+	         o->full_sync ? "FULL" : "NORMAL", secure ? 1000 : o->full_sync ? 5000 : 6000, o->full_sync || secure ? 6000 : 0,
 	         secure ? "ON" : "FAST");
 	return sql_exec(db, text, err);
 }
