@@ -66,6 +66,7 @@ struct writer {
 	struct item_list queue;
 	size_t queued_batches, queued_bytes;
 	bool stopping;
+	bool gathering; /* the thread waits for more than one */
 	struct retention keep;
 	struct writer_stats stats;
 	struct sketch commit_times;
@@ -129,7 +130,8 @@ static void enqueue(struct writer *w, struct item *item)
 	list_push(&w->queue, item);
 	w->queued_batches++;
 	w->queued_bytes += item->bytes;
-	pthread_cond_signal(&w->arrived);
+	if (!w->gathering || w->queued_bytes >= GATHER_BYTES)
+		pthread_cond_signal(&w->arrived);
 }
 
 static struct item *item_new(struct batch *b, bool owned, done_fn *done, void *arg)
@@ -605,9 +607,11 @@ static void gather(struct writer *w)
 	};
 
 	pthread_mutex_lock(&w->lock);
+	w->gathering = true;
 	while (!w->stopping && w->queued_bytes < GATHER_BYTES && clock_mono_us() < w->gather_until_us)
 		if (pthread_cond_timedwait(&w->arrived, &w->lock, &until) == ETIMEDOUT)
 			break;
+	w->gathering = false;
 	pthread_mutex_unlock(&w->lock);
 }
 
