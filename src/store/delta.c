@@ -35,13 +35,21 @@ struct figures *delta_counts(struct delta *d, uint32_t series, int64_t time_us, 
 	return &leaf_row(d, series, time_us, floor_10s_us)->rollup.figures;
 }
 
+/* Room for one more point of the row, in its newest chunk. */
 static struct delta_point *add_point(struct delta *d, struct delta_row *row)
 {
-	d->points = mem_grow(d->points, &d->point_cap, d->point_count + 1, sizeof *d->points);
-	struct delta_point *point = &d->points[d->point_count++];
-	point->next = row->points;
-	row->points = (uint32_t)d->point_count;
-	return point;
+	struct delta_chunk *chunk = row->points ? &d->chunks[row->points - 1] : NULL;
+
+	if (!chunk || chunk->count == DELTA_CHUNK_POINTS) {
+		if (d->chunk_count == d->chunk_cap)
+			d->chunks = mem_grow(d->chunks, &d->chunk_cap, d->chunk_count + 1, sizeof *d->chunks);
+		chunk = &d->chunks[d->chunk_count++];
+		chunk->next = row->points;
+		chunk->count = 0;
+		row->points = (uint32_t)d->chunk_count;
+	}
+	d->point_count++;
+	return &chunk->points[chunk->count++];
 }
 
 void delta_add(struct delta *d, uint32_t series, const struct packed *p, int sign, int64_t floor_10s_us)
@@ -57,11 +65,11 @@ void delta_add(struct delta *d, uint32_t series, const struct packed *p, int sig
 		point->cells[k] = known & 1u << k ? (uint16_t)sketch_index(values[k]) : DELTA_NO_CELL;
 }
 
-static void gather_points(struct delta *d, const struct delta_row *row)
+static void add_points(struct dense *dense, const struct delta_point *points, size_t count)
 {
-	for (uint32_t p = row->points; p; p = d->points[p - 1].next)
+	for (size_t i = 0; i < count; i++)
 		for (int k = 0; k < SKETCH_COUNT; k++)
-			dense_add_cell(d->dense, (enum sketch_kind)k, d->points[p - 1].cells[k], d->points[p - 1].sign);
+			dense_add_cell(dense, (enum sketch_kind)k, points[i].cells[k], points[i].sign);
 }
 
 void delta_encode_leaf(struct delta *d, enum tier t, int64_t key, const struct delta_row *row, struct buf *out)
@@ -70,7 +78,8 @@ void delta_encode_leaf(struct delta *d, enum tier t, int64_t key, const struct d
 
 	if (!d->dense)
 		d->dense = dense_new();
-	gather_points(d, row);
+	for (uint32_t c = row->points; c; c = d->chunks[c - 1].next)
+		add_points(d->dense, d->chunks[c - 1].points, d->chunks[c - 1].count);
 	dense_take(d->dense, &d->stored.figures);
 	memcpy(whole.figures.sketches, d->stored.figures.sketches, sizeof whole.figures.sketches);
 	rollup_encode(&whole, key_bucket(key) * tier_us[t], out);
@@ -110,13 +119,9 @@ bool delta_add_stored(struct delta *d, enum tier t, int64_t key, const void *blo
 static void absorb_row(struct delta *into, struct delta_row *row, const struct delta *from, const struct delta_row *other)
 {
 	rollup_merge_counts(&row->rollup, &other->rollup);
-	for (uint32_t p = other->points; p; p = from->points[p - 1].next) {
-		struct delta_point *point = add_point(into, row);
-		uint32_t next = point->next;
-
-		*point = from->points[p - 1];
-		point->next = next;
-	}
+	for (uint32_t c = other->points; c; c = from->chunks[c - 1].next)
+		for (uint32_t i = 0; i < from->chunks[c - 1].count; i++)
+			*add_point(into, row) = from->chunks[c - 1].points[i];
 }
 
 void delta_absorb(struct delta *into, struct delta *from)
@@ -147,15 +152,8 @@ void delta_absorb(struct delta *into, struct delta *from)
 /* Adds a row's cells to the arrays; parts are as deep as there are tiers. */
 static void gather(struct delta *d, const struct delta_row *row)
 {
-	struct dense *dense = d->dense;
-	const struct delta_point *points = d->points;
-
-	for (uint32_t i = 0; i < row->run; i++) {
-		const struct delta_point *p = &points[row->points - 1 + i];
-
-		for (int k = 0; k < SKETCH_COUNT; k++)
-			dense_add_cell(dense, (enum sketch_kind)k, p->cells[k], p->sign);
-	}
+	if (row->run)
+		add_points(d->dense, &d->points[row->points - 1], row->run);
 	dense_add_all(d->dense, &row->rollup.figures);
 	for (const struct delta_row *part = row->parts; part; part = part->next_part)
 		gather(d, part);
@@ -199,24 +197,26 @@ void delta_collect_sorted(const struct delta *d, enum tier t, struct delta_entri
  * leaf in the coarser tiers are side by side too. */
 static void arrange_points(struct delta *d, struct delta_entries *e)
 {
-	struct delta_point *from = d->points, *to = mem_array(NULL, d->point_count, sizeof *to);
 	uint32_t at = 0;
 
+	d->points = mem_array(NULL, d->point_count, sizeof *d->points);
 	for (int t = TIER_10S; t <= TIER_1M; t++) {
 		delta_collect_sorted(d, (enum tier)t, e);
 		for (size_t i = 0; i < e->len; i++) {
 			struct delta_row *row = e->items[i].row;
 			uint32_t first = at;
 
-			for (uint32_t p = row->points; p; p = from[p - 1].next)
-				to[at++] = from[p - 1];
+			for (uint32_t c = row->points; c; c = d->chunks[c - 1].next) {
+				memcpy(&d->points[at], d->chunks[c - 1].points, d->chunks[c - 1].count * sizeof *d->points);
+				at += d->chunks[c - 1].count;
+			}
 			row->run = at - first;
 			row->points = row->run ? first + 1 : 0;
 		}
 	}
-	free(from);
-	d->points = to;
-	d->point_cap = d->point_count;
+	free(d->chunks);
+	d->chunks = NULL;
+	d->chunk_count = d->chunk_cap = 0;
 }
 
 static bool premerged_here(enum tier t, enum dim d)
@@ -383,14 +383,16 @@ void delta_clear(struct delta *d)
 		intmap_clear(&d->rows[t]);
 	}
 	arena_reset(&d->arena);
-	d->point_count = 0;
+	free(d->points);
+	d->points = NULL;
+	d->chunk_count = d->point_count = 0;
 	d->leaf_rows = 0;
 }
 
 void delta_fini(struct delta *d)
 {
 	delta_clear(d);
-	free(d->points);
+	free(d->chunks);
 	rollup_fini(&d->stored);
 	dense_free(&d->dense);
 	arena_fini(&d->arena);

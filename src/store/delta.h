@@ -8,28 +8,36 @@
 #include "store/names.h"
 #include "store/rollup.h"
 
-/* A request's cells, one of its leaf's list until the leaves' points are put side by side. */
+/* A request's cells. */
 struct delta_point {
-	uint32_t next;                /* 1 + index in the array of points; 0 = the last */
 	int16_t sign;
 	uint16_t cells[SKETCH_COUNT]; /* DELTA_NO_CELL: the value is not known */
 };
 #define DELTA_NO_CELL UINT16_MAX
+/* Where a leaf's points gather until they are put side by side. */
+#define DELTA_CHUNK_POINTS 10
+struct delta_chunk {
+	uint32_t next; /* 1 + index in the array of chunks; 0 = the last */
+	uint32_t count;
+	struct delta_point points[DELTA_CHUNK_POINTS];
+};
 
 /* A row's figures. Its cells are those of the rollup's sketches, which lie in the delta's arena, of the points and
  * of the parts. */
 struct delta_row {
 	struct rollup rollup;
 	struct delta_row *parts, *next_part; /* a leaf's rows in the finer tier */
-	uint32_t points;  /* 1 + index of the first; 0 = none */
+	uint32_t points;  /* 1 + index of its newest chunk, later of its first point; 0 = none */
 	uint32_t run;     /* how many lie side by side from there on, once they do */
 };
 
 struct delta {
 	struct intmap rows[TIER_COUNT]; /* rollup_key -> struct delta_row, in the arena */
 	struct arena arena;
-	struct delta_point *points;
-	size_t point_count, point_cap;
+	struct delta_chunk *chunks;
+	size_t chunk_count, chunk_cap;
+	size_t point_count;         /* in the chunks */
+	struct delta_point *points; /* leaf by leaf; there once they are propagated, instead of the chunks */
 	size_t leaf_rows;
 	struct dense *dense; /* scratch */
 	struct rollup stored; /* scratch */
