@@ -18,7 +18,7 @@
 #define ENTRIES_MANY 2048u  /* from here on they are put into the tables */
 #define ENTRIES_MAX (2 * ENTRIES_MANY) /* bounds what a reader has to add up */
 #define LEAF_ROWS_MOST 1024u /* of one transaction: larger ones pay for the tables' rows themselves */
-#define POINTS_MAX 524288u /* bounds memory */
+#define POINTS_MAX 1048576u /* bounds memory */
 #define KEEP_US (5 * US_PER_S)
 #define KEEP_MOST_US (2 * KEEP_US) /* who commits and never folds, folds then */
 

@@ -22,7 +22,7 @@
 #define SLOT_BITS 19 /* of a table that has not grown */
 #define ROUND_ROWS 32768u  /* bounds what a reader has to add */
 #define ROUND_BLOCKS 1024u
-#define ROWS_MOST (4 * ROUND_ROWS)
+#define ROWS_MOST (6 * ROUND_ROWS)
 #define KEEP_US (5 * US_PER_S)
 #define STEP_ROWS 2048u
 #define SPLIT_ROWS 128u /* a smaller block takes rows out of order, too */
