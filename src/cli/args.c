@@ -153,11 +153,22 @@ void args_fini(struct args *a)
 	*a = (struct args){0};
 }
 
+/* Before the command does anything: a word that its table of choices does not hold. */
+static int check_words(const struct args *a, struct err *err)
+{
+	int index;
+
+	for (const struct command_choices *row = a->command->choices; row && row->option; row++)
+		if (row->words && row->option[0] && args_choice(a, row->option, &index, err))
+			return -1;
+	return 0;
+}
+
 bool args_open(struct args *a, const struct command *c, int argc, char **argv, int *exit_code)
 {
 	struct err err = {""};
 
-	if (args_parse(a, c, argc, argv, &err)) {
+	if (args_parse(a, c, argc, argv, &err) || (!a->help && check_words(a, &err))) {
 		*exit_code = cli_fail(EXIT_USAGE, &err);
 		args_fini(a);
 		return false;
@@ -226,25 +237,46 @@ int args_int(const struct args *a, const char *name, int64_t min, int64_t max, i
 	return 0;
 }
 
-int args_choice(const struct args *a, const char *name, const char *const *choices, int *out,
-                struct err *err)
+const struct command_choices *args_choices(const struct command *c, const char *option)
 {
-	const char *text = args_value(a, name);
-	struct buf list = {0};
+	for (const struct command_choices *row = c->choices; row && row->option; row++)
+		if (strcmp(row->option, option) == 0)
+			return row;
+	return NULL;
+}
 
-	if (text == NULL)
-		return 0;
-	for (int i = 0; choices[i]; i++) {
-		if (strcmp(text, choices[i]) == 0) {
-			*out = i;
-			buf_fini(&list);
-			return 0;
-		}
-		buf_printf(&list, "%s%s", i ? ", " : "", choices[i]);
-	}
-	err_set(err, "%s: %s \"%s\": give one of %s", a->command->name, name, text, list.data);
-	buf_fini(&list);
+static int find_word(const char *const *words, const char *text)
+{
+	for (int i = 0; words[i]; i++)
+		if (strcmp(text, words[i]) == 0)
+			return i;
 	return -1;
+}
+
+int args_choice_of(const struct args *a, const char *name, const char *const *words, int *out, struct err *err)
+{
+	const char *text;
+
+	for (size_t nth = 0; (text = args_nth(a, name, nth)) != NULL; nth++) {
+		int found = find_word(words, text);
+
+		if (found < 0) {
+			struct buf list = {0};
+
+			for (size_t i = 0; words[i]; i++)
+				buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
+			err_set(err, "%s: %s \"%s\": give one of %s", a->command->name, name, text, list.data);
+			buf_fini(&list);
+			return -1;
+		}
+		*out = found;
+	}
+	return 0;
+}
+
+int args_choice(const struct args *a, const char *name, int *out, struct err *err)
+{
+	return args_choice_of(a, name, args_choices(a->command, name)->words, out, err);
 }
 
 static void help_options(const struct command *c, struct buf *out)

@@ -31,7 +31,7 @@ struct args {
 int args_parse(struct args *a, const struct command *c, int argc, char **argv, struct err *err);
 void args_fini(struct args *a);
 
-/* The usual start of a command: parses; prints the help or the error. True: run the command (and
+/* The usual start of a command: parses, and compares with the words of its choices; prints the help or the error. True: run the command (and
  * call args_fini at its end). False: return *exit_code; nothing is left to free. */
 bool args_open(struct args *a, const struct command *c, int argc, char **argv, int *exit_code);
 
@@ -47,9 +47,13 @@ const char *args_nth(const struct args *a, const char *name, size_t i);
 /* Whole number of an option in [min, max]; *out keeps its value when the option was not given. */
 int args_int(const struct args *a, const char *name, int64_t min, int64_t max, int64_t *out,
              struct err *err);
-/* Index of the option's value among NULL-terminated choices; *out keeps its value when not given. */
-int args_choice(const struct args *a, const char *name, const char *const *choices, int *out,
-                struct err *err);
+/* Index of the option's value among the words of the command's choices; *out keeps its value when not
+ * given. Of a repeated option every value is looked at, and the last one counts. */
+int args_choice(const struct args *a, const char *name, int *out, struct err *err);
+/* The same among other words, NULL-terminated: where a verb takes only some of them. */
+int args_choice_of(const struct args *a, const char *name, const char *const *words, int *out, struct err *err);
+/* The row of an option ("" = the first operand); NULL where anything goes. */
+const struct command_choices *args_choices(const struct command *c, const char *option);
 
 /* The candidate nearest to `word` when it is near enough to be a slip of the fingers, else NULL. */
 const char *args_nearest(const char *word, const char *const *candidates, size_t count);

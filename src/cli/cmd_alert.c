@@ -626,13 +626,18 @@ static int run(const struct global *g, int argc, char **argv)
 
 	if (!args_open(&a, &alert_command, argc, argv, &code))
 		return code;
-	if (args_choice(&a, "--format", output_formats, &format, &err))
+	if (args_choice(&a, "--format", &format, &err))
 		code = cli_fail(EXIT_USAGE, &err);
 	else
 		code = run_verb(g, &a, format);
 	args_fini(&a);
 	return code;
 }
+
+static const struct command_choices alert_choices[] = {
+	{"--format", output_formats_deep, NULL},
+	{NULL, NULL, NULL},
+};
 
 const struct command alert_command = {
 	.name = "alert",
@@ -645,6 +650,7 @@ const struct command alert_command = {
 	        "silences. silence takes the fingerprint of such an alert as well, unsilence and extend the id of a silence;\n"
 	        "the collector reads back what came of it.",
 	.options = alert_options,
+	.choices = alert_choices,
 	.subcommands = alert_verbs,
 	.run = run,
 };

@@ -108,7 +108,7 @@ static int list(struct store_reader *r, const struct args *a)
 	struct buf out = {0};
 	int format = AUDIT_TABLE;
 
-	if (args_int(a, "--limit", 1, LIMIT_MAX, &limit, &err) || args_choice(a, "--format", formats, &format, &err))
+	if (args_int(a, "--limit", 1, LIMIT_MAX, &limit, &err) || args_choice(a, "--format", &format, &err))
 		return cli_fail(EXIT_USAGE, &err);
 	if (since && !duration_parse(str_of(since), &since_us))
 		return cli_failf(EXIT_USAGE, "audit: --since %s: give a duration such as 15m, 8h or 7d", since);
@@ -167,6 +167,11 @@ static int run(const struct global *g, int argc, char **argv)
 	return code;
 }
 
+static const struct command_choices audit_choices[] = {
+	{"--format", formats, NULL},
+	{NULL, NULL, NULL},
+};
+
 const struct command audit_command = {
 	.name = "audit",
 	.usage = "[verify] [--since 7d] [--format table|json|jsonl]",
@@ -176,6 +181,7 @@ const struct command audit_command = {
 	        "and names the first row that was changed or is missing. The collector logs each new head to the\n"
 	        "system log: with --head, verify also shows a tail that was cut or written anew.",
 	.options = audit_options,
+	.choices = audit_choices,
 	.subcommands = subcommands,
 	.run = run,
 };

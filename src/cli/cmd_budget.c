@@ -332,13 +332,28 @@ static int run(const struct global *g, int argc, char **argv)
 
 	if (!args_open(&a, &budget_command, argc, argv, &code))
 		return code;
-	if (args_choice(&a, "--format", output_formats, &format, &err))
+	if (args_choice(&a, "--format", &format, &err))
 		code = cli_fail(EXIT_USAGE, &err);
 	else
 		code = run_verb(g, &a, format);
 	args_fini(&a);
 	return code;
 }
+
+static const char *const bases[] = {"actual", "forecast", "actual,forecast", NULL};
+
+static void list_periods(struct buf *words)
+{
+	for (int p = PERIOD_DAY; p <= PERIOD_YEAR; p++)
+		buf_printf(words, "%s\n", budget_period_name((enum budget_period)p));
+}
+
+static const struct command_choices budget_choices[] = {
+	{"--format", output_formats_deep, NULL},
+	{"--period", NULL, list_periods},
+	{"--on", bases, NULL},
+	{NULL, NULL, NULL},
+};
 
 const struct command budget_command = {
 	.name = "budget",
@@ -348,6 +363,7 @@ const struct command budget_command = {
 	        "the same name in the config until it ends (--until) or is removed; what is not given stays as it was.\n"
 	        "A hard action only says that it would have acted until the config arms it (armed: true).",
 	.options = budget_options,
+	.choices = budget_choices,
 	.subcommands = budget_verbs,
 	.run = run,
 };

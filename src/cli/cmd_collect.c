@@ -23,7 +23,7 @@ static int run(const struct global *g, int argc, char **argv)
 	if (!args_open(&a, &collect_command, argc, argv, &code))
 		return code;
 	const char *listen = args_value(&a, "--listen"); /* points into argv */
-	bool bad = args_choice(&a, "--log", levels, &level, &err);
+	bool bad = args_choice(&a, "--log", &level, &err);
 
 	args_fini(&a);
 	if (bad)
@@ -37,6 +37,11 @@ static int run(const struct global *g, int argc, char **argv)
 	return collector_run(&options_given, &err) ? cli_fail(EXIT_UNAVAILABLE, &err) : EXIT_DONE;
 }
 
+static const struct command_choices collect_choices[] = {
+	{"--log", levels, NULL},
+	{NULL, NULL, NULL},
+};
+
 const struct command collect_command = {
 	.name = "collect",
 	.usage = "[--listen ADDR:PORT] [--log LEVEL]",
@@ -45,5 +50,6 @@ const struct command collect_command = {
 	        "what commands send over its control socket, until SIGTERM or SIGINT, and stores what is queued\n"
 	        "before it ends. SIGHUP reads the configuration again. Under systemd it is of Type=notify.",
 	.options = collect_options,
+	.choices = collect_choices,
 	.run = run,
 };

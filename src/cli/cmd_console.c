@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/args.h"
+#include "cli/choices.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/report.h"
@@ -328,6 +329,12 @@ out:
 	return code == EXIT_DONE ? code : cli_fail((enum exit_code)code, &err);
 }
 
+static const struct command_choices console_choices[] = {
+	{"--page", NULL, choices_places},
+	{"--theme", NULL, choices_themes},
+	{NULL, NULL, NULL},
+};
+
 const struct command console_command = {
 	.name = "console",
 	.usage = "[-e URL] [--page NAME] [--since 1h] [--where FIELD=VALUE] …",
@@ -338,5 +345,6 @@ const struct command console_command = {
 	        "is enough) over a store that ends with it. The key y copies the command that opens exactly what is on the screen;\n"
 	        "? lists the keys.",
 	.options = console_options_table,
+	.choices = console_choices,
 	.run = run,
 };

@@ -24,6 +24,8 @@
 #define FILL_TIMEOUT_US (20 * US_PER_S)
 #define FRESH_US (2 * US_PER_S)
 
+static const char *const incidents[] = {"none", "canary", NULL};
+
 static const struct command_option demo_options[] = {
 	{"--seed", "N", "the same seed invents the same fleet; default 1"},
 	{"--speed", "X", "factor on all rates, 0.1 to 100; the incident comes as much earlier"},
@@ -53,13 +55,12 @@ struct demo {
 
 static int read_options(struct demo *d, const struct args *a, struct err *err)
 {
-	static const char *const incidents[] = {"none", "canary", NULL};
 	const char *speed_text = args_value(a, "--speed");
 	int64_t seed = 1, speed_percent = 100;
 	int incident = 1;
 
 	if (args_int(a, "--seed", 0, INT64_MAX, &seed, err) ||
-	    args_choice(a, "--incident", incidents, &incident, err))
+	    args_choice(a, "--incident", &incident, err))
 		return -1;
 	if (speed_text && (!str_to_scaled_int64(str_of(speed_text), 2, &speed_percent) ||
 	                   speed_percent < 10 || speed_percent > 10000))
@@ -267,6 +268,11 @@ static int run(const struct global *g, int argc, char **argv)
 	return code == EXIT_DONE ? code : cli_fail((enum exit_code)code, &err);
 }
 
+static const struct command_choices demo_choices[] = {
+	{"--incident", incidents, NULL},
+	{NULL, NULL, NULL},
+};
+
 const struct command demo_command = {
 	.name = "demo",
 	.usage = "[--seed N] [--speed X] [--incident none|canary]",
@@ -275,5 +281,6 @@ const struct command demo_command = {
 	        "the candidate v43 of checkout-assistant goes bad: latency, cost, flags and mood all turn.\n"
 	        "In a pipe it waits until the fleet's last hour is stored, prints one screen and leaves.",
 	.options = demo_options,
+	.choices = demo_choices,
 	.run = run,
 };

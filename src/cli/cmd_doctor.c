@@ -9,16 +9,13 @@
 #include "cli/doctor.h"
 #include "cli/output.h"
 
-static const struct {
-	const char *name;
-	void (*check)(struct doctor *d);
-} areas[] = {
-	{"terminal", doctor_terminal}, {"locale", doctor_locale},   {"config", doctor_config},
-	{"store", doctor_store},       {"prices", doctor_prices},   {"sources", doctor_sources},
-	{"actuators", doctor_actuators},
-	{"permissions", doctor_permissions},
+/* The areas by name, and their checks in the same order. */
+static const char *const area_names[] = {"terminal", "locale", "config", "store", "prices", "sources", "actuators", "permissions", NULL};
+static void (*const area_checks[])(struct doctor *d) = {
+	doctor_terminal, doctor_locale,  doctor_config,    doctor_store,
+	doctor_prices,   doctor_sources, doctor_actuators, doctor_permissions,
 };
-#define AREAS (sizeof areas / sizeof areas[0])
+#define AREAS (sizeof area_checks / sizeof *area_checks)
 
 static const struct command_option doctor_options[] = {
 	{"--only", "AREA", "terminal, locale, config, store, prices, sources, actuators or permissions; repeatable"},
@@ -78,32 +75,17 @@ static bool wanted(const struct args *a, const char *area)
 	return false;
 }
 
-static int check_areas(const struct args *a)
-{
-	const char *only;
-
-	for (size_t i = 0; (only = args_nth(a, "--only", i)) != NULL; i++) {
-		bool known = false;
-
-		for (size_t k = 0; k < AREAS; k++)
-			known = known || strcmp(only, areas[k].name) == 0;
-		if (!known)
-			return cli_failf(EXIT_USAGE, "doctor: --only \"%s\": give terminal, locale, config, "
-			                 "store, prices, sources, actuators or permissions", only);
-	}
-	return EXIT_DONE;
-}
-
 static int run(const struct global *g, int argc, char **argv)
 {
 	struct doctor d = {.g = g};
 	struct args a;
-	int code;
+	struct err err = {""};
+	int code, last;
 
 	if (!args_open(&a, &doctor_command, argc, argv, &code))
 		return code;
 	code = a.operand_count ? cli_failf(EXIT_USAGE, "doctor: unexpected \"%s\"", a.operands[0])
-	                       : check_areas(&a);
+	       : args_choice(&a, "--only", &last, &err) ? cli_fail(EXIT_USAGE, &err) : EXIT_DONE;
 	if (code != EXIT_DONE) {
 		args_fini(&a);
 		return code;
@@ -111,10 +93,10 @@ static int run(const struct global *g, int argc, char **argv)
 	d.deep = args_has(&a, "--deep");
 	d.progress = isatty(STDERR_FILENO);
 	for (size_t i = 0; i < AREAS; i++) {
-		if (!wanted(&a, areas[i].name))
+		if (!wanted(&a, area_names[i]))
 			continue;
-		d.area = areas[i].name;
-		areas[i].check(&d);
+		d.area = area_names[i];
+		area_checks[i](&d);
 	}
 	buf_printf(&d.out, "%s: %d broken, %d warning%s%s\n", d.broken ? "not healthy" : "healthy",
 	           d.broken, d.warnings, d.warnings == 1 ? "" : "s", d.demo ? ", DEMO store" : "");
@@ -124,11 +106,17 @@ static int run(const struct global *g, int argc, char **argv)
 	return d.broken ? EXIT_FAILED : code;
 }
 
+static const struct command_choices doctor_choices[] = {
+	{"--only", area_names, NULL},
+	{NULL, NULL, NULL},
+};
+
 const struct command doctor_command = {
 	.name = "doctor",
 	.usage = "[--only AREA]… [--deep]",
 	.summary = "checks terminal, locale, config, store, prices, sources, actuators, permissions",
 	.help = "Exit code 0 when nothing is broken (warnings allowed), else 1.",
 	.options = doctor_options,
+	.choices = doctor_choices,
 	.run = run,
 };

@@ -27,6 +27,10 @@
 static const char *const subcommands[] = {"list", "show", "export", "label", "unlabel", "assign", "resolve", "dismiss", "reopen",
                                           "note", "dataset", "undo", NULL};
 
+static const char *const sorts[] = {"time", "score", "mood", "confidence", NULL};
+/* Of all verbs together; each takes only its own. */
+static const char *const formats[] = {"table", "json", "text", "jsonl", "csv", "chat", NULL};
+
 static const struct command_option feedback_options[] = {
 	{"--where", "FIELD=VALUE", "list, export: mood, state, assignee, label, language, dataset, or a dimension such as service; repeatable"},
 	{"--text", "WORDS", "list, export: only items in whose text this occurs"},
@@ -61,7 +65,6 @@ static int read_times(const struct args *a, struct feedback_filter *f, struct er
 /* The filters of --where, --text and the operands behind the verb. */
 static int read_filter(const struct args *a, struct view *where, struct feedback_filter *f, struct err *err)
 {
-	static const char *const sorts[] = {"time", "score", "mood", "confidence", NULL};
 	int sort = FEEDBACK_BY_TIME;
 	const char *word;
 
@@ -81,7 +84,7 @@ static int read_filter(const struct args *a, struct view *where, struct feedback
 			return -1;
 	if ((word = args_value(a, "--text")))
 		f->text = str_of(word);
-	if (args_choice(a, "--sort", sorts, &sort, err))
+	if (args_choice(a, "--sort", &sort, err))
 		return -1;
 	f->sort = (enum feedback_sort)sort;
 	return read_times(a, f, err);
@@ -154,7 +157,7 @@ static int put_items(struct store_reader *r, const struct feedback_list *l, size
 
 static int list_items(struct store_reader *r, const struct args *a, bool export)
 {
-	static const char *const list_formats[] = {"table", "json", NULL}, *const export_formats[] = {"jsonl", "csv", "chat", NULL};
+	static const char *const export_formats[] = {"jsonl", "csv", "chat", NULL};
 	struct feedback_filter f;
 	struct feedback_list l;
 	struct view where;
@@ -164,7 +167,7 @@ static int list_items(struct store_reader *r, const struct args *a, bool export)
 	size_t left_out = 0;
 
 	if (read_filter(a, &where, &f, &err) || args_int(a, "--limit", 1, 100000000, &limit, &err) ||
-	    args_choice(a, "--format", export ? export_formats : list_formats, &format, &err))
+	    args_choice_of(a, "--format", export ? export_formats : output_formats_deep, &format, &err))
 		return cli_fail(EXIT_USAGE, &err);
 	f.in_dataset = f.in_dataset || (export && format == 2);
 	if (query_feedback_list(r, &f, &l, &err))
@@ -261,7 +264,7 @@ static void put_item(const struct feedback_item *i, struct buf *out)
 
 static int show(struct store_reader *r, const struct args *a)
 {
-	static const char *const formats[] = {"text", "json", NULL};
+	static const char *const show_formats[] = {"text", "json", NULL};
 	struct feedback_item item;
 	struct err err = {""};
 	struct buf out = {0};
@@ -270,7 +273,7 @@ static int show(struct store_reader *r, const struct args *a)
 
 	if (a->operand_count != 2 || !feedback_id_parse(str_of(a->operands[1]), &id))
 		return cli_failf(EXIT_USAGE, "feedback show: give the item's id, as `feedback list` shows it");
-	if (args_choice(a, "--format", formats, &format, &err))
+	if (args_choice_of(a, "--format", show_formats, &format, &err))
 		return cli_fail(EXIT_USAGE, &err);
 	if (query_feedback_item(r, id, &item, &err))
 		return cli_fail(EXIT_FAILED, &err);
@@ -420,6 +423,12 @@ static int run(const struct global *g, int argc, char **argv)
 	return result;
 }
 
+static const struct command_choices feedback_choices[] = {
+	{"--sort", sorts, NULL},
+	{"--format", formats, NULL},
+	{NULL, NULL, NULL},
+};
+
 const struct command feedback_command = {
 	.name = "feedback",
 	.usage = "[list | show ID | label ID… NAME=VALUE | assign ID… USER | resolve ID… | export] [--where FIELD=VALUE] …",
@@ -428,6 +437,7 @@ const struct command feedback_command = {
 	        "Changes go through the collector when it runs, else they are made under the writer's lock; each is audited.\n"
 	        "Exports are redacted; CSV cells that a spreadsheet would take for a formula begin with an apostrophe.",
 	.options = feedback_options,
+	.choices = feedback_choices,
 	.subcommands = subcommands,
 	.run = run,
 };

@@ -127,13 +127,26 @@ static void on_progress(void *arg, const struct import_progress *p)
 
 /* ---- setting up ---- */
 
+/* In the order of their enums. */
+static const char *const kinds[] = {"request", "feedback", "billing", NULL};
+static const char *const formats[] = {"auto", "csv", "jsonl", "json", NULL};
+
+static void list_presets(struct buf *words)
+{
+	for (const struct preset *p = presets; p->name; p++)
+		buf_printf(words, "%s\n", p->name);
+}
+
 static int take_kind(struct run *run, const struct args *a, struct err *err)
 {
 	const char *as = args_value(a, "--as"), *preset = args_value(a, "--preset");
 	struct mapping_options *m = &run->job.mapping;
 
-	if (as && !row_kind_from_name(str_of(as), &m->kind))
-		return err_set(err, "--as %s: use request, feedback or billing", as);
+	int kind = ROW_REQUEST;
+
+	if (args_choice(a, "--as", &kind, err))
+		return -1;
+	m->kind = (enum row_kind)kind;
 	if (!preset)
 		return 0;
 	m->preset = preset_from_name(str_of(preset));
@@ -185,14 +198,13 @@ static int take_repeated(const struct args *a, const char *name, const char **ou
 static int take_options(struct run *run, const struct global *g, const struct args *a, struct err *err)
 {
 	struct import_job *job = &run->job;
-	const char *format = args_value(a, "--format");
+	int format = ROWS_AUTO;
 
-	if (format && !rows_format_from_name(str_of(format), &job->format))
-		return err_set(err, "--format %s: use auto, csv, jsonl or json", format);
-	if (take_kind(run, a, err) != 0 || take_times(run, a, err) != 0 ||
+	if (args_choice(a, "--format", &format, err) != 0 || take_kind(run, a, err) != 0 || take_times(run, a, err) != 0 ||
 	    take_repeated(a, "--map", run->maps, &job->mapping.map_count, err) != 0 ||
 	    take_repeated(a, "--set", run->sets, &job->mapping.set_count, err) != 0)
 		return -1;
+	job->format = (enum rows_format)format;
 	job->mapping.maps = run->maps;
 	job->mapping.sets = run->sets;
 	job->mapping.tags = g->config.tags;
@@ -370,6 +382,13 @@ static const struct command_option import_options[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct command_choices import_choices[] = {
+	{"--as", kinds, NULL},
+	{"--format", formats, NULL},
+	{"--preset", NULL, list_presets},
+	{NULL, NULL, NULL},
+};
+
 const struct command import_command = {
 	.name = "import",
 	.usage = "FILE…",
@@ -380,5 +399,6 @@ const struct command import_command = {
 	        "refused, one that has grown is continued. Each rejected record is named with file, line, column\n"
 	        "and reason; a terminal shows the first 20. Exit code 2 when all were rejected.",
 	.options = import_options,
+	.choices = import_choices,
 	.run = run_import,
 };

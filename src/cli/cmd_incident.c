@@ -531,7 +531,7 @@ static int run(const struct global *g, int argc, char **argv)
 		return code;
 	k.a = &a;
 	code = EXIT_USAGE;
-	if (!args_choice(&a, "--format", output_formats, &k.format, &err) && !tz_load(&k.tz, g->config.options[OPTION_TZ].text, &err))
+	if (!args_choice(&a, "--format", &k.format, &err) && !tz_load(&k.tz, g->config.options[OPTION_TZ].text, &err))
 		code = run_verb(&k, &err);
 	if (err.text[0])
 		cli_fail((enum exit_code)code, &err);
@@ -541,6 +541,11 @@ static int run(const struct global *g, int argc, char **argv)
 	return code;
 }
 
+static const struct command_choices incident_choices[] = {
+	{"--format", output_formats, NULL},
+	{NULL, NULL, NULL},
+};
+
 const struct command incident_command = {
 	.name = "incident",
 	.usage = "list | show ID | open --title TEXT | note ID TEXT | assign ID USER | status ID STATE | close ID | report ID",
@@ -549,6 +554,7 @@ const struct command incident_command = {
 	        "its report was written. The timeline fills itself: alerts, acknowledgements, rollouts, changes, notes. Every figure\n"
 	        "of the report stands beside the command that prints it again.",
 	.options = incident_options,
+	.choices = incident_choices,
 	.subcommands = incident_verbs,
 	.run = run,
 };

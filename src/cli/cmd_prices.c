@@ -265,7 +265,7 @@ static int show(const struct global *g, const struct args *a, struct err *err)
 		err_set(err, "prices show: give one model, or none for all");
 		return EXIT_USAGE;
 	}
-	if (args_choice(a, "--format", output_formats, &format, err))
+	if (args_choice(a, "--format", &format, err))
 		return EXIT_USAGE;
 	if (price_table_load(&table, &g->config, &path, err) < 0)
 		return EXIT_FAILED;
@@ -518,6 +518,11 @@ static int run(const struct global *g, int argc, char **argv)
 	return args_run(g, &prices_command, argc, argv, run_with);
 }
 
+static const struct command_choices prices_choices[] = {
+	{"--format", output_formats, NULL},
+	{NULL, NULL, NULL},
+};
+
 const struct command prices_command = {
 	.name = "prices",
 	.usage = "[show [MODEL]] | import FILE | explain REQUEST",
@@ -532,6 +537,7 @@ const struct command prices_command = {
 	        "unpriced and counted as such. So is a request whose tokens nobody reported, a failed one\n"
 	        "included: providers bill failed calls only when they report usage, and 0 tokens cost 0.",
 	.options = prices_options,
+	.choices = prices_choices,
 	.subcommands = verbs,
 	.run = run,
 };

@@ -120,7 +120,7 @@ static int run(const struct global *g, int argc, char **argv)
 
 	if (!args_open(&args, &query_command, argc, argv, &result))
 		return result;
-	if (args_int(&args, "--limit", 1, 1000000, &rows, &err) || args_choice(&args, "--format", output_formats, &format, &err) ||
+	if (args_int(&args, "--limit", 1, 1000000, &rows, &err) || args_choice(&args, "--format", &format, &err) ||
 	    read_sql(&args, &sql, &err))
 		result = cli_fail(EXIT_USAGE, &err);
 	else if (args_value(&args, "--timeout") &&
@@ -135,6 +135,11 @@ static int run(const struct global *g, int argc, char **argv)
 	return result;
 }
 
+static const struct command_choices query_choices[] = {
+	{"--format", output_formats, NULL},
+	{NULL, NULL, NULL},
+};
+
 const struct command query_command = {
 	.name = "query",
 	.usage = "[--limit N] [--timeout D] [--format F] SQL",
@@ -143,5 +148,6 @@ const struct command query_command = {
 	        "begin with v_. Times are microseconds since 1970, money is nano-dollars, ids of traces are in hexadecimal.\n"
 	        "It cannot write, attach or reach outside the store, and ends at its time limit (exit code 3) or with Ctrl-C.",
 	.options = query_options,
+	.choices = query_choices,
 	.run = run,
 };

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/args.h"
+#include "cli/choices.h"
 #include "cli/output.h"
 #include "cli/report.h"
 
@@ -273,7 +274,7 @@ static int run_with(const struct global *g, const struct args *a)
 	struct err err = {""};
 	int format = FORMAT_TABLE, code = EXIT_USAGE;
 
-	if (args_choice(a, "--format", output_formats, &format, &err))
+	if (args_choice(a, "--format", &format, &err))
 		goto out;
 	if (a->operand_count > 0) {
 		err_set(&err, "report: unexpected \"%s\": see llmdeck report --help", a->operands[0]);
@@ -312,6 +313,12 @@ static int run(const struct global *g, int argc, char **argv)
 	return args_run(g, &report_command, argc, argv, run_with);
 }
 
+static const struct command_choices report_choices[] = {
+	{"--format", output_formats, NULL},
+	{"--by", NULL, choices_dims},
+	{NULL, NULL, NULL},
+};
+
 const struct command report_command = {
 	.name = "report",
 	.usage = "[--since 1h | --from T --to T] [--by FIELD,…] [--where FIELD=VALUE]… [--step 1m] [--format F]",
@@ -320,5 +327,6 @@ const struct command report_command = {
 	        "hour before the end of the data, and says which. Unknown figures are – in the table, null in\n"
 	        "JSON and empty in CSV; ≥ marks a sum of which some requests did not tell their part.",
 	.options = report_options,
+	.choices = report_choices,
 	.run = run,
 };

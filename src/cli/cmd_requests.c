@@ -341,7 +341,7 @@ static int list(const struct args *a, struct store_reader *reader, const struct 
 	int64_t limit = LIMIT_DEFAULT;
 	int sort = SORT_NEWEST;
 
-	if (args_choice(a, "--sort", sorts, &sort, err) ||
+	if (args_choice(a, "--sort", &sort, err) ||
 	    args_int(a, "--limit", 1, LIMIT_MAX, &limit, err))
 		return EXIT_USAGE;
 	q.sort = (enum request_sort)sort;
@@ -497,7 +497,7 @@ static int run_with(const struct global *g, const struct args *a)
 
 	if (a->operand_count > 0 && !one)
 		err_set(&err, "requests: unknown verb \"%s\": the only one is show ID", a->operands[0]);
-	else if (args_choice(a, "--format", output_formats, &format, &err) ||
+	else if (args_choice(a, "--format", &format, &err) ||
 	         tz_load(&tz, g->config.options[OPTION_TZ].text, &err))
 		;
 	else if (window_open_store(&reader, g->store_path, &summary, &err))
@@ -518,6 +518,12 @@ static int run(const struct global *g, int argc, char **argv)
 	return args_run(g, &requests_command, argc, argv, run_with);
 }
 
+static const struct command_choices requests_choices[] = {
+	{"--format", output_formats, NULL},
+	{"--sort", sorts, NULL},
+	{NULL, NULL, NULL},
+};
+
 const struct command requests_command = {
 	.name = "requests",
 	.usage = "[--since 1h | --from T --to T] [--where FIELD=VALUE]… [--sort ORDER] | show ID",
@@ -525,6 +531,7 @@ const struct command requests_command = {
 	.help = "`requests show ID` prints one request with all that is known about it and how its cost came\n"
 	        "about: tokens × rate × rule × price table, or \"reported by source\".",
 	.options = requests_options,
+	.choices = requests_choices,
 	.subcommands = verbs,
 	.run = run,
 };

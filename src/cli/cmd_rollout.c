@@ -315,11 +315,10 @@ static int read_operands(struct wish *w, const struct args *a, struct err *err)
 
 static int read_wish(struct wish *w, const struct args *a, struct err *err)
 {
-	static const char *const formats[] = {"table", "json", NULL};
 	const char *timeout = args_value(a, "--timeout"), *user = getenv("LLMDECK_USER");
 
 	w->timeout_us = WAIT_DEFAULT_US;
-	if (read_operands(w, a, err) || args_choice(a, "--format", formats, &w->format, err))
+	if (read_operands(w, a, err) || args_choice(a, "--format", &w->format, err))
 		return -1;
 	if (timeout && !duration_parse(str_of(timeout), &w->timeout_us))
 		return err_set(err, "rollout: --timeout %s: give a duration such as 90s or 10m", timeout);
@@ -366,6 +365,11 @@ static int run(const struct global *g, int argc, char **argv)
 	return code;
 }
 
+static const struct command_choices rollout_choices[] = {
+	{"--format", output_formats_deep, NULL},
+	{NULL, NULL, NULL},
+};
+
 const struct command rollout_command = {
 	.name = "rollout",
 	.usage = "[list | show NAME | set NAME PERCENT | step NAME | rollback NAME | …] [--yes] [--dry-run]",
@@ -379,6 +383,7 @@ const struct command rollout_command = {
 	        "collector needs to run, and you need the role operator. LLMDECK_USER names the person behind a shared\n"
 	        "account in the audit, as a claim.",
 	.options = rollout_options,
+	.choices = rollout_choices,
 	.subcommands = verbs,
 	.run = run,
 };

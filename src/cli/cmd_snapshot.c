@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/args.h"
+#include "cli/choices.h"
 #include "cli/output.h"
 #include "cli/window.h"
 #include "console/render.h"
@@ -61,7 +62,7 @@ static int read_colours(const struct args *a, enum colours *out, struct err *err
 	int word = -1;
 
 	*out = COLOURS_NONE;
-	if (args_choice(a, "--color", colour_words, &word, err))
+	if (args_choice(a, "--color", &word, err))
 		return -1;
 	if (word < 0 && isatty(STDOUT_FILENO) && !(no_color && no_color[0]) && term &&
 	    strcmp(term, "dumb") != 0)
@@ -167,6 +168,13 @@ static int run(const struct global *g, int argc, char **argv)
 	return code;
 }
 
+static const struct command_choices snapshot_choices[] = {
+	{"", NULL, choices_places},
+	{"--color", colour_words, NULL},
+	{"--theme", NULL, choices_themes},
+	{NULL, NULL, NULL},
+};
+
 const struct command snapshot_command = {
 	.name = "snapshot",
 	.usage = "[PANEL] [--size WxH] [--color WHEN] [--ascii]",
@@ -174,5 +182,6 @@ const struct command snapshot_command = {
 	.help = "PANEL is a panel's name, such as latency, cost, errors, flags, rollouts or feedback; without\n"
 	        "one it is the overview.",
 	.options = snapshot_options,
+	.choices = snapshot_choices,
 	.run = run,
 };

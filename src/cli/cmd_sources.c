@@ -143,7 +143,7 @@ static int run(const struct global *g, int argc, char **argv)
 		return code;
 	if (a.operand_count)
 		code = cli_failf(EXIT_USAGE, "sources: unexpected \"%s\"", a.operands[0]);
-	else if (args_choice(&a, "--format", output_formats, &format, &err))
+	else if (args_choice(&a, "--format", &format, &err))
 		code = cli_fail(EXIT_USAGE, &err);
 	else
 		code = list(g, format);
@@ -151,11 +151,17 @@ static int run(const struct global *g, int argc, char **argv)
 	return code;
 }
 
+static const struct command_choices sources_choices[] = {
+	{"--format", output_formats, NULL},
+	{NULL, NULL, NULL},
+};
+
 const struct command sources_command = {
 	.name = "sources",
 	.usage = "[--format F]",
 	.summary = "every source of the running collector: state, age, reason",
 	.help = "It asks the collector on its control socket (see --socket).",
 	.options = sources_options,
+	.choices = sources_choices,
 	.run = run,
 };

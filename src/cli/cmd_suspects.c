@@ -93,7 +93,7 @@ static int run_with(const struct global *g, const struct args *a)
 	struct err err = {""};
 	int format = FORMAT_TABLE, code = EXIT_USAGE;
 
-	if (args_choice(a, "--format", output_formats, &format, &err) || read_query(a, &q, &err) ||
+	if (args_choice(a, "--format", &format, &err) || read_query(a, &q, &err) ||
 	    tz_load(&tz, g->config.options[OPTION_TZ].text, &err))
 		goto out;
 	code = EXIT_UNAVAILABLE;
@@ -123,6 +123,11 @@ static int run(const struct global *g, int argc, char **argv)
 	return args_run(g, &suspects_command, argc, argv, run_with);
 }
 
+static const struct command_choices suspects_choices[] = {
+	{"--format", output_formats, NULL},
+	{NULL, NULL, NULL},
+};
+
 const struct command suspects_command = {
 	.name = "suspects",
 	.usage = "--bad CONDITION | --against WINDOW [--since 1h | --from T --to T] [--where FIELD=VALUE]… [--format F]",
@@ -134,5 +139,6 @@ const struct command suspects_command = {
 	        "ones and those of the other window for the others: what is there more of, now? (With --bad too: among\n"
 	        "the bad ones of both.)",
 	.options = suspects_options,
+	.choices = suspects_choices,
 	.run = run,
 };

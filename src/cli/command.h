@@ -2,6 +2,7 @@
 #ifndef LLMDECK_CLI_COMMAND_H
 #define LLMDECK_CLI_COMMAND_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "core/config.h"
 
@@ -30,10 +31,19 @@ struct command_option {
 	const char *text;    /* one line */
 };
 
+/* The words that an option takes where only certain ones will do: completions offer them, and who gives
+ * another one is told them. */
+struct command_choices {
+	const char *option;              /* "--format"; "" = the first operand */
+	const char *const *words;        /* NULL-terminated; NULL: they are asked for */
+	void (*list)(struct buf *words); /* appends them as they are now, one a line */
+};
+
 struct command {
 	const char *name, *usage, *summary; /* "report", "[--since 1h] …", one line */
 	const char *help;                   /* paragraphs behind the option list; may be NULL */
 	const struct command_option *options; /* name NULL ends it: feeds parsing, --help, man page, completion */
+	const struct command_choices *choices; /* option NULL ends it; NULL: none */
 	const char *const *subcommands;       /* NULL-terminated names; NULL when there are none */
 	/* argv[0] is the command's name. Returns an enum exit_code. */
 	int (*run)(const struct global *g, int argc, char **argv);

@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 
 const char *const output_formats[] = {"table", "json", "csv", NULL};
+const char *const output_formats_deep[] = {"table", "json", NULL};
 
 static void say(struct buf *text)
 {

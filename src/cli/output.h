@@ -23,6 +23,7 @@ int cli_print(const struct buf *text);
 
 enum output_format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
 extern const char *const output_formats[]; /* names in order of the enum, NULL-terminated */
+extern const char *const output_formats_deep[]; /* the same without csv: for what is no flat table */
 
 /* Columns of the terminal on stdout; COLUMNS wins; `otherwise` when it is no terminal. 20-1000. */
 int cli_columns(int otherwise);

@@ -35,16 +35,6 @@ const char *rows_format_name(enum rows_format f)
 	return format_names[f];
 }
 
-bool rows_format_from_name(struct str name, enum rows_format *out)
-{
-	for (int f = ROWS_AUTO; f <= ROWS_JSON; f++)
-		if (str_equal_c(name, format_names[f])) {
-			*out = (enum rows_format)f;
-			return true;
-		}
-	return false;
-}
-
 struct rows *rows_new(enum rows_format format, char delimiter)
 {
 	struct rows *r = mem_zalloc(sizeof *r);

@@ -14,7 +14,6 @@
 
 enum rows_format { ROWS_AUTO, ROWS_CSV, ROWS_JSONL, ROWS_JSON };
 const char *rows_format_name(enum rows_format f); /* "auto", "csv", … */
-bool rows_format_from_name(struct str name, enum rows_format *out);
 /* Tells the format by the first bytes; `whole` says that they are all there is. Never AUTO. */
 enum rows_format rows_detect(struct str head, bool whole);
 

@@ -388,6 +388,63 @@ static void broken_rows_are_named_one_by_one(void **state)
 	buf_fini(&out);
 }
 
+/* What bash offers for a line whose last word is being typed: the script is read and asked as bash does it. */
+static void assert_offers(const char *line, const char *expected)
+{
+	char *program = realpath(binary(), NULL), *slash = program ? strrchr(program, '/') : NULL;
+	char bytes[4096];
+
+	assert_non_null(slash);
+	*slash = '\0';
+	char *command = mem_printf("HOME=%s XDG_DATA_HOME=%s PATH=%s:$PATH bash -c 'eval \"$(llmdeck completion bash)\";"
+	                           " COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _llmdeck; echo ${COMPREPLY[*]}'",
+	                           folder, folder, program, line);
+	FILE *p = popen(command, "r");
+	size_t n = p ? fread(bytes, 1, sizeof bytes - 1, p) : 0;
+
+	assert_non_null(p);
+	bytes[n > 0 ? n - 1 : 0] = '\0';
+	assert_int_equal(pclose(p), 0);
+	assert_string_equal(bytes, expected);
+	free(command);
+	free(program);
+}
+
+static void completion_offers_what_the_option_takes(void **state)
+{
+	(void)state;
+	assert_offers("llmdeck import --format j", "jsonl json");
+	assert_offers("llmdeck rollout --format \"\"", "table json");
+	assert_offers("llmdeck report --format=c", "csv");
+	assert_offers("llmdeck import --preset azure", "azure-llm azure-cost");
+	assert_offers("llmdeck snapshot late", "latency");
+	assert_offers("llmdeck console --page over", "overview");
+	assert_offers("llmdeck snapshot --theme high", "high-contrast");
+	assert_offers("llmdeck doctor --only st", "store");
+	assert_offers("llmdeck report --by ser", "service");
+	assert_offers("llmdeck budget --period y", "year");
+	assert_offers("llmdeck rollout pro", "promote");
+}
+
+/* Every word of a table is taken, and a wrong one is answered with all of them. */
+static void a_wrong_word_is_told_the_right_ones(void **state)
+{
+	struct buf out = {0}, said = {0};
+
+	(void)state;
+	assert_int_equal(llmdeck(&out, "none", "import --format xml f"), 2);
+	assert_string_equal(stderr_text(&said), "llmdeck: import: --format \"xml\": give one of auto, csv, jsonl, json\n");
+	assert_int_equal(llmdeck(&out, "none", "doctor --only store --only shop"), 2);
+	assert_non_null(strstr(stderr_text(&said), "give one of terminal, locale, config, store"));
+	assert_int_equal(llmdeck(&out, "none", "budget list --format csv"), 2);
+	assert_non_null(strstr(stderr_text(&said), "give one of table, json\n"));
+	assert_int_equal(llmdeck(&out, "none", "feedback list --format xml"), 2);
+	assert_int_equal(llmdeck(&out, "none", "completion --words 'doctor --only'"), 0);
+	assert_non_null(strstr(out.data, "permissions\n"));
+	buf_fini(&out);
+	buf_fini(&said);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +452,8 @@ int main(void)
 		cmocka_unit_test(filters_and_csv),                cmocka_unit_test(one_request_with_its_receipt),
 		cmocka_unit_test(exit_codes_tell_what_went_wrong), cmocka_unit_test(the_azure_trace_adds_up),
 		cmocka_unit_test(judge_says_a_line_for_every_text), cmocka_unit_test(broken_rows_are_named_one_by_one),
+		cmocka_unit_test(completion_offers_what_the_option_takes),
+		cmocka_unit_test(a_wrong_word_is_told_the_right_ones),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
