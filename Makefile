@@ -180,6 +180,8 @@ compdb:
 
 dist:
 	@mkdir -p $(BUILD)
+	@git rev-parse --git-dir >/dev/null 2>&1 || \
+		{ echo "llmdeck: make dist packs what is committed: run it in a clone made with git" >&2; exit 1; }
 	@git archive --prefix=llmdeck-$(VERSION)/ -o $(BUILD)/llmdeck-$(VERSION).tar.gz HEAD
 	@echo "$(BUILD)/llmdeck-$(VERSION).tar.gz"
 

@@ -329,7 +329,7 @@ static int import_all(struct run *run, const struct global *g, const struct args
 
 	if (take_options(run, g, a, &err) != 0)
 		return cli_fail(EXIT_USAGE, &err);
-	if (price_table_load(&run->prices, &g->config, NULL, &err) != 0)
+	if (price_table_load(&run->prices, &g->config, g->store_path, NULL, &err) != 0)
 		return cli_fail(EXIT_FAILED, &err);
 	run->job.prices = run->prices;
 	judges_configure(&g->config);

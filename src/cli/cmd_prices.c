@@ -1,6 +1,7 @@
 /* llmdeck prices: the table in force, a newer one, and how a request's cost came about. Rates are
  * shown in dollars a million tokens, as the vendors' pages have them. */
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,7 +268,7 @@ static int show(const struct global *g, const struct args *a, struct err *err)
 	}
 	if (args_choice(a, "--format", &format, err))
 		return EXIT_USAGE;
-	if (price_table_load(&table, &g->config, &path, err) < 0)
+	if (price_table_load(&table, &g->config, g->store_path, &path, err) < 0)
 		return EXIT_FAILED;
 	c.table = table;
 	c.word = a->operand_count == 2 ? a->operands[1] : NULL;
@@ -400,16 +401,16 @@ static void put_dated(struct buf *out, struct str bytes, const struct price_tabl
 static int keep(const char *file, const struct price_table *table, const char *target, struct err *err)
 {
 	struct buf bytes = {0}, dated = {0};
-	char *dir = path_state_dir();
+	char *copy = mem_strdup(target);
 	int result = -1;
 
-	if (file_read(file, PRICES_FILE_MAX_BYTES, &bytes, err) == 0 && file_make_dirs(dir, 0750, err) == 0) {
+	if (file_read(file, PRICES_FILE_MAX_BYTES, &bytes, err) == 0 && file_make_dirs(dirname(copy), 0750, err) == 0) {
 		put_dated(&dated, buf_str(&bytes), table);
 		result = file_write_atomic(target, dated.data, dated.len, 0644, err);
 	}
 	buf_fini(&bytes);
 	buf_fini(&dated);
-	free(dir);
+	free(copy);
 	return result;
 }
 
@@ -429,7 +430,7 @@ static int import_file(const struct global *g, const char *file, bool dry, struc
 	struct price_table *fresh = NULL, *old = NULL;
 	struct buf out = {0};
 	struct err why;
-	char *target = prices_imported_path();
+	char *target = prices_imported_path(g->store_given ? g->store_path : NULL);
 	size_t skipped = 0;
 	int code = EXIT_USAGE;
 
@@ -438,7 +439,7 @@ static int import_file(const struct global *g, const char *file, bool dry, struc
 	if (skipped)
 		cli_note("%zu %s skipped", skipped, skipped == 1 ? "entry" : "entries");
 	/* A table in force that cannot be read must not stop the import that mends it. */
-	if (price_table_load(&old, &g->config, NULL, &why) < 0)
+	if (price_table_load(&old, &g->config, g->store_path, NULL, &why) < 0)
 		cli_note("the table in force cannot be read (%s)", why.text);
 	code = EXIT_FAILED;
 	if (old) {
@@ -527,11 +528,13 @@ const struct command prices_command = {
 	.name = "prices",
 	.usage = "[show [MODEL]] | import FILE | explain REQUEST",
 	.summary = "what models cost, a newer price table, and how a request's cost came about",
-	.help = "`show` prints the table in force: the config's `prices:`, else the imported one, else the one\n"
+	.help = "`show` prints the table in force: the config's `prices:`, else the imported one (this store's\n"
+	        "own, then that of all stores), else the one\n"
 	        "that ships. With a MODEL it shows the entry by which requests of that model are priced, with\n"
 	        "every tier and threshold; a word that is no model shows all names that hold it.\n"
 	        "`import` takes a table in the format of LiteLLM's model_prices_and_context_window.json, checks\n"
-	        "it, says what changes and stores it beside the state. Costs already stored stay as they are.\n"
+	        "it, says what changes and stores it: for all stores, or with --store, --context or LLMDECK_STORE\n"
+	        "for that store alone, beside it. Costs already stored stay as they are.\n"
 	        "`explain` prints a request's receipt: tokens × rate × rule × price table.\n"
 	        "A cost that the source reports wins over the table. A model that is not in the table is\n"
 	        "unpriced and counted as such. So is a request whose tokens nobody reported, a failed one\n"

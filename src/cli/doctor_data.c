@@ -136,7 +136,7 @@ void doctor_prices(struct doctor *d)
 	struct err err = {""};
 	char *path = NULL;
 
-	if (price_table_load(&table, &d->g->config, &path, &err)) {
+	if (price_table_load(&table, &d->g->config, d->g->store_path, &path, &err)) {
 		doctor_broken(d, "%s", err.text);
 		free(path);
 		return;

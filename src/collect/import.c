@@ -416,6 +416,9 @@ static int check_encoding(const struct import *im, struct err *err)
 	if (foreign)
 		return err_set(err, "%s: the text is %s: convert it to UTF-8 (iconv -t UTF-8)",
 		               shown_name(im->job), foreign);
+	if (str_starts_with(head, str_of("\x1f\x8b")) || str_starts_with(head, str_of("\x28\xb5\x2f\xfd")))
+		return err_set(err, "%s: is compressed: unpack it into a pipe (%s FILE | llmdeck import -)",
+		               shown_name(im->job), head.ptr[0] == 0x1f ? "zcat" : "zstdcat");
 	if (head.len && memchr(head.ptr, 0, head.len < 4096 ? head.len : 4096))
 		return err_set(err, "%s: holds NUL bytes: it is no text", shown_name(im->job));
 	return 0;

@@ -387,7 +387,7 @@ static void load_prices(struct collector *c)
 {
 	struct err err = {""};
 
-	if (price_table_load(&c->prices, c->config, NULL, &err)) {
+	if (price_table_load(&c->prices, c->config, c->options->store_path, NULL, &err)) {
 		c->prices = NULL;
 		log_warning("%s: requests stay unpriced", err.text);
 	}

@@ -345,8 +345,15 @@ int prices_load_file(struct price_table **out, const char *path,
 	return result;
 }
 
-char *prices_imported_path(void)
+char *prices_imported_path(const char *store_path)
 {
+	if (store_path) {
+		struct str stem = str_of(store_path);
+
+		if (str_ends_with(stem, str_of(".db")))
+			stem.len -= strlen(".db");
+		return mem_printf("%.*s-prices.json", STR_ARG(stem));
+	}
 	char *dir = path_state_dir();
 	char *path = mem_printf("%s/prices.json", dir);
 
@@ -354,18 +361,29 @@ char *prices_imported_path(void)
 	return path;
 }
 
-int price_table_load(struct price_table **out, const struct config *config, char **path_out,
+/* The first that is there; NULL with a sentence when even the shipped one is not. */
+static char *find_table(const char *configured, const char *store_path, struct err *err)
+{
+	if (configured[0])
+		return mem_strdup(configured);
+	char *path = prices_imported_path(store_path);
+	if (store_path && !file_exists(path)) {
+		free(path);
+		path = prices_imported_path(NULL);
+	}
+	if (file_exists(path))
+		return path;
+	free(path);
+	return path_data_file("prices.json", err);
+}
+
+int price_table_load(struct price_table **out, const struct config *config, const char *store_path, char **path_out,
                      struct err *err)
 {
-	const char *configured = config ? config->options[OPTION_PRICES].text : "";
-	char *path = configured[0] ? mem_strdup(configured) : prices_imported_path();
+	char *path = find_table(config ? config->options[OPTION_PRICES].text : "", store_path, err);
 	int result = -1;
 
 	*out = NULL;
-	if (!configured[0] && !file_exists(path)) {
-		free(path);
-		path = path_data_file("prices.json", err);
-	}
 	if (path)
 		result = prices_load_file(out, path, NULL, NULL, err);
 	if (path_out)

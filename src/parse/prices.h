@@ -22,12 +22,13 @@ int prices_parse(struct price_table **out, struct str json, const char *origin,
 int prices_load_file(struct price_table **out, const char *path,
                      void (*warn)(const char *text, void *arg), void *arg, struct err *err);
 
-/* The table in force: the config's `prices:`, else what `llmdeck prices import` stored, else the
- * shipped one. Everybody who prices (collect, import, demo) loads it with this. `path_out` (may be
- * NULL) gets the file's path, owned by the caller. */
-int price_table_load(struct price_table **out, const struct config *config, char **path_out,
+/* The table in force for a store: the config's `prices:`, else what `llmdeck prices import` stored for
+ * this store alone, else for all of them, else the shipped one. Everybody who prices (collect, import,
+ * demo) loads it with this. `path_out` (may be NULL) gets the file's path, owned by the caller. */
+int price_table_load(struct price_table **out, const struct config *config, const char *store_path, char **path_out,
                      struct err *err);
-/* Where `prices import` stores: prices.json in the state folder. Owned by the caller. */
-char *prices_imported_path(void);
+/* Where `prices import` stores: for one store NAME-prices.json beside its NAME.db, for all (store_path
+ * NULL) prices.json in the state folder. Owned by the caller. */
+char *prices_imported_path(const char *store_path);
 
 #endif

@@ -28,7 +28,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	config_init(&config);
-	if (price_table_load(&prices, &config, NULL, &err) != 0)
+	if (price_table_load(&prices, &config, NULL, NULL, &err) != 0)
 		fprintf(stderr, "without prices: %s\n", err.text);
 	struct import_job job = {.path = argv[1], .sink = &sink, .prices = prices};
 	int64_t begun_us = clock_mono_us();

@@ -426,6 +426,19 @@ static void completion_offers_what_the_option_takes(void **state)
 	assert_offers("llmdeck rollout pro", "promote");
 }
 
+static void a_compressed_file_is_named_with_its_way_in(void **state)
+{
+	struct buf out = {0};
+	char *words = mem_printf("import %s/log.csv.gz", folder);
+
+	(void)state;
+	write_log("log.csv.gz", "\x1f\x8b\x08");
+	assert_int_equal(llmdeck(&out, "none", words), 2);
+	assert_non_null(strstr(stderr_text(&out), "zcat FILE | llmdeck import -"));
+	buf_fini(&out);
+	free(words);
+}
+
 /* Every word of a table is taken, and a wrong one is answered with all of them. */
 static void a_wrong_word_is_told_the_right_ones(void **state)
 {
@@ -453,6 +466,7 @@ int main(void)
 		cmocka_unit_test(exit_codes_tell_what_went_wrong), cmocka_unit_test(the_azure_trace_adds_up),
 		cmocka_unit_test(judge_says_a_line_for_every_text), cmocka_unit_test(broken_rows_are_named_one_by_one),
 		cmocka_unit_test(completion_offers_what_the_option_takes),
+		cmocka_unit_test(a_compressed_file_is_named_with_its_way_in),
 		cmocka_unit_test(a_wrong_word_is_told_the_right_ones),
 	};
 

@@ -165,13 +165,14 @@ static void write_table(const char *path, const char *name)
 	buf_fini(&text);
 }
 
-static void load_expecting(const struct config *config, const char *name)
+/* What a store at `store` is priced by. */
+static void load_expecting(const struct config *config, const char *store, const char *name)
 {
 	struct price_table *t = NULL;
 	struct err err = {""};
 	char *path = NULL;
 
-	if (price_table_load(&t, config, &path, &err) < 0)
+	if (price_table_load(&t, config, store, &path, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_non_null(strstr(price_table_name(t), name));
 	assert_non_null(path);
@@ -191,24 +192,34 @@ static void the_table_in_force_is_the_nearest_one(void **state)
 	setenv("XDG_STATE_HOME", dir, 1);
 	setenv("LLMDECK_DATA", "data", 1);
 	config_init(&config);
-	load_expecting(&config, "llmdeck ");
-	char *imported = prices_imported_path();
+	char *store = mem_printf("%s/team.db", dir);
+	load_expecting(&config, store, "llmdeck ");
+	char *imported = prices_imported_path(NULL), *of_store = prices_imported_path(store);
 	assert_non_null(strstr(imported, dir));
 	snprintf(path, sizeof(path), "%s/llmdeck", dir);
 	assert_int_equal(file_make_dirs(path, 0700, &err), 0);
 	write_table(imported, "imported table");
-	load_expecting(&config, "imported table");
+	load_expecting(&config, store, "imported table");
+	/* One store's own table is in force there and nowhere else. */
+	assert_non_null(strstr(of_store, "/team-prices.json"));
+	write_table(of_store, "table of the team");
+	load_expecting(&config, store, "table of the team");
+	load_expecting(&config, imported, "imported table");
+	load_expecting(&config, NULL, "imported table");
 	snprintf(own, sizeof(own), "%s/own.json", dir);
 	write_table(own, "own table");
 	config.options[OPTION_PRICES].text = own;
-	load_expecting(&config, "own table");
+	load_expecting(&config, store, "own table");
 	/* A table that was asked for and is broken is an error, never another table in silence. */
 	unlink(own);
-	assert_int_equal(price_table_load(&t, &config, NULL, &err), -1);
+	assert_int_equal(price_table_load(&t, &config, store, NULL, &err), -1);
 	assert_null(t);
 	config_fini(&config);
 	unlink(imported);
+	unlink(of_store);
 	free(imported);
+	free(of_store);
+	free(store);
 	rmdir(path);
 	rmdir(dir);
 }
