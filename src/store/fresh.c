@@ -98,9 +98,12 @@ static void note_stored(struct fresh *f)
 		f->damaged++;
 		return;
 	}
+	size_t noted = f->count;
 	for (size_t i = 0; i < b->count; i++)
 		if (number > f->upto || b->rows[i].id >= f->below)
 			note(f, b->rows[i].id, place, (uint32_t)i);
+	if (f->count == noted) /* all of it is in the other table */
+		f->block_count--;
 }
 
 /* Of the rows of one id, the last one says what is. */
@@ -124,6 +127,8 @@ static int read_all(struct fresh *f, struct err *err)
 		note_stored(f);
 	if (got < 0)
 		return -1;
+	for (size_t i = f->block_count; i < f->block_cap; i++)
+		block_fini(&f->blocks[i]);
 	if (f->scratch_cap < f->count)
 		f->scratch = mem_grow(f->scratch, &f->scratch_cap, f->count, sizeof *f->scratch);
 	fresh_sort(f->rows, f->scratch, f->count);
