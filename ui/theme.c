@@ -322,6 +322,19 @@ int theme_load(struct theme *t, const char *path, struct err *err)
 	return result;
 }
 
+static int no_such_theme(const char *name, struct err *err)
+{
+	char names[16][THEME_NAME_BYTES];
+	size_t count = theme_list(names, sizeof names / sizeof *names);
+	struct buf list = {0};
+
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&list, "%s%s", i ? ", " : "", names[i]);
+	err_set(err, "theme: %.60s: there is none of this name: use one of %s, or a file's path", name, list.data);
+	buf_fini(&list);
+	return -1;
+}
+
 int theme_find(struct theme *t, const char *name, struct err *err)
 {
 	char file[THEME_NAME_BYTES + 16], *path;
@@ -335,9 +348,9 @@ int theme_find(struct theme *t, const char *name, struct err *err)
 		return theme_load(t, name, err);
 	if (snprintf(file, sizeof(file), "themes/%s.theme", name) >= (int)sizeof(file))
 		return err_set(err, "theme: %.60s…: no theme has such a long name", name);
-	path = path_data_file(file, err);
+	path = path_data_file(file, NULL);
 	if (!path)
-		return -1;
+		return no_such_theme(name, err);
 	result = theme_load(t, path, err);
 	free(path);
 	return result;

@@ -23,7 +23,10 @@ static int run(const struct global *g, int argc, char **argv)
 	if (!args_open(&a, &collect_command, argc, argv, &code))
 		return code;
 	const char *listen = args_value(&a, "--listen"); /* points into argv */
-	bool bad = args_choice(&a, "--log", &level, &err);
+	bool bad = args_choice(&a, "--log", &level, &err) != 0;
+
+	if (a.operand_count)
+		bad = err_set(&err, "collect: unexpected \"%s\": sources are named in the configuration", a.operands[0]) != 0;
 
 	args_fini(&a);
 	if (bad)

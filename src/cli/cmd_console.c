@@ -16,6 +16,7 @@
 #include "console/console.h"
 #include "console/render.h"
 #include "daemon/spawn.h"
+#include "ui/theme.h"
 
 #define START_TIMEOUT_US (5 * US_PER_S)
 #define STOP_TIMEOUT_US (5 * US_PER_S)
@@ -77,6 +78,16 @@ static int read_compared(struct console_options *o, const struct args *a, const 
 	return 0;
 }
 
+/* NULL is fine: the configuration's, which the console speaks of itself. */
+static int check_theme(const char *name, struct err *err)
+{
+	struct theme *theme = mem_zalloc(sizeof *theme);
+	int result = name ? theme_find(theme, name, err) : 0;
+
+	free(theme);
+	return result;
+}
+
 static int read_options(struct console_options *o, const struct args *a, struct err *err)
 {
 	struct tz *tz = NULL;
@@ -90,7 +101,7 @@ static int read_options(struct console_options *o, const struct args *a, struct 
 	if (size && (sscanf(size, "%4dx%4d", &o->width, &o->height) != 2 || o->width < 1 || o->height < 1 ||
 	             o->width > 1000 || o->height > 1000))
 		return err_set(err, "console: --size %s: write columns x rows, such as 120x40", size);
-	if (tz_load(&tz, o->config->options[OPTION_TZ].text, err) != 0)
+	if (tz_load(&tz, o->config->options[OPTION_TZ].text, err) != 0 || check_theme(args_value(a, "--theme"), err) != 0)
 		return -1;
 	result = read_times(o, a, tz, err) || read_compared(o, a, tz, err) ? -1 : 0;
 	tz_free(&tz);

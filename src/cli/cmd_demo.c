@@ -59,6 +59,8 @@ static int read_options(struct demo *d, const struct args *a, struct err *err)
 	int64_t seed = 1, speed_percent = 100;
 	int incident = 1;
 
+	if (a->operand_count)
+		return err_set(err, "demo: unexpected \"%s\": see llmdeck demo --help", a->operands[0]);
 	if (args_int(a, "--seed", 0, INT64_MAX, &seed, err) ||
 	    args_choice(a, "--incident", &incident, err))
 		return -1;

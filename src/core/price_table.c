@@ -288,6 +288,8 @@ static struct str write_basis(struct price_table *t, const struct entry *e, cons
 		buf_printf(&b, " tier=%s", tier_names[rule->tier]);
 	if (rule->above_tokens)
 		buf_printf(&b, " above=%lld", (long long)rule->above_tokens);
+	if (e->model.other_tokens)
+		buf_puts(&b, " as=text");
 	buf_printf(&b, " model=%s table=%s", e->model.name.ptr, t->title);
 	struct str line = keep(&t->arena, buf_str(&b));
 	buf_fini(&b);

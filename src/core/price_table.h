@@ -32,6 +32,7 @@ struct price_model {
 	struct str provider; /* litellm_provider */
 	struct str mode;     /* chat, embedding, … */
 	struct str source, source_date; /* where the figures come from */
+	bool other_tokens; /* the table also has rates for tokens of audio or images */
 	struct price_rates rates[PRICE_TIER_COUNT];
 	struct price_threshold thresholds[PRICE_THRESHOLDS_MAX]; /* ascending */
 	uint32_t threshold_count;

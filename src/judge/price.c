@@ -123,6 +123,8 @@ static bool read_word(struct basis *b, struct str key, struct str value)
 		b->receipt->tier = value;
 	else if (str_equal_c(key, "model"))
 		b->receipt->model = value;
+	else if (str_equal_c(key, "as"))
+		b->receipt->billed_as_text = str_equal_c(value, "text");
 	else if (str_equal_c(key, "above"))
 		return str_to_int64(value, &b->receipt->above_tokens) && b->receipt->above_tokens > 0;
 	else
@@ -245,6 +247,8 @@ static void explain_inferred(const struct request *r, struct buf *out)
 		buf_puts(out, "  note            the reported details exceed the token counts: billed only what the counts hold\n");
 	if (receipt.cached_assumed_none)
 		buf_puts(out, "  note            cached tokens were not reported: all input is billed at the full rate\n");
+	if (receipt.billed_as_text)
+		buf_puts(out, "  note            tokens of audio or images cost another rate, but are not reported apart: billed as text\n");
 	if (receipt.cost_nusd != r->cost_nusd)
 		buf_printf(out, "  note            these lines add up to $%s: the request was changed after it was priced\n",
 		           money_format_usd(receipt.cost_nusd, money));

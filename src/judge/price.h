@@ -9,6 +9,8 @@
  *    need no output count). That holds for failed calls too: providers bill a failed call only when
  *    they report its usage, so tokens reported as 0 cost an inferred 0, and unknown ones stay
  *    unknown rather than free.
+ * Tokens of audio and images are in the totals of every source without being told apart: they are billed
+ * at the rates of text, and the receipt of a model that has other rates for them says so.
  * Details that contradict the totals are cut, so that no token is billed twice: cached tokens to
  * the prompt, cache writes to what the cached ones leave of it, reasoning to the output. */
 #ifndef LLMDECK_JUDGE_PRICE_H
@@ -40,6 +42,7 @@ struct price_receipt {
 	struct str tier;         /* "standard", "flex", … */
 	int64_t above_tokens;    /* re-priced because the prompt had more than this; 0 = no */
 	bool details_cut;         /* the details added up to more than the totals */
+	bool billed_as_text;      /* tokens of audio or images have rates of their own, but no source tells them apart */
 	bool cached_assumed_none; /* nobody said how much was cached, and it would have cost less */
 };
 /* Recomputes the receipt of a stored request from its cost_basis alone. False when the cost was

@@ -1,7 +1,8 @@
 /* One pass over the object. A rate's key is its meaning and its circumstances glued together, as in
  * "cache_read_input_token_cost_above_200k_tokens_priority": the longest known beginning says which
  * rate, what follows is taken apart into a threshold, a tier and the one-hour mark, in any order.
- * Keys that are none of this (capabilities, images, audio) are passed over. Rates are read from the
+ * Keys that are none of this (capabilities, images, seconds) are passed over; that a model has rates for
+ * tokens of audio or images is remembered. Rates are read from the
  * number's own characters, so that no binary fraction comes between. */
 #include "parse/prices.h"
 
@@ -188,6 +189,13 @@ static bool read_text(struct reader *r, enum json_token value, struct str *out)
 	return true;
 }
 
+/* "output_cost_per_audio_token", "cache_read_input_image_token_cost" and their like: no source says how
+ * many tokens were of that kind, so the rate cannot be used, but a receipt has to say that it is there. */
+static bool is_other_token_rate(struct str key)
+{
+	return memmem(key.ptr, key.len, "audio_token", strlen("audio_token")) || memmem(key.ptr, key.len, "image_token", strlen("image_token"));
+}
+
 /* The members of one model's object; false when the JSON itself is broken. */
 static bool read_model(struct reader *r, struct price_model *m)
 {
@@ -208,8 +216,10 @@ static bool read_model(struct reader *r, struct price_model *m)
 			fine = read_text(r, value, &m->source);
 		else if (str_equal_c(key, "source_date"))
 			fine = read_text(r, value, &m->source_date);
-		else
+		else {
+			m->other_tokens = m->other_tokens || is_other_token_rate(key);
 			fine = json_skip(&r->json, value);
+		}
 		if (!fine || value == JSON_ERROR)
 			return false;
 	}

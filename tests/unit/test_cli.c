@@ -452,6 +452,10 @@ static void a_wrong_word_is_told_the_right_ones(void **state)
 	assert_int_equal(llmdeck(&out, "none", "budget list --format csv"), 2);
 	assert_non_null(strstr(stderr_text(&said), "give one of table, json\n"));
 	assert_int_equal(llmdeck(&out, "none", "feedback list --format xml"), 2);
+	assert_int_equal(llmdeck(&out, "none", "console --once --theme pink"), 2);
+	assert_non_null(strstr(stderr_text(&said), "pink: there is none of this name: use one of default, "));
+	assert_int_equal(llmdeck(&out, "none", "collect everything"), 2);
+	assert_int_equal(llmdeck(&out, "none", "demo now"), 2);
 	assert_int_equal(llmdeck(&out, "none", "completion --words 'doctor --only'"), 0);
 	assert_non_null(strstr(out.data, "permissions\n"));
 	buf_fini(&out);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "judge/price.h"
 #include "parse/prices.h"
 
 static void note(const char *text, void *arg)
@@ -48,6 +49,31 @@ static void reads_numbers_as_text_too(void **state)
 	assert_true(str_equal_c(m->source_date, "2026-01-02"));
 	price_table_free(&t);
 	buf_fini(&notes);
+}
+
+/* Tokens of sound have their own rate, which no source lets us use: the receipt says so, and only there. */
+static void other_tokens_are_named_in_the_receipt(void **state)
+{
+	static const char json[] =
+		"{\"voice\":{\"input_cost_per_token\":2.5e-6,\"output_cost_per_token\":1e-5,\"output_cost_per_audio_token\":8e-5},"
+		"\"text\":{\"input_cost_per_token\":2.5e-6,\"output_cost_per_token\":1e-5}}";
+	struct price_table *t = NULL;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(prices_parse(&t, str_of(json), "mine", NULL, NULL, &err), 0);
+	for (int voice = 0; voice < 2; voice++) {
+		struct request r = {.input_tokens = 1000, .output_tokens = 100, .cached_tokens = 0, .cache_write_tokens = -1, .reasoning_tokens = -1};
+		struct buf text = {0};
+
+		r.dims[DIM_MODEL] = str_of(voice ? "voice" : "text");
+		price_request(t, PRICE_STANDARD, &r);
+		assert_int_equal(r.cost_nusd, 3500000);
+		price_explain(&r, &text);
+		assert_int_equal(strstr(text.data, "billed as text") != NULL, voice);
+		buf_fini(&text);
+	}
+	price_table_free(&t);
 }
 
 static void skips_bad_entries_by_name(void **state)
@@ -228,6 +254,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_numbers_as_text_too), cmocka_unit_test(skips_bad_entries_by_name),
+		cmocka_unit_test(other_tokens_are_named_in_the_receipt),
 		cmocka_unit_test(refuses_what_is_no_table),  cmocka_unit_test(the_shipped_table_is_whole),
 		cmocka_unit_test(the_public_list_reads),     cmocka_unit_test(the_table_in_force_is_the_nearest_one),
 	};
