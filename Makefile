@@ -69,13 +69,8 @@ $(BUILD)/tests/real/%: $(BUILD)/tests/real/%.o $(BUILD)/libllmdeck.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 # Those that drive the console on a terminal of their own.
-$(BUILD)/tests/real/test_rollout_%: $(BUILD)/tests/real/test_rollout_%.o $(BUILD)/tests/screen/screen.o $(BUILD)/libllmdeck.a
-	@echo "  LD      $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lvterm -lcmocka
-$(BUILD)/tests/real/show_%: $(BUILD)/tests/real/show_%.o $(BUILD)/tests/screen/screen.o $(BUILD)/libllmdeck.a
-	@echo "  LD      $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lvterm -lcmocka
-$(BUILD)/tests/real/test_alert_%: $(BUILD)/tests/real/test_alert_%.o $(BUILD)/tests/screen/screen.o $(BUILD)/libllmdeck.a
+REAL_SCREENS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/real/test_rollout_*.c tests/real/test_alert_*.c tests/real/show_*.c))
+$(REAL_SCREENS): %: %.o $(BUILD)/tests/screen/screen.o $(BUILD)/libllmdeck.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lvterm -lcmocka
 
