@@ -328,15 +328,34 @@ struct column *mapping_member(struct row *row, uint32_t parent, struct str key)
 
 /* ---- CSV ---- */
 
-static bool gives_time(const struct mapping *m)
+/* Whether a column or --set gives a time, or else (time false) anything but a time. */
+static bool gives(const struct mapping *m, bool time)
 {
 	for (size_t i = 0; i < m->column_count; i++)
-		if (m->columns[i].field != NOT_MAPPED && fields[m->columns[i].field].type == FIELD_TIME)
+		if (m->columns[i].field != NOT_MAPPED && (fields[m->columns[i].field].type == FIELD_TIME) == time)
 			return true;
 	for (size_t i = 0; i < m->set_count; i++)
-		if (m->sets[i].field != NOT_MAPPED && fields[m->sets[i].field].type == FIELD_TIME)
+		if (m->sets[i].field != NOT_MAPPED && (fields[m->sets[i].field].type == FIELD_TIME) == time)
 			return true;
 	return false;
+}
+
+/* A file of which nothing but the time is known would count as so many requests of nothing. */
+static int check_mapped(const struct mapping *m, size_t header_count, struct err *err)
+{
+	struct buf names = {0};
+
+	if (gives(m, true) && gives(m, false))
+		return 0;
+	mapping_ignored(m, &names);
+	if (!gives(m, true))
+		err_set(err, "no column gives the time: say which with --map time=COLUMN (the header has %.300s)",
+		        header_count && names.len ? names.data : "only mapped columns");
+	else
+		err_set(err, "no column but the time is known: say with --map FIELD=COLUMN what they are, or with --set "
+		        "FIELD=VALUE what every row is (the header also has %.300s)", names.len ? names.data : "nothing");
+	buf_fini(&names);
+	return -1;
 }
 
 int mapping_header(struct mapping *m, const struct csv_row *header, struct err *err)
@@ -350,15 +369,7 @@ int mapping_header(struct mapping *m, const struct csv_row *header, struct err *
 	for (size_t i = 0; i < m->rule_count; i++)
 		if (m->rules[i].rank == RANK_MAP && !m->rules[i].used)
 			return err_set(err, "--map: the header has no column `%.*s`", STR_ARG(m->rules[i].column));
-	if (!gives_time(m)) {
-		struct buf names = {0};
-		mapping_ignored(m, &names);
-		err_set(err, "no column gives the time: say which with --map time=COLUMN (the header has %.300s)",
-		        header->count && names.len ? names.data : "only mapped columns");
-		buf_fini(&names);
-		return -1;
-	}
-	return 0;
+	return check_mapped(m, header->count, err);
 }
 
 bool mapping_add_csv(struct mapping *m, struct batch *b, const struct csv_row *line, struct reject *why)

@@ -439,6 +439,24 @@ static void a_compressed_file_is_named_with_its_way_in(void **state)
 	free(words);
 }
 
+/* A log of gauges has a time, but its rows are no requests. */
+static void a_file_of_nothing_but_times_is_refused(void **state)
+{
+	struct buf out = {0};
+	char *words = mem_printf("import --dry-run %s/gauges.csv", folder);
+	char *as_calls = mem_printf("import --dry-run --set service=chat %s/gauges.csv", folder);
+
+	(void)state;
+	write_log("gauges.csv", "timestamp,num_running,gpu_kvcache_usage\n1767225600,3,0.5\n");
+	assert_int_equal(llmdeck(&out, "none", words), 2);
+	assert_non_null(strstr(stderr_text(&out), "no column but the time is known"));
+	assert_non_null(strstr(out.data, "num_running, gpu_kvcache_usage"));
+	assert_int_equal(llmdeck(&out, "none", as_calls), 0);
+	buf_fini(&out);
+	free(words);
+	free(as_calls);
+}
+
 /* Every word of a table is taken, and a wrong one is answered with all of them. */
 static void a_wrong_word_is_told_the_right_ones(void **state)
 {
@@ -471,6 +489,7 @@ int main(void)
 		cmocka_unit_test(judge_says_a_line_for_every_text), cmocka_unit_test(broken_rows_are_named_one_by_one),
 		cmocka_unit_test(completion_offers_what_the_option_takes),
 		cmocka_unit_test(a_compressed_file_is_named_with_its_way_in),
+		cmocka_unit_test(a_file_of_nothing_but_times_is_refused),
 		cmocka_unit_test(a_wrong_word_is_told_the_right_ones),
 	};
 
