@@ -20,8 +20,8 @@ static inline uint64_t hash_name(struct str s)
 	if (s.len >= 8) {
 		memcpy(&head, s.len >= 16 ? s.ptr + s.len - 16 : s.ptr, 8);
 		memcpy(&tail, s.ptr + s.len - 8, 8);
-	} else if (s.len) {
-		memcpy(&tail, s.ptr, s.len);
+	} else {
+		tail = str_short_word(s);
 	}
 	return ((head ^ s.len) * 0xc2b2ae3d27d4eb4fu + tail) * 0x9e3779b97f4a7c15u >> 32;
 }

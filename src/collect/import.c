@@ -1,4 +1,4 @@
-/* Two threads. The reading thread cuts, maps and prices rows into batches of 2,500; the caller's
+/* Two threads. The reading thread cuts, maps and prices rows into batches of 1,500; the caller's
  * thread gives them to the sink, one after the other, each with the mark that says how far the
  * import has come when that batch is stored. Two batches go round between them: one is filled while the
  * other is stored, so memory stays bounded. The mark is committed with its rows: whatever kills the
@@ -19,7 +19,7 @@
 #include "collect/judges.h"
 #include "parse/json.h"
 
-#define BATCH_ROWS 2500 /* with the batches and the store's cache the process stays under 64 MiB */
+#define BATCH_ROWS 1500 /* with the batches and the store's cache the process stays under 64 MiB */
 #define BATCH_RECORDS (16 * BATCH_ROWS) /* a batch also ends after so many records, good or bad */
 #define BATCHES 4
 #define LENT_MAX 2 /* one is stored, one waits for that */

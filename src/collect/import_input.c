@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 
-#define STEP_BYTES ((size_t)1 << 20)
+#define STEP_BYTES ((size_t)256 << 10) /* what was read is still in the near cache when it is cut into rows */
 
 /* Adds the consumed bytes that are still in memory to the hash. */
 static void hash_consumed(struct input *in)

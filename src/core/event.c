@@ -43,6 +43,15 @@ void batch_reset(struct batch *b)
 	memset(&b->resume, 0, sizeof(b->resume));
 }
 
+/* A batch that was stored lies in another core's cache. */
+static void prefetch_for_writing(const void *bytes, size_t len)
+{
+	const char *end = (const char *)bytes + len;
+
+	for (const char *line = bytes; line < end; line += 64)
+		__builtin_prefetch(line, 1);
+}
+
 struct request *batch_add_request(struct batch *b)
 {
 	struct request *r;
@@ -50,6 +59,8 @@ struct request *batch_add_request(struct batch *b)
 	b->requests = mem_grow(b->requests, &b->request_cap, b->request_count + 1, sizeof(*r));
 	r = &b->requests[b->request_count++];
 	memset(r, 0, sizeof(*r));
+	if (b->request_count + 2 <= b->request_cap)
+		prefetch_for_writing(r + 2, sizeof *r);
 	r->latency_us = r->ttft_us = UNKNOWN_INT;
 	r->input_tokens = r->output_tokens = UNKNOWN_INT;
 	r->cached_tokens = r->cache_write_tokens = r->reasoning_tokens = UNKNOWN_INT;

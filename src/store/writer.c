@@ -98,6 +98,12 @@ static int create_file(const char *path, mode_t mode, struct err *err)
 	return 0;
 }
 
+/* A page that a full cache had to write into the log and that changes again in the same transaction is written
+ * over there, and all checksums behind it are made again: an import's large transactions get room. */
+#define CACHE_KIB 5000
+#define IMPORT_CACHE_KIB 13000
+#define TEXT_CACHE_KIB 1000
+
 static int set_up_connection(sqlite3 *db, const struct store_options *o, bool secure, struct err *err)
 {
 	int persist = 1;
@@ -106,8 +112,8 @@ static int set_up_connection(sqlite3 *db, const struct store_options *o, bool se
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
 	snprintf(text, sizeof text, "PRAGMA synchronous=%s; PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=%d;"
 	         "PRAGMA secure_delete=%s; PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY",
-	         o->full_sync ? "FULL" : "NORMAL", secure ? 1000 : o->full_sync ? 5000 : 6000, o->full_sync || secure ? 6000 : 0,
-	         secure ? "ON" : "FAST");
+	         o->full_sync ? "FULL" : "NORMAL", secure ? TEXT_CACHE_KIB : o->full_sync ? CACHE_KIB : IMPORT_CACHE_KIB,
+	         o->full_sync || secure ? 6000 : 0, secure ? "ON" : "FAST");
 	return sql_exec(db, text, err);
 }
 
