@@ -20,7 +20,7 @@
 #include "parse/json.h"
 
 #define BATCH_ROWS 1500 /* with the batches and the store's cache the process stays under 64 MiB */
-#define BATCH_RECORDS (16 * BATCH_ROWS) /* a batch also ends after so many records, good or bad */
+#define BATCH_RECORDS 40000 /* a batch also ends after so many records, good or bad */
 #define BATCHES 4
 #define LENT_MAX 2 /* one is stored, one waits for that */
 

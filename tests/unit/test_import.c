@@ -553,7 +553,7 @@ static void check_going_on(enum rows_format format)
 		struct import_job job = job_for(s, temp_path, NULL);
 		s->fail_after = ++runs; /* each run stores one batch more, then the sink fails */
 		result = import_run(&job, &t, &err);
-		if (runs == 20)
+		if (runs == 100)
 			fail_msg("%s: %s\n%s", rows_format_name(format), err.text, s->notes.data);
 	}
 	assert_true(runs > 3);
@@ -600,7 +600,7 @@ static void test_passing_what_is_known(void **state)
 	buf_puts(&text, "]");
 	write_temp(text.data, text.len);
 	struct import_job job = job_for(s, temp_path, NULL);
-	s->fail_after = 18;
+	s->fail_after = 30;
 	assert_int_not_equal(import_run(&job, &t, &err), 0);
 	int64_t stored = s->requests;
 	uint64_t bytes_done = s->marks[0].bytes_done;
